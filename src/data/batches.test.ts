@@ -1,0 +1,133 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { UserError } from '../errors.ts';
+import { Random } from '../random.ts';
+import { type Batch, StatefulBatches } from './batches.ts';
+
+const sizes = fc.record({
+  batchSize: fc.integer({ min: 1, max: 5 }),
+  steps: fc.integer({ min: 1, max: 6 }),
+  extra: fc.integer({ min: 0, max: 60 }),
+  isRandom: fc.boolean(),
+});
+
+function sequence(length: number): Int32Array {
+  return Int32Array.from({ length }, (_, i) => i);
+}
+
+/** Stream b of a `[T·B]` array: `[T]`. */
+function stream(data: Int32Array, b: number, batchSize: number): number[] {
+  return [...data].filter((_, i) => i % batchSize === b);
+}
+
+function take(batches: StatefulBatches, count: number): Batch[] {
+  return Array.from({ length: count }, () => batches.next());
+}
+
+describe('StatefulBatches', () => {
+  it('lays out windows time-major, with the next token as target', () => {
+    const batches = new StatefulBatches(sequence(13), { batchSize: 2, steps: 3 });
+    expect(batches.windowsPerEpoch).toBe(2);
+    expect(batches.next()).toEqual({
+      inputs: Int32Array.of(0, 6, 1, 7, 2, 8),
+      targets: Int32Array.of(1, 7, 2, 8, 3, 9),
+      startsEpoch: true,
+      epoch: 0,
+    });
+    expect(batches.next()).toEqual({
+      inputs: Int32Array.of(3, 9, 4, 10, 5, 11),
+      targets: Int32Array.of(4, 10, 5, 11, 6, 12),
+      startsEpoch: false,
+      epoch: 0,
+    });
+    expect(batches.next()).toMatchObject({ startsEpoch: true, epoch: 1 });
+  });
+
+  it('gives each stream one contiguous run an epoch, and each token to one stream', () => {
+    fc.assert(
+      fc.property(sizes, ({ batchSize, steps, extra, isRandom }) => {
+        const length = batchSize * steps + 1 + extra;
+        const randomOffset = isRandom ? new Random(extra) : undefined;
+        const batches = new StatefulBatches(sequence(length), { batchSize, steps, randomOffset });
+        const n = Math.floor((length - 1) / batchSize);
+        for (let epoch = 0; epoch < 3; epoch += 1) {
+          const windows = take(batches, batches.windowsPerEpoch);
+          expect(windows.map((w) => w.startsEpoch)).toEqual(windows.map((_, i) => i === 0));
+          expect(windows.every((w) => w.epoch === epoch)).toBe(true);
+          const { offset } = batches.cursor();
+          expect(offset).toBeLessThan(isRandom ? steps : 1);
+          for (let b = 0; b < batchSize; b += 1) {
+            const inputs = windows.flatMap((w) => stream(w.inputs, b, batchSize));
+            const targets = windows.flatMap((w) => stream(w.targets, b, batchSize));
+            expect(inputs).toEqual(inputs.map((_, i) => b * n + offset + i));
+            expect(targets).toEqual(inputs.map((id) => id + 1));
+            expect(targets.at(-1)).toBeLessThanOrEqual((b + 1) * n);
+          }
+        }
+      }),
+    );
+  });
+
+  it('drops only the last partial window where epochs begin at the first token', () => {
+    fc.assert(
+      fc.property(sizes, ({ batchSize, steps, extra }) => {
+        const length = batchSize * steps + 1 + extra;
+        const batches = new StatefulBatches(sequence(length), { batchSize, steps });
+        expect(batches.windowsPerEpoch).toBe(
+          Math.floor(Math.floor((length - 1) / batchSize) / steps),
+        );
+      }),
+    );
+  });
+
+  it('begins epochs at every offset below T in turn', () => {
+    const randomOffset = new Random(1);
+    const batches = new StatefulBatches(sequence(101), { batchSize: 2, steps: 5, randomOffset });
+    const offsets = Array.from({ length: 100 }, () => {
+      const [first] = take(batches, batches.windowsPerEpoch);
+      return first!.inputs[0]!;
+    });
+    expect([...new Set(offsets)].sort()).toEqual([0, 1, 2, 3, 4]);
+  });
+
+  it('goes on from a cursor exactly as without a stop', () => {
+    fc.assert(
+      fc.property(sizes, fc.nat(40), ({ batchSize, steps, extra, isRandom }, count) => {
+        const ids = sequence(batchSize * steps + 1 + extra);
+        const random = new Random(5);
+        const options = { batchSize, steps };
+        const batches = new StatefulBatches(
+          ids,
+          isRandom ? { ...options, randomOffset: random } : options,
+        );
+        take(batches, count);
+        const saved = JSON.parse(JSON.stringify([batches.cursor(), random.state()]));
+        const randomOffset = Random.fromState(saved[1]);
+        const resumed = new StatefulBatches(ids, isRandom ? { ...options, randomOffset } : options);
+        resumed.restore(saved[0]);
+        expect(resumed.cursor()).toEqual(batches.cursor());
+        expect(take(resumed, 20)).toEqual(take(batches, 20));
+      }),
+    );
+  });
+
+  it.each([
+    [{ epoch: -1, position: 0, offset: 0 }, 'epoch'],
+    [{ epoch: 0, position: 3, offset: 0 }, 'position'],
+    [{ epoch: 0, position: 0.5, offset: 0 }, 'position'],
+    [{ epoch: 0, position: 0, offset: 1 }, 'offset'],
+    [{ epoch: 0, position: 0 }, 'offset'],
+  ])('refuses the cursor %j, naming %s', (cursor, field) => {
+    const batches = new StatefulBatches(sequence(13), { batchSize: 2, steps: 3 });
+    expect(() => batches.restore(cursor as never)).toThrow(UserError);
+    expect(() => batches.restore(cursor as never)).toThrow(`expected "${field}" to be`);
+  });
+
+  it('needs one token more than a window of each stream', () => {
+    expect(new StatefulBatches(sequence(7), { batchSize: 2, steps: 3 }).windowsPerEpoch).toBe(1);
+    expect(() => new StatefulBatches(sequence(6), { batchSize: 2, steps: 3 })).toThrow(
+      'expected at least 7 tokens of training text (batch size 2 × 3 steps + 1), found 6',
+    );
+    expect(() => new StatefulBatches(sequence(9), { batchSize: 0, steps: 3 })).toThrow(RangeError);
+  });
+});

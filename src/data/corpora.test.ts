@@ -1,0 +1,39 @@
+import { createHash } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import { fileURLToPath } from 'node:url';
+import { describe, expect, it } from 'vitest';
+import { readCorpus } from './corpus.ts';
+import { splitCorpus } from './split.ts';
+import { trainTokenizer } from './tokenizer.ts';
+
+const directory = new URL('../../corpora/', import.meta.url);
+const read = (name: string) => readFile(new URL(name, directory));
+
+describe('the corpora of the project', () => {
+  it('match their checksums and their description', async () => {
+    const sums = (await read('SHA256SUMS')).toString().trim().split('\n');
+    const readme = (await read('README.md')).toString();
+    expect(sums.length).toBe(2);
+    for (const line of sums) {
+      const [sum, name] = line.split('  ') as [string, string];
+      const bytes = await read(name);
+      expect(createHash('sha256').update(bytes).digest('hex'), name).toBe(sum);
+      expect(readme).toContain(name);
+      expect(readme).toContain(sum);
+      expect(readme).toContain(bytes.length.toLocaleString('en'));
+      const lines = bytes.reduce((count, byte) => count + (byte === 0x0a ? 1 : 0), 0);
+      expect(readme).toContain(lines.toLocaleString('en'));
+    }
+  });
+
+  it('tinyshakespeare splits into its customary 90% and 10%, with 65 characters', async () => {
+    const path = fileURLToPath(new URL('tinyshakespeare.txt', directory));
+    const { text } = await readCorpus([path]);
+    const { train, valid } = splitCorpus(text, { validSplit: 0.1 });
+    expect(train.length).toBe(1_003_854);
+    expect(valid!.length).toBe(111_540);
+    const tokenizer = trainTokenizer(train, { kind: 'char' });
+    expect(tokenizer.vocabularySize).toBe(65 + 1);
+    expect(tokenizer.findUnknown(text)).toBeUndefined();
+  });
+});
