@@ -1,0 +1,168 @@
+import { existsSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import { UserError } from '../errors.ts';
+import { type Manifest, readManifest } from './cache.ts';
+import type { RuntimeContext } from './context.ts';
+import { platformKey } from './host.ts';
+import { tensorflowVersion, type WheelPin } from './pins.ts';
+import { findPythons } from './python.ts';
+
+/** Where a computation is to run. */
+export type Device = 'cpu' | 'cuda';
+
+/** A TensorFlow on this machine that a binding can be built against. */
+export interface LocatedTensorflow {
+  source: 'cache' | 'environment' | 'python';
+  /** Undefined if only running it can tell. */
+  version: string | undefined;
+  /** What the user may call it by: a directory. */
+  directory: string;
+  libraryDirectory: string;
+  includeDirectory: string;
+  ccLibrary: string;
+  frameworkLibrary: string;
+  /** Undefined if only running it can tell. */
+  isCudaBuild: boolean | undefined;
+}
+
+const supportedSeries = `${tensorflowVersion.split('.').slice(0, 2).join('.')}.`;
+
+/** True if gru-lm can run on this release of TensorFlow. */
+export function isSupportedVersion(version: string): boolean {
+  return version.startsWith(supportedSeries);
+}
+
+/** The directory of the cache in which a fetched wheel is unpacked. */
+export function cachedTensorflowDirectory(pin: WheelPin, cacheDirectory: string): string {
+  return join(cacheDirectory, `${pin.project}-${pin.version}-${pin.platform}`);
+}
+
+/**
+ * Finds a TensorFlow that is already here: the one named by GRU_LM_TENSORFLOW, else one fetched
+ * earlier, else one that is installed for Python. Throws a `UserError` only if the named one is unfit.
+ */
+export async function locateTensorflow(
+  context: RuntimeContext,
+  device: Device,
+): Promise<LocatedTensorflow | undefined> {
+  const named = context.env['GRU_LM_TENSORFLOW'];
+  if (named) return await requireNamed(named, context, device);
+  if (device === 'cpu') {
+    const cached = await locateCached(context);
+    if (cached !== undefined) return cached;
+  }
+  return await locateInPython(context, device);
+}
+
+/** The TensorFlow that was fetched earlier, if it is there and whole. */
+export async function locateCached(
+  context: RuntimeContext,
+): Promise<LocatedTensorflow | undefined> {
+  const pin = context.pins.find((candidate) => candidate.platform === platformKey(context.host));
+  if (pin === undefined) return undefined;
+  const directory = cachedTensorflowDirectory(pin, context.cacheDirectory);
+  const manifest = await readManifest(directory);
+  return manifest === undefined ? undefined : describeCached(directory, manifest, pin);
+}
+
+function describeCached(directory: string, manifest: Manifest, pin: WheelPin): LocatedTensorflow {
+  return {
+    source: 'cache',
+    version: manifest.version,
+    directory,
+    libraryDirectory: directory,
+    includeDirectory: join(directory, 'include'),
+    ccLibrary: join(directory, pin.ccLibrary),
+    frameworkLibrary: join(directory, pin.frameworkLibrary),
+    isCudaBuild: false,
+  };
+}
+
+async function requireNamed(
+  named: string,
+  context: RuntimeContext,
+  device: Device,
+): Promise<LocatedTensorflow> {
+  const directory = resolve(named);
+  const manifest = await readManifest(directory);
+  const found = await inspectDirectory(directory, manifest?.version, context);
+  if (found === undefined) {
+    throw new UserError(
+      'runtime-tensorflow',
+      `GRU_LM_TENSORFLOW should name a directory that holds ${libraryNames(context)[0]} (itself or under lib) and include; ${directory} does not.`,
+      'Name the "tensorflow" package directory of a Python, or unset GRU_LM_TENSORFLOW.',
+    );
+  }
+  if (found.version !== undefined && !isSupportedVersion(found.version)) {
+    throw new UserError(
+      'runtime-tensorflow',
+      `GRU_LM_TENSORFLOW should name a TensorFlow ${supportedSeries}x; ${directory} is ${found.version}.`,
+      `Install tensorflow==${tensorflowVersion}, or unset GRU_LM_TENSORFLOW.`,
+    );
+  }
+  if (device === 'cuda' && found.isCudaBuild === false) {
+    throw new UserError(
+      'runtime-cuda',
+      `The TensorFlow that GRU_LM_TENSORFLOW names (${directory}) is built without CUDA.`,
+      `Install one with CUDA (pip install "tensorflow[and-cuda]==${tensorflowVersion}") and unset GRU_LM_TENSORFLOW.`,
+    );
+  }
+  return { source: 'environment', ...found };
+}
+
+async function locateInPython(
+  context: RuntimeContext,
+  device: Device,
+): Promise<LocatedTensorflow | undefined> {
+  for (const { tensorflow } of await findPythons(context)) {
+    if (tensorflow === undefined || !isSupportedVersion(tensorflow.version)) continue;
+    const found = await inspectDirectory(tensorflow.directory, tensorflow.version, context);
+    if (found === undefined || (device === 'cuda' && found.isCudaBuild !== true)) continue;
+    return { source: 'python', ...found };
+  }
+  return undefined;
+}
+
+async function inspectDirectory(
+  directory: string,
+  version: string | undefined,
+  context: RuntimeContext,
+): Promise<Omit<LocatedTensorflow, 'source'> | undefined> {
+  const includeDirectory = join(directory, 'include');
+  if (!existsSync(join(includeDirectory, 'tensorflow', 'c', 'c_api.h'))) return undefined;
+  const [ccName, frameworkName] = libraryNames(context);
+  for (const libraryDirectory of [directory, join(directory, 'lib')]) {
+    const ccLibrary = join(libraryDirectory, ccName);
+    const frameworkLibrary = join(libraryDirectory, frameworkName);
+    if (!existsSync(ccLibrary) || !existsSync(frameworkLibrary)) continue;
+    const isCudaBuild = await readIsCudaBuild(directory);
+    return {
+      version,
+      directory,
+      libraryDirectory,
+      includeDirectory,
+      ccLibrary,
+      frameworkLibrary,
+      isCudaBuild,
+    };
+  }
+  return undefined;
+}
+
+/** What the Python package says of its own build. */
+async function readIsCudaBuild(directory: string): Promise<boolean | undefined> {
+  try {
+    const path = join(directory, 'python', 'platform', 'build_info.py');
+    const found = /\('is_cuda_build', (True|False)\)/.exec(await readFile(path, 'utf8'));
+    return found === null ? undefined : found[1] === 'True';
+  } catch {
+    return undefined;
+  }
+}
+
+function libraryNames(context: RuntimeContext): [string, string] {
+  return context.host.platform === 'darwin'
+    ? ['libtensorflow_cc.2.dylib', 'libtensorflow_framework.2.dylib']
+    : ['libtensorflow_cc.so.2', 'libtensorflow_framework.so.2'];
+}

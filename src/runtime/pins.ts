@@ -1,0 +1,110 @@
+import { UserError } from '../errors.ts';
+import { type Host, isAtLeast, platformKey } from './host.ts';
+
+/** The TensorFlow release that everything here is built and tested against. */
+export const tensorflowVersion = '2.21.0';
+
+/** A wheel on the Python package index that holds TensorFlow's libraries for one platform. */
+export interface WheelPin {
+  /** The host that it runs on, as `platformKey` writes it. */
+  platform: string;
+  /** The project's name on the index. */
+  project: string;
+  version: string;
+  file: string;
+  bytes: number;
+  sha256: string;
+  /** Sum of the members that are kept, unpacked. */
+  unpackedBytes: number;
+  /** The platform tag, as `pip download --platform` takes it. */
+  pipPlatform: string;
+  /** The oldest glibc that the libraries load on; undefined outside Linux. */
+  minimumGlibc?: string;
+  ccLibrary: string;
+  frameworkLibrary: string;
+}
+
+const linuxLibraries = {
+  minimumGlibc: '2.27',
+  ccLibrary: 'libtensorflow_cc.so.2',
+  frameworkLibrary: 'libtensorflow_framework.so.2',
+};
+
+/** The CPU builds of TensorFlow that can be fetched, one a platform. */
+export const wheelPins: readonly WheelPin[] = [
+  {
+    platform: 'linux-x64',
+    project: 'tensorflow-cpu',
+    version: tensorflowVersion,
+    file: 'tensorflow_cpu-2.21.0-cp312-cp312-manylinux_2_27_x86_64.whl',
+    bytes: 274_000_871,
+    sha256: 'dcc8afd32930e42d5296b6ee19078b773706830af4ea97fbe503b9f5e0f820cb',
+    unpackedBytes: 853_887_585,
+    pipPlatform: 'manylinux_2_27_x86_64',
+    ...linuxLibraries,
+  },
+  {
+    platform: 'linux-arm64',
+    project: 'tensorflow',
+    version: tensorflowVersion,
+    file: 'tensorflow-2.21.0-cp312-cp312-manylinux_2_27_aarch64.whl',
+    bytes: 281_946_471,
+    sha256: 'b07d15737406533898e36c7ef7944b1be18e9028dc521b9229952c537bbc5552',
+    unpackedBytes: 883_640_857,
+    pipPlatform: 'manylinux_2_27_aarch64',
+    ...linuxLibraries,
+  },
+  {
+    platform: 'darwin-arm64',
+    project: 'tensorflow',
+    version: tensorflowVersion,
+    file: 'tensorflow-2.21.0-cp312-cp312-macosx_12_0_arm64.whl',
+    bytes: 223_488_205,
+    sha256: '56ecd7d47429acbe1df2694d50b75bf9fc3995ac92cb367cd9af6c4780ead712',
+    unpackedBytes: 741_384_273,
+    pipPlatform: 'macosx_12_0_arm64',
+    ccLibrary: 'libtensorflow_cc.2.dylib',
+    frameworkLibrary: 'libtensorflow_framework.2.dylib',
+  },
+];
+
+/** Where the headers stand inside a wheel; what follows is their include path. */
+export const wheelIncludePrefix = 'tensorflow/include/';
+
+/** The headers that the binding and TensorFlow's C kernel API need: paths begin with one of these. */
+export const headerPrefixes: readonly string[] = [
+  'tensorflow/c/',
+  'tensorflow/core/common_runtime/next_pluggable_device/c/',
+  'tensorflow/core/platform/ctstring',
+  'tsl/platform/ctstring',
+  'tsl/platform/platform.h',
+  'xla/tsl/c/',
+];
+
+/** The wheel for this host, or a `UserError` that says why none runs here. */
+export function requirePin(host: Host, pins: readonly WheelPin[] = wheelPins): WheelPin {
+  const key = platformKey(host);
+  const pin = pins.find((candidate) => candidate.platform === key);
+  if (pin === undefined) {
+    throw new UserError(
+      'runtime-platform',
+      `TensorFlow ${tensorflowVersion} is published for ${pins.map((p) => p.platform).join(', ')}; this machine is ${key}.`,
+      'Use --backend wasm, or name a TensorFlow that you built in GRU_LM_TENSORFLOW.',
+    );
+  }
+  if (pin.minimumGlibc !== undefined && host.glibc === undefined) {
+    throw new UserError(
+      'runtime-libc',
+      `TensorFlow ${pin.version} needs glibc ${pin.minimumGlibc} or newer; this system has another C library (musl?).`,
+      'Use --backend wasm, or a system with glibc (Debian, Ubuntu, Fedora; for containers an image that is not Alpine).',
+    );
+  }
+  if (pin.minimumGlibc !== undefined && !isAtLeast(host.glibc ?? '0', pin.minimumGlibc)) {
+    throw new UserError(
+      'runtime-libc',
+      `TensorFlow ${pin.version} needs glibc ${pin.minimumGlibc} or newer; this system has ${host.glibc}.`,
+      'Use --backend wasm, or a newer release of the operating system.',
+    );
+  }
+  return pin;
+}

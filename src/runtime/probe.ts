@@ -1,0 +1,155 @@
+import { createHash } from 'node:crypto';
+import { readFile, realpath, stat, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { UserError } from '../errors.ts';
+import type { RuntimeContext } from './context.ts';
+import { type Device, isSupportedVersion, type LocatedTensorflow } from './locate.ts';
+import { type ChildResult, runChild } from './process.ts';
+
+/** A binding that was built, and the TensorFlow that it loads. */
+export interface BuiltBinding {
+  directory: string;
+  bindingPath: string;
+  stderrGatePath: string;
+  tensorflow: LocatedTensorflow;
+}
+
+/** What the first load of a binding showed. */
+export interface ProbeResult {
+  tensorflowVersion: string;
+  isUsingGpuDevice: boolean;
+}
+
+const probeTimeoutMs = 180_000;
+
+/** Loads the addon in `argv[1]`, multiplies two matrices, prints what it found as JSON. */
+const probeScript = `
+const say = (value) => process.stdout.write(JSON.stringify(value));
+try {
+  const binding = require(process.argv[1]);
+  const matrix = () => binding.createTensor([2, 2], binding.TF_FLOAT, new Float32Array([1, 2, 3, 4]));
+  const [product] = binding.executeOp('MatMul', [
+    { name: 'transpose_a', type: binding.TF_ATTR_BOOL, value: false },
+    { name: 'transpose_b', type: binding.TF_ATTR_BOOL, value: false },
+    { name: 'T', type: binding.TF_ATTR_TYPE, value: binding.TF_FLOAT },
+  ], [matrix(), matrix()], 1);
+  say({
+    product: [...binding.tensorDataSync(product.id)],
+    tensorflowVersion: binding.TF_Version,
+    isUsingGpuDevice: binding.isUsingGpuDevice(),
+  });
+} catch (error) {
+  say({ error: String((error && error.message) || error) });
+}
+`;
+
+/**
+ * Makes sure that the binding works on this machine, in a child process, so that a crash becomes a
+ * reason. A success is recorded beside the addon and holds for the same files on the same host.
+ */
+export async function ensureProbed(
+  built: BuiltBinding,
+  device: Device,
+  context: RuntimeContext,
+): Promise<ProbeResult> {
+  const recordPath = join(built.directory, `probe-${await probeKey(built, device, context)}.json`);
+  const recorded = await readRecord(recordPath);
+  if (recorded !== undefined) return recorded;
+  context.onEvent({ type: 'phase', phase: 'probe', message: 'trying TensorFlow out' });
+  const result = await probeBinding(built.bindingPath, device, context);
+  // A cache that cannot be written only costs the next start another probe.
+  await writeFile(recordPath, `${JSON.stringify(result)}\n`).catch(() => {});
+  context.onEvent({ type: 'done', phase: 'probe' });
+  return result;
+}
+
+/** Loads the binding in a child process and runs one op; a `UserError` says why it does not work. */
+export async function probeBinding(
+  bindingPath: string,
+  device: Device,
+  context: RuntimeContext,
+): Promise<ProbeResult> {
+  const env: NodeJS.ProcessEnv = { ...context.env, TF_CPP_MIN_LOG_LEVEL: '3' };
+  delete env['NODE_OPTIONS'];
+  if (device === 'cpu') env['CUDA_VISIBLE_DEVICES'] = '-1';
+  const child = await runChild(process.execPath, ['-e', probeScript, bindingPath], {
+    env,
+    signal: context.signal,
+    timeoutMs: probeTimeoutMs,
+  });
+  const answer = parseAnswer(child.stdout);
+  if (answer === undefined) throw probeError(describeCrash(child, context));
+  if ('error' in answer) throw probeError(answer.error);
+  if (answer.product.join() !== '7,10,15,22') {
+    throw probeError(`[1 2; 3 4]² should be [7 10; 15 22]; it gave ${answer.product.join(' ')}`);
+  }
+  const { tensorflowVersion, isUsingGpuDevice } = answer;
+  if (!isSupportedVersion(tensorflowVersion)) {
+    throw probeError(`it is TensorFlow ${tensorflowVersion}, which gru-lm does not support`);
+  }
+  return { tensorflowVersion, isUsingGpuDevice };
+}
+
+type Answer = (ProbeResult & { product: number[] }) | { error: string };
+
+function parseAnswer(text: string): Answer | undefined {
+  try {
+    return JSON.parse(text) as Answer;
+  } catch {
+    return undefined;
+  }
+}
+
+function describeCrash(child: ChildResult, context: RuntimeContext): string {
+  const lastWords = child.stderr
+    .split('\n')
+    .map((line) => line.trim())
+    .filter((line) => line !== '' && !line.startsWith('WARNING: All log messages'))
+    .at(-1);
+  if (child.signal === 'SIGILL' || /compiled to use \w+ instructions/.test(child.stderr)) {
+    return `this processor (${context.host.cpuModel}) lacks instructions that it was compiled for`;
+  }
+  const end =
+    child.signal === null ? `ended with exit code ${child.code}` : `crashed (${child.signal})`;
+  return lastWords === undefined ? `it ${end}` : `it ${end}: ${lastWords}`;
+}
+
+function probeError(reason: string): UserError {
+  return new UserError(
+    'runtime-probe',
+    `TensorFlow was set up but does not work on this machine: ${reason}.`,
+    'Try gru-lm setup --force, which fetches and builds it anew; or use --backend wasm.',
+  );
+}
+
+/** Changes when the addon, the library or the machine does. */
+async function probeKey(
+  built: BuiltBinding,
+  device: Device,
+  context: RuntimeContext,
+): Promise<string> {
+  const files = [built.bindingPath, built.tensorflow.ccLibrary, built.tensorflow.frameworkLibrary];
+  const identities = await Promise.all(
+    files.map(async (file) => {
+      const path = await realpath(file);
+      const { size, mtimeMs } = await stat(path);
+      return [path, size, mtimeMs];
+    }),
+  );
+  const { host } = context;
+  const parts = [
+    identities,
+    host,
+    device === 'cuda' ? context.env['CUDA_VISIBLE_DEVICES'] : '',
+    device,
+  ];
+  return createHash('sha256').update(JSON.stringify(parts)).digest('hex').slice(0, 16);
+}
+
+async function readRecord(path: string): Promise<ProbeResult | undefined> {
+  try {
+    return JSON.parse(await readFile(path, 'utf8')) as ProbeResult;
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,95 @@
+import { UserError } from '../errors.ts';
+import type { RuntimeContext } from './context.ts';
+import { runChild, SpawnError } from './process.ts';
+
+/** A Python interpreter and what it has installed; TensorFlow is not imported to find out. */
+export interface Python {
+  /** The command that starts it. */
+  command: string;
+  version: string;
+  pipVersion: string | undefined;
+  tensorflow: { version: string; directory: string } | undefined;
+}
+
+const inquiry = `
+import importlib.util as util, json, sys
+from importlib import metadata
+def version(*names):
+    for name in names:
+        try: return metadata.version(name)
+        except metadata.PackageNotFoundError: pass
+def found(name):
+    try: return util.find_spec(name)
+    except (ImportError, ValueError): return None
+tensorflow = found('tensorflow')
+places = list(tensorflow.submodule_search_locations or []) if tensorflow else []
+print(json.dumps({
+    'version': '.'.join(map(str, sys.version_info[:3])),
+    'pip': (version('pip') or 'unknown') if found('pip') else None,
+    'tensorflow': {'directory': places[0], 'version': version('tensorflow', 'tensorflow-cpu') or ''}
+        if places else None,
+}))
+`;
+
+/** Every Python that the settings or the PATH name, in the order of preference. */
+export async function findPythons(context: RuntimeContext): Promise<Python[]> {
+  const named = context.env['GRU_LM_PYTHON'];
+  const pythons: Python[] = [];
+  for (const command of named ? [named] : ['python3', 'python']) {
+    const python = await askPython(command, context);
+    if (python !== undefined) pythons.push(python);
+  }
+  if (named && pythons.length === 0) {
+    throw new UserError(
+      'runtime-python',
+      `GRU_LM_PYTHON should name a Python 3.8 or newer; "${named}" cannot be run as one.`,
+      'Correct GRU_LM_PYTHON, or unset it to use the python3 on the PATH.',
+    );
+  }
+  return pythons;
+}
+
+/** The first Python that has pip; a `UserError` if there is none. */
+export async function requirePip(context: RuntimeContext): Promise<Python> {
+  const pythons = await findPythons(context);
+  const withPip = pythons.find((python) => python.pipVersion !== undefined);
+  if (withPip !== undefined) return withPip;
+  const first = pythons[0];
+  if (first === undefined) {
+    throw new UserError(
+      'runtime-python',
+      'TensorFlow is fetched by pip, which needs Python 3; no python3 or python is on the PATH.',
+      'Install Python with pip (Debian and Ubuntu: apt install python3-pip), name one in GRU_LM_PYTHON, or use --backend wasm.',
+    );
+  }
+  throw new UserError(
+    'runtime-pip',
+    `TensorFlow is fetched by pip; ${first.command} (Python ${first.version}) has no pip.`,
+    'Install pip (Debian and Ubuntu: apt install python3-pip; elsewhere: python3 -m ensurepip --user), name another Python in GRU_LM_PYTHON, or use --backend wasm.',
+  );
+}
+
+async function askPython(command: string, context: RuntimeContext): Promise<Python | undefined> {
+  try {
+    const result = await runChild(command, ['-c', inquiry], {
+      env: context.env,
+      signal: context.signal,
+      timeoutMs: 20_000,
+    });
+    if (result.code !== 0) return undefined;
+    const answer = JSON.parse(result.stdout) as {
+      version: string;
+      pip: string | null;
+      tensorflow: { version: string; directory: string } | null;
+    };
+    return {
+      command,
+      version: answer.version,
+      pipVersion: answer.pip ?? undefined,
+      tensorflow: answer.tensorflow ?? undefined,
+    };
+  } catch (error) {
+    if (error instanceof SpawnError || error instanceof SyntaxError) return undefined;
+    throw error;
+  }
+}
