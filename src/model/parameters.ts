@@ -1,0 +1,63 @@
+import type { Random } from '../random.ts';
+
+/** The shape of an Embedding → GRU × layers → Dense language model. */
+export interface ModelConfig {
+  vocabularySize: number;
+  embeddingSize: number;
+  hiddenSize: number;
+  layers: number;
+  gruVariant: 'reset-after' | 'reset-before';
+  /** The share of each layer's outputs that training drops, in [0, 1). */
+  dropout: number;
+}
+
+/** A parameter by its name in PyTorch's state dict. */
+export interface ParameterSpec {
+  name: string;
+  shape: number[];
+}
+
+/**
+ * The model's parameters, named and shaped as by PyTorch's
+ * `Embedding → nn.GRU → Linear`: gates in the order r, z, n. Reset-before has no `bias_hh`.
+ */
+export function parameterSpecs(config: ModelConfig): ParameterSpec[] {
+  const { vocabularySize: V, embeddingSize: E, hiddenSize: H, layers, gruVariant } = config;
+  const specs: ParameterSpec[] = [{ name: 'embedding.weight', shape: [V, E] }];
+  for (let layer = 0; layer < layers; layer++) {
+    specs.push(
+      { name: `gru.weight_ih_l${layer}`, shape: [3 * H, layer === 0 ? E : H] },
+      { name: `gru.weight_hh_l${layer}`, shape: [3 * H, H] },
+      { name: `gru.bias_ih_l${layer}`, shape: [3 * H] },
+    );
+    if (gruVariant === 'reset-after') specs.push({ name: `gru.bias_hh_l${layer}`, shape: [3 * H] });
+  }
+  specs.push({ name: 'fc.weight', shape: [V, H] }, { name: 'fc.bias', shape: [V] });
+  return specs;
+}
+
+/** How many numbers a shape holds. */
+export function elementCount(shape: readonly number[]): number {
+  return shape.reduce((product, size) => product * size, 1);
+}
+
+/** How many numbers the model learns. */
+export function parameterCount(config: ModelConfig): number {
+  return parameterSpecs(config).reduce((sum, { shape }) => sum + elementCount(shape), 0);
+}
+
+/**
+ * First values: matrices uniform in ±1/√H (as PyTorch's GRU and, with H inputs, its Linear), the
+ * embedding uniform in ±0.1, biases zero.
+ */
+export function initialParameter(
+  { name, shape }: ParameterSpec,
+  config: ModelConfig,
+  random: Random,
+): Float32Array {
+  const values = new Float32Array(elementCount(shape));
+  if (shape.length === 1) return values;
+  const bound = name === 'embedding.weight' ? 0.1 : 1 / Math.sqrt(config.hiddenSize);
+  for (let i = 0; i < values.length; i++) values[i] = (2 * random.uniform() - 1) * bound;
+  return values;
+}

@@ -1,0 +1,118 @@
+import * as tf from '@tensorflow/tfjs-core';
+import {
+  type GruTensors,
+  type GruVariant,
+  type GruWorkspace,
+  gruBackward,
+  gruForward,
+} from './gru-sequence-reference.ts';
+import { isRecordingGradient, registerComposedKernel, runKernel } from './register.ts';
+import { assertShape } from './shapes.ts';
+
+export type { GruTensors, GruVariant } from './gru-sequence-reference.ts';
+
+/** Kernel: outputs [T, B, H], then, where a gradient is recorded, the workspace. */
+const GRU_SEQUENCE = 'GruSequence';
+/** Kernel: the gradients of each input of {@link GRU_SEQUENCE}, in its order. */
+const GRU_SEQUENCE_GRADIENT = 'GruSequenceGradient';
+
+/**
+ * A GRU layer over a whole sequence.
+ *
+ * @param tensors `inputs` [T, B, I], `initialState` [B, H], `weightIh` [3H, I], `weightHh` [3H, H],
+ *   `biasIh` [3H] and, for reset-after only, `biasHh` [3H]; the rows are the gates r, z, n
+ * @param variant `reset-after` (PyTorch, cuDNN; arXiv 1406.1078v1) or `reset-before`
+ *   (arXiv 1406.1078v3, with z weighing the candidate)
+ * @returns the state after each step [T, B, H]; the last is the final state. Gradients flow to
+ *   every tensor given
+ * @throws Error naming the argument whose shape does not fit
+ */
+export function gruSequence(tensors: GruTensors, variant: GruVariant): tf.Tensor3D {
+  const bound: Record<string, number> = {};
+  assertShape('gruSequence inputs', tensors.inputs, ['T', 'B', 'I'], bound);
+  assertShape('gruSequence initialState', tensors.initialState, ['B', 'H'], bound);
+  const rows = 3 * (bound.H as number);
+  assertShape('gruSequence weightIh', tensors.weightIh, [rows, 'I'], bound);
+  assertShape('gruSequence weightHh', tensors.weightHh, [rows, 'H'], bound);
+  assertShape('gruSequence biasIh', tensors.biasIh, [rows], bound);
+  if ((variant === 'reset-after') !== (tensors.biasHh !== undefined)) {
+    throw new Error(
+      `gruSequence biasHh: expected ${variant === 'reset-after' ? 'a tensor' : 'none'} with the variant ${variant}, found ${tensors.biasHh ? 'a tensor' : 'none'}`,
+    );
+  }
+  if (tensors.biasHh) assertShape('gruSequence biasHh', tensors.biasHh, [rows], bound);
+  const [outputs] = runKernel(GRU_SEQUENCE, toList(tensors), {
+    variant,
+    keepWorkspace: isRecordingGradient(),
+  });
+  return outputs as tf.Tensor3D;
+}
+
+registerComposedKernel(GRU_SEQUENCE, (inputs, attributes) => {
+  const { outputs, workspace } = gruForward(
+    fromList(inputs),
+    attributes.variant as GruVariant,
+    attributes.keepWorkspace === true,
+  );
+  return workspace ? [outputs, ...workspaceTensors(workspace)] : [outputs];
+});
+
+registerComposedKernel(GRU_SEQUENCE_GRADIENT, (inputs, attributes) => {
+  const variant = attributes.variant as GruVariant;
+  const inputCount = namesOf(variant).length;
+  const tensors = fromList(inputs.slice(0, inputCount));
+  const [outputs, outputGradient, r, z, n, recurrentN] = inputs.slice(inputCount) as tf.Tensor3D[];
+  const gradients = gruBackward(
+    tensors,
+    variant,
+    outputs!,
+    { r: r!, z: z!, n: n!, ...(recurrentN ? { recurrentN } : {}) },
+    outputGradient!,
+  );
+  return namesOf(variant).map((name) => gradients[name] as tf.Tensor);
+});
+
+tf.registerGradient({
+  kernelName: GRU_SEQUENCE,
+  saveAllInputs: true,
+  outputsToSave: [true, true, true, true, true],
+  gradFunc: (dy, saved, attributes) => {
+    const variant = attributes.variant as unknown as GruVariant;
+    const inputCount = namesOf(variant).length;
+    const [outputs, ...workspace] = saved.slice(inputCount) as tf.Tensor[];
+    const gradients = runKernel(
+      GRU_SEQUENCE_GRADIENT,
+      [...saved.slice(0, inputCount), outputs!, (dy as unknown as tf.Tensor[])[0]!, ...workspace],
+      { variant },
+    );
+    return Object.fromEntries(gradients.map((gradient, i) => [i, () => gradient]));
+  },
+});
+
+/** The kernel's inputs are a list: one of them is there in one variant only. */
+function namesOf(variant: GruVariant): (keyof GruTensors)[] {
+  const both = ['inputs', 'initialState', 'weightIh', 'weightHh', 'biasIh'] as const;
+  return variant === 'reset-after' ? [...both, 'biasHh'] : [...both];
+}
+
+function toList(tensors: GruTensors): tf.Tensor[] {
+  const { inputs, initialState, weightIh, weightHh, biasIh, biasHh } = tensors;
+  const both = [inputs, initialState, weightIh, weightHh, biasIh];
+  return biasHh ? [...both, biasHh] : both;
+}
+
+function fromList(list: readonly tf.Tensor[]): GruTensors {
+  const [inputs, initialState, weightIh, weightHh, biasIh, biasHh] = list;
+  return {
+    inputs: inputs as tf.Tensor3D,
+    initialState: initialState as tf.Tensor2D,
+    weightIh: weightIh as tf.Tensor2D,
+    weightHh: weightHh as tf.Tensor2D,
+    biasIh: biasIh as tf.Tensor1D,
+    ...(biasHh ? { biasHh: biasHh as tf.Tensor1D } : {}),
+  };
+}
+
+function workspaceTensors({ r, z, n, recurrentN }: GruWorkspace): tf.Tensor[] {
+  return recurrentN ? [r, z, n, recurrentN] : [r, z, n];
+}

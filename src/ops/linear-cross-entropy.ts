@@ -1,0 +1,111 @@
+import * as tf from '@tensorflow/tfjs-core';
+import { matrixProduct } from './matrix-product.ts';
+import { isRecordingGradient, registerComposedKernel, runKernel } from './register.ts';
+import { assertShape } from './shapes.ts';
+import { crossEntropyWithGradient } from './sparse-softmax-cross-entropy.ts';
+
+/** Kernel: the mean loss [], then, where a gradient is recorded, its gradients by each float input. */
+const LINEAR_CROSS_ENTROPY = 'LinearCrossEntropy';
+
+/** Scores held at a time: what an allocator serves from memory that it has, and not in fresh pages. */
+const SCORES_A_BLOCK = 6e6;
+
+/**
+ * The output layer and its loss in one: the mean of −log softmax(features · weightᵀ + bias)[label].
+ *
+ * Rows go through in blocks, so that the scores [N, V], by far the largest tensor of a language
+ * model, are never there all at once; their gradient is used as soon as it is known.
+ *
+ * @param features [N, H]
+ * @param weight [V, H]
+ * @param bias [V]
+ * @param labels [N] int32, each in [0, V)
+ * @returns the mean loss in nats []; gradients flow to `features`, `weight` and `bias`
+ * @throws Error naming the argument whose shape does not fit
+ */
+export function linearCrossEntropy(
+  features: tf.Tensor2D,
+  weight: tf.Tensor2D,
+  bias: tf.Tensor1D,
+  labels: tf.Tensor1D,
+): tf.Scalar {
+  const bound: Record<string, number> = {};
+  assertShape('linearCrossEntropy features', features, ['N', 'H'], bound);
+  assertShape('linearCrossEntropy weight', weight, ['V', 'H'], bound);
+  assertShape('linearCrossEntropy bias', bias, ['V'], bound);
+  assertShape('linearCrossEntropy labels', labels, ['N'], bound);
+  const withGradient = isRecordingGradient();
+  const inputs = [features, weight, bias, labels];
+  return runKernel(LINEAR_CROSS_ENTROPY, inputs, { withGradient })[0] as tf.Scalar;
+}
+
+interface Block {
+  lossSum: tf.Tensor;
+  dFeatures?: tf.Tensor2D;
+  dWeight?: tf.Tensor2D;
+  dBias?: tf.Tensor;
+}
+
+registerComposedKernel(LINEAR_CROSS_ENTROPY, (inputs, { withGradient }) => {
+  const [features, weight, bias, labels] = inputs as [
+    tf.Tensor2D,
+    tf.Tensor2D,
+    tf.Tensor1D,
+    tf.Tensor1D,
+  ];
+  const [N, V] = [features.shape[0], weight.shape[0]];
+  const rows = Math.max(1, Math.min(N, Math.floor(SCORES_A_BLOCK / V)));
+  let total: Block | undefined;
+  for (let start = 0; start < N; start += rows) {
+    const count = Math.min(rows, N - start);
+    const block = tf.tidy(() => {
+      const x = tf.slice(features, start, count); // [n, H]
+      const y = tf.slice(labels, start, count); // [n]
+      const scores = tf.add(matrixProduct(x, weight, false, true), bias) as tf.Tensor2D; // [n, V]
+      const [losses, dScores] = crossEntropyWithGradient(scores, y);
+      scores.dispose();
+      const lossSum = tf.sum(losses);
+      if (withGradient !== true) return { lossSum };
+      // The mean's 1/N goes to the small factors, so that no pass over the scores is spent on it.
+      return {
+        lossSum,
+        dFeatures: tf.mul(matrixProduct(dScores, weight), 1 / N),
+        dWeight: matrixProduct(dScores, tf.mul(x, 1 / N) as tf.Tensor2D, true),
+        dBias: tf.mul(tf.sum(dScores, 0), 1 / N),
+      };
+    }) as Block;
+    total = total ? addBlocks(total, block) : block;
+  }
+  const { lossSum, dFeatures, dWeight, dBias } = total as Block;
+  const loss = tf.div(lossSum, N);
+  return dFeatures ? [loss, dFeatures, dWeight as tf.Tensor, dBias as tf.Tensor] : [loss];
+});
+
+/** Rows after rows, sums with sums; both blocks are disposed. */
+function addBlocks(a: Block, b: Block): Block {
+  return tf.tidy(() => {
+    const lossSum = tf.add(a.lossSum, b.lossSum);
+    const sum = a.dFeatures
+      ? {
+          lossSum,
+          dFeatures: tf.concat2d([a.dFeatures, b.dFeatures as tf.Tensor2D], 0),
+          dWeight: tf.add(a.dWeight as tf.Tensor, b.dWeight as tf.Tensor),
+          dBias: tf.add(a.dBias as tf.Tensor, b.dBias as tf.Tensor),
+        }
+      : { lossSum };
+    tf.dispose(Object.values(a));
+    tf.dispose(Object.values(b));
+    return sum as unknown as tf.TensorContainer;
+  }) as unknown as Block;
+}
+
+tf.registerGradient({
+  kernelName: LINEAR_CROSS_ENTROPY,
+  outputsToSave: [false, true, true, true],
+  gradFunc: (dy, saved) => {
+    const lossGradient = (dy as unknown as tf.Tensor[])[0] as tf.Tensor; // []
+    return Object.fromEntries(
+      saved.map((gradient, i) => [i, () => tf.mul(gradient, lossGradient)]),
+    );
+  },
+});

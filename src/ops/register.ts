@@ -1,0 +1,51 @@
+import * as tf from '@tensorflow/tfjs-core';
+
+/** The TF.js backends that the project's kernels are registered for. */
+export const OP_BACKENDS = ['tensorflow', 'wasm', 'cpu'] as const;
+
+/** A kernel with a list of inputs, written with plain TF.js ops: it runs wherever those run. */
+export type ComposedKernel = (
+  inputs: readonly tf.Tensor[],
+  attributes: Record<string, unknown>,
+) => tf.Tensor[];
+
+/**
+ * Registers `composed` for every backend, or for those without a kernel of their own.
+ *
+ * What the kernel makes on the way is disposed when it returns.
+ */
+export function registerComposedKernel(
+  kernelName: string,
+  composed: ComposedKernel,
+  backends: readonly string[] = OP_BACKENDS,
+): void {
+  for (const backendName of backends) {
+    tf.registerKernel({
+      kernelName,
+      backendName,
+      kernelFunc: ({ inputs, attrs }) =>
+        tf.tidy(() => composed(Object.values(inputs) as tf.Tensor[], attrs ?? {})),
+    });
+  }
+}
+
+/** Runs a registered kernel on a list of inputs; the result is always a list. */
+export function runKernel(
+  kernelName: string,
+  inputs: readonly tf.Tensor[],
+  attributes: Record<string, unknown> = {},
+): tf.Tensor[] {
+  const result: unknown = tf
+    .engine()
+    .runKernel(
+      kernelName,
+      inputs as unknown as tf.NamedTensorMap,
+      attributes as unknown as tf.NamedAttrMap,
+    );
+  return Array.isArray(result) ? (result as tf.Tensor[]) : [result as tf.Tensor];
+}
+
+/** Whether a gradient is being recorded now, so that a kernel must keep what its gradient needs. */
+export function isRecordingGradient(): boolean {
+  return tf.engine().state.gradientDepth > 0;
+}

@@ -1,0 +1,69 @@
+import * as tf from '@tensorflow/tfjs-core';
+
+/** An attribute of a TensorFlow operation, as tfjs-node's addon takes it. */
+export interface OpAttribute {
+  name: string;
+  type: number;
+  value: unknown;
+}
+
+/** What the kernels here use of tfjs-node's addon: numbers name TensorFlow's own tensors. */
+interface Binding {
+  TF_FLOAT: number;
+  TF_INT32: number;
+  TF_ATTR_TYPE: number;
+  TF_ATTR_BOOL: number;
+  TF_ATTR_SHAPE: number;
+  TF_ATTR_STRING: number;
+  executeOp(
+    name: string,
+    attributes: OpAttribute[],
+    inputIds: number[],
+    outputCount: number,
+  ): { id: number; shape: number[]; dtype: number }[];
+}
+
+/** What the kernels here use of tfjs-node's backend. */
+export interface TensorFlowBackend extends tf.KernelBackend {
+  binding: Binding;
+  getInputTensorIds(tensors: readonly tf.TensorInfo[]): number[];
+  executeSingleOutput(
+    name: string,
+    attributes: OpAttribute[],
+    inputs: readonly tf.TensorInfo[],
+  ): tf.Tensor;
+  executeMultipleOutputs(
+    name: string,
+    attributes: OpAttribute[],
+    inputs: readonly tf.TensorInfo[],
+    outputCount: number,
+  ): tf.Tensor[];
+}
+
+/** The name under which tfjs-node's backend is registered. */
+export const TENSORFLOW_BACKEND = 'tensorflow';
+
+/** Whether operations run on TensorFlow itself now. */
+export function runsOnTensorFlow(): boolean {
+  return tf.getBackend() === TENSORFLOW_BACKEND;
+}
+
+/** The current backend, which must be TensorFlow's. */
+export function tensorFlowBackend(): TensorFlowBackend {
+  return tf.backend() as TensorFlowBackend;
+}
+
+/** The attribute `name` = float32. */
+export function floatType(backend: TensorFlowBackend, name: string): OpAttribute {
+  return { name, type: backend.binding.TF_ATTR_TYPE, value: backend.binding.TF_FLOAT };
+}
+
+/** The attribute `name` = int32. */
+export function intType(backend: TensorFlowBackend, name: string): OpAttribute {
+  return { name, type: backend.binding.TF_ATTR_TYPE, value: backend.binding.TF_INT32 };
+}
+
+/** A true-or-false attribute. */
+export function flag(backend: TensorFlowBackend, name: string, value: boolean): OpAttribute {
+  return { name, type: backend.binding.TF_ATTR_BOOL, value };
+}
