@@ -10,13 +10,13 @@
 import { UserError } from './errors.ts';
 
 /** Everything that a generator holds: two generators of equal state give equal numbers for ever. */
-export interface RandomState {
+export type RandomState = {
   readonly algorithm: 'xoshiro128**';
   /** The four 32-bit words of the state, unsigned, not all zero. */
   readonly words: readonly [number, number, number, number];
   /** The second deviate of the last pair that `normal()` made, not yet handed out. */
   readonly spareNormal: number | null;
-}
+};
 
 const TWO_TO_32 = 0x1_0000_0000;
 const GOLDEN_GAMMA = 0x9e3779b9;

@@ -35,14 +35,14 @@ export interface Batch {
 }
 
 /** Which window comes next; survives JSON unchanged. */
-export interface BatchCursor {
+export type BatchCursor = {
   /** Counted from 0. */
   readonly epoch: number;
   /** Windows of the epoch already given. */
   readonly position: number;
   /** Tokens of each stream that the epoch leaves out at the beginning. */
   readonly offset: number;
-}
+};
 
 export class StatefulBatches {
   /** The same for every epoch, so that steps can be counted ahead. */

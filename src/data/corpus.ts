@@ -15,14 +15,14 @@ import { errorMessage, UserError } from '../errors.ts';
 import { findInvalidUtf8 } from './utf8.ts';
 
 /** One file of a corpus, as the checkpoint's record of the data names it. */
-export interface CorpusSource {
+export type CorpusSource = {
   /** The path as given; `-` for standard input. */
   readonly name: string;
   /** Length in bytes, as stored (compressed, for a gzip file). */
   readonly bytes: number;
   /** SHA-256 of those bytes, in hexadecimal. */
   readonly sha256: string;
-}
+};
 
 /** The text of a corpus and where it came from. */
 export interface CorpusText {

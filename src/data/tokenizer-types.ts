@@ -14,7 +14,7 @@ export interface UnknownPiece {
 }
 
 /** A tokenizer as `tokenizer.json` holds it: complete, no other file is needed. */
-export interface TokenizerJson {
+export type TokenizerJson = {
   readonly format: 'gru-lm-tokenizer';
   readonly version: 1;
   readonly kind: TokenizerKind;
@@ -22,7 +22,7 @@ export interface TokenizerJson {
   readonly lowercase: boolean;
   /** The tokens in the order of their ids, the special ones included. */
   readonly tokens: readonly string[];
-}
+};
 
 export interface Tokenizer {
   readonly kind: TokenizerKind;

@@ -1,0 +1,163 @@
+/**
+ * What a checkpoint and a run are on disk.
+ *
+ * A run is a directory of checkpoints and `run.json`, which names the last and the best of them. A
+ * checkpoint is a directory that needs no other file: its parts and `manifest.json`, which holds the
+ * length and SHA-256 of each and is written last.
+ */
+
+import { UserError } from '../errors.ts';
+import { badField, damaged, isJsonObject, type JsonObject, type JsonValue } from './json.ts';
+import type { TensorMap } from './safetensors.ts';
+
+/** All that training needs to go on, and sampling and evaluation to begin. */
+export interface CheckpointContents {
+  weights: TensorMap;
+  optimizer: TensorMap;
+  /** The hidden state of each stream. */
+  state: TensorMap;
+  config: JsonObject;
+  tokenizer: JsonObject;
+  /** Step, position in the text, random states, schedule, record of the data. */
+  training: JsonObject;
+  history: readonly JsonValue[];
+}
+
+export type CheckpointPart = keyof CheckpointContents;
+
+/** The file of each part. */
+export const PART_FILES: Readonly<Record<CheckpointPart, string>> = {
+  weights: 'weights.safetensors',
+  optimizer: 'optimizer.safetensors',
+  state: 'state.safetensors',
+  config: 'config.json',
+  tokenizer: 'tokenizer.json',
+  training: 'training.json',
+  history: 'history.json',
+};
+export const MANIFEST_FILE = 'manifest.json';
+export const RUN_FILE = 'run.json';
+/** Every name that a checkpoint directory may hold. */
+export const CHECKPOINT_FILES: ReadonlySet<string> = new Set([
+  ...Object.values(PART_FILES),
+  MANIFEST_FILE,
+]);
+
+const VERSION = 1;
+const STEP_NAME = /^step-(\d{8,})(?:-(\d+))?$/;
+
+export interface FileRecord {
+  readonly bytes: number;
+  /** In hexadecimal. */
+  readonly sha256: string;
+}
+
+export interface Manifest {
+  readonly step: number;
+  /** ISO 8601. */
+  readonly created: string;
+  /** One for each file of `PART_FILES`. */
+  readonly files: ReadonlyMap<string, FileRecord>;
+}
+
+/** The names, within the run's directory, of the checkpoints that matter. */
+export interface RunRecord {
+  readonly last: string;
+  /** null: no checkpoint of the run was the best yet. */
+  readonly best: string | null;
+}
+
+/** The directory name of the checkpoint of `step`; `copy` tells a second one of a step from the first. */
+export function stepName(step: number, copy = 1): string {
+  const name = `step-${String(step).padStart(8, '0')}`;
+  return copy === 1 ? name : `${name}-${copy}`;
+}
+
+/** The step in a checkpoint's directory name; undefined if it is no such name. */
+export function stepOfName(name: string): { step: number; copy: number } | undefined {
+  const match = STEP_NAME.exec(name);
+  return match === null ? undefined : { step: Number(match[1]), copy: Number(match[2] ?? 1) };
+}
+
+export function manifestJson(manifest: Manifest): JsonObject {
+  const files: Record<string, JsonValue> = {};
+  for (const [name, { bytes, sha256 }] of manifest.files) {
+    files[name] = { bytes, sha256 };
+  }
+  const { step, created } = manifest;
+  return { format: 'gru-lm-checkpoint', version: VERSION, step, created, files };
+}
+
+/** The manifest in `json`, read from `path`; throws a UserError that names the field at fault. */
+export function parseManifest(json: JsonObject, path: string): Manifest {
+  assertFormat(json, 'gru-lm-checkpoint', path);
+  const { step, created, files } = json;
+  if (!isCount(step)) {
+    throw badField(path, 'step', 'a whole number', step);
+  }
+  if (typeof created !== 'string' || Number.isNaN(Date.parse(created))) {
+    throw badField(path, 'created', 'a date', created);
+  }
+  if (!isJsonObject(files)) {
+    throw badField(path, 'files', 'an object', files);
+  }
+  const known = Object.values(PART_FILES);
+  const unknown = Object.keys(files).find((name) => !known.includes(name));
+  if (unknown !== undefined) {
+    throw damaged(path, `expected "files" to name ${known.join(', ')}, found "${unknown}"`);
+  }
+  const records = known.map((name) => [name, parseFileRecord(files[name], name, path)] as const);
+  return { step, created, files: new Map(records) };
+}
+
+export function runRecordJson({ last, best }: RunRecord): JsonObject {
+  return { format: 'gru-lm-run', version: VERSION, last, best };
+}
+
+/** The record in `json`, read from `path`; throws a UserError that names the field at fault. */
+export function parseRunRecord(json: JsonObject, path: string): RunRecord {
+  assertFormat(json, 'gru-lm-run', path);
+  const { last, best } = json;
+  if (typeof last !== 'string' || stepOfName(last) === undefined) {
+    throw badField(path, 'last', 'the name of a checkpoint, such as "step-00000500"', last);
+  }
+  if (best !== null && (typeof best !== 'string' || stepOfName(best) === undefined)) {
+    throw badField(path, 'best', 'the name of a checkpoint or null', best);
+  }
+  return { last, best };
+}
+
+function parseFileRecord(value: JsonValue | undefined, name: string, path: string): FileRecord {
+  if (!isJsonObject(value)) {
+    throw badField(path, `files.${name}`, 'an object', value);
+  }
+  const { bytes, sha256 } = value;
+  if (!isCount(bytes)) {
+    throw badField(path, `files.${name}.bytes`, 'a whole number', bytes);
+  }
+  if (typeof sha256 !== 'string' || !/^[0-9a-f]{64}$/.test(sha256)) {
+    throw badField(path, `files.${name}.sha256`, '64 hexadecimal digits', sha256);
+  }
+  return { bytes, sha256 };
+}
+
+function assertFormat(json: JsonObject, format: string, path: string): void {
+  if (json.format !== format) {
+    throw badField(path, 'format', `"${format}"`, json.format);
+  }
+  const { version } = json;
+  if (isCount(version) && version > VERSION) {
+    throw new UserError(
+      'checkpoint-version',
+      `${path}: expected format version ${VERSION}, found ${version}`,
+      'It was written by a newer gru-lm: update gru-lm.',
+    );
+  }
+  if (version !== VERSION) {
+    throw badField(path, 'version', `${VERSION}`, version);
+  }
+}
+
+function isCount(value: unknown): value is number {
+  return Number.isSafeInteger(value) && (value as number) >= 0;
+}

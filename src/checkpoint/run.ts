@@ -1,0 +1,71 @@
+/** A run that this process writes: the lock and the rules of `--resume` and `--overwrite` in one. */
+
+import { mkdir, rmdir } from 'node:fs/promises';
+import { errorMessage, UserError } from '../errors.ts';
+import type { CheckpointContents } from './format.ts';
+import { lockRun } from './lock.ts';
+import { assertFree, type RunUse } from './run-directory.ts';
+import { saveCheckpoint } from './save.ts';
+
+export interface RunWriter {
+  readonly directory: string;
+  /**
+   * Saves a checkpoint (see `saveCheckpoint`) and returns its path. A run that replaces another
+   * removes the other's checkpoints here, once its own first one is safe.
+   */
+  save(step: number, contents: CheckpointContents, options: { best: boolean }): Promise<string>;
+  /** Gives the lock back; the directory goes again if nothing was saved in a new one. */
+  close(): Promise<void>;
+}
+
+/**
+ * Opens `directory` for the checkpoints of one run, keeping the last `keep` (default 1) and the best.
+ *
+ * Throws a UserError if it is not free (see `assertFree`), in use (`run-locked`) or not writable
+ * (`checkpoint-write`).
+ */
+export async function openRun(
+  directory: string,
+  { keep, ...use }: RunUse & { readonly keep?: number | undefined } = {},
+): Promise<RunWriter> {
+  await assertFree(directory, use);
+  const lock = await prepareAndLock(directory);
+  try {
+    // Again, now that no other trainer can begin here.
+    await assertFree(directory, use);
+  } catch (error) {
+    await lock.release();
+    throw error;
+  }
+  let startsRun = use.resume !== true;
+  return {
+    directory,
+    async save(step, contents, { best }) {
+      lock.assertHeld();
+      const path = await saveCheckpoint(directory, step, contents, { best, keep, startsRun });
+      startsRun = false;
+      return path;
+    },
+    async close() {
+      await lock.release();
+      await rmdir(directory).catch(() => undefined);
+    },
+  };
+}
+
+async function prepareAndLock(directory: string): ReturnType<typeof lockRun> {
+  try {
+    await mkdir(directory, { recursive: true });
+    return await lockRun(directory);
+  } catch (error) {
+    if (error instanceof UserError) {
+      throw error;
+    }
+    throw new UserError(
+      'checkpoint-write',
+      `expected a directory to write to, found ${directory}: ${errorMessage(error)}`,
+      'Check the permissions there, or give another directory with --out.',
+      { cause: error },
+    );
+  }
+}
