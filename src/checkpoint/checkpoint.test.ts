@@ -1,0 +1,239 @@
+import { mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { StatefulBatches } from '../data/batches.ts';
+import { trainTokenizer } from '../data/tokenizer.ts';
+import { UserError } from '../errors.ts';
+import { Random } from '../random.ts';
+import { CHECKPOINT_FILES, type CheckpointContents } from './format.ts';
+import { loadCheckpoint } from './load.ts';
+import { saveCheckpoint } from './save.ts';
+
+let run: string;
+
+beforeEach(async () => {
+  run = await mkdtemp(join(tmpdir(), 'gru-lm-checkpoint-'));
+});
+afterEach(() => rm(run, { recursive: true }));
+
+function contents(value = 1): CheckpointContents {
+  const tensors = (name: string) =>
+    new Map([[name, { shape: [2, 2], data: Float32Array.of(value, -0, 0.1, 1e-40) }]]);
+  const batches = new StatefulBatches(new Int32Array(20), { batchSize: 2, steps: 3 });
+  return {
+    weights: tensors('embedding'),
+    optimizer: tensors('embedding.m'),
+    state: tensors('layer0.h'),
+    config: { hidden: 512, tied: false },
+    tokenizer: trainTokenizer('héllo 😀', { kind: 'char' }).toJSON(),
+    training: { step: 7, cursor: batches.cursor(), random: new Random(1).state(), best: null },
+    history: [{ step: 1, loss: 4.17 }],
+  };
+}
+
+async function failure(path: string): Promise<UserError> {
+  const error: unknown = await loadCheckpoint(path).catch((thrown: unknown) => thrown);
+  expect(error).toBeInstanceOf(UserError);
+  return error as UserError;
+}
+
+async function editManifest(path: string, edit: (json: Record<string, unknown>) => void) {
+  const file = join(path, 'manifest.json');
+  const json = JSON.parse(await readFile(file, 'utf8')) as Record<string, unknown>;
+  edit(json);
+  await writeFile(file, JSON.stringify(json));
+}
+
+async function readRun(): Promise<unknown> {
+  return JSON.parse(await readFile(join(run, 'run.json'), 'utf8'));
+}
+
+describe('a checkpoint', () => {
+  it('comes back as it was saved, bit for bit', async () => {
+    const path = await saveCheckpoint(run, 500, contents(), { best: true });
+    expect(path).toBe(join(run, 'step-00000500'));
+    expect(new Set(await readdir(path))).toEqual(CHECKPOINT_FILES);
+    const { path: from, step, created, ...loaded } = await loadCheckpoint(path);
+    expect(loaded).toEqual(contents());
+    expect(Object.is(loaded.weights.get('embedding')!.data[1], -0)).toBe(true);
+    expect([from, step]).toEqual([path, 500]);
+    expect(new Date(created).toISOString()).toBe(created);
+  });
+
+  it('is loaded in part where no more is asked for', async () => {
+    const path = await saveCheckpoint(run, 500, contents(), { best: true });
+    await rm(join(path, 'optimizer.safetensors'));
+    const { weights, optimizer, state, history, config } = await loadCheckpoint(path, {
+      parts: ['weights'],
+    });
+    expect(weights).toEqual(contents().weights);
+    expect([optimizer.size, state.size, history]).toEqual([0, 0, []]);
+    expect(config).toEqual(contents().config);
+  });
+
+  it('holds the contents at the time of the call', async () => {
+    const changing = contents();
+    const saving = saveCheckpoint(run, 1, changing, { best: true });
+    changing.weights.get('embedding')!.data.fill(9);
+    expect((await loadCheckpoint(await saving)).weights).toEqual(contents().weights);
+  });
+
+  it('refuses contents that would read back as others, and writes nothing', async () => {
+    const broken = { ...contents(), training: { best: Number.POSITIVE_INFINITY } };
+    await expect(saveCheckpoint(run, 1, broken, { best: true })).rejects.toThrow('training.best');
+    expect(await readdir(run)).toEqual([]);
+  });
+
+  it('explains a directory that cannot be written, and leaves nothing behind', async () => {
+    const blocked = join(run, 'file');
+    await writeFile(blocked, '');
+    const saving = saveCheckpoint(blocked, 1, contents(), { best: true });
+    await expect(saving).rejects.toThrow(`expected to save a checkpoint in ${blocked}, found: `);
+    await expect(saving).rejects.toMatchObject({ code: 'checkpoint-write' });
+    expect(await readdir(run)).toEqual(['file']);
+  });
+});
+
+describe('a damaged checkpoint', () => {
+  let path: string;
+  beforeEach(async () => {
+    path = await saveCheckpoint(run, 3, contents(), { best: true });
+  });
+
+  it.each([...CHECKPOINT_FILES])('is refused without its %s, which is named', async (name) => {
+    await rm(join(path, name));
+    const error = await failure(path);
+    expect(error.code).toBe('checkpoint-incomplete');
+    expect(error.message).toBe(`${path}: expected the file ${name}, found none`);
+    expect(error.hint).toContain('another checkpoint');
+  });
+
+  it.each([...CHECKPOINT_FILES])('is refused with %s cut short', async (name) => {
+    const file = join(path, name);
+    const bytes = await readFile(file);
+    await writeFile(file, bytes.subarray(0, bytes.length - 3));
+    const error = await failure(path);
+    expect(error.code).toBe('checkpoint-damaged');
+    expect(error.message).toContain(`${file}: expected `);
+  });
+
+  it.each([...CHECKPOINT_FILES].filter((name) => name !== 'manifest.json'))(
+    'is refused with one bit of %s changed',
+    async (name) => {
+      const file = join(path, name);
+      const bytes = await readFile(file);
+      bytes[bytes.length - 2]! ^= 1;
+      await writeFile(file, bytes);
+      const error = await failure(path);
+      expect(error.code).toBe('checkpoint-damaged');
+      expect(error.message).toMatch(/: expected SHA-256 [0-9a-f]{64}, found [0-9a-f]{64}$/);
+      expect(error.message).toContain(file);
+    },
+  );
+
+  it.each<[string, (json: Record<string, never>) => void]>([
+    ['"format" to be "gru-lm-checkpoint", found "x"', (json) => set(json, 'format', 'x')],
+    ['"version" to be 1, found 0', (json) => set(json, 'version', 0)],
+    ['"step" to be a whole number, found -1', (json) => set(json, 'step', -1)],
+    ['"created" to be a date, found "soon"', (json) => set(json, 'created', 'soon')],
+    ['"files" to be an object, found []', (json) => set(json, 'files', [])],
+    ['found "../../etc/passwd"', (json) => set(json.files!, '../../etc/passwd', {})],
+    ['found "manifest.json"', (json) => set(json.files!, 'manifest.json', {})],
+    ['"files.config.json" to be an object, found nothing', (json) => unset(json, 'config.json')],
+    ['"files.config.json.bytes" to be', (json) => set(json.files!, 'config.json', { bytes: '1' })],
+    ['"files.config.json.sha256" to be', (json) => set(json.files!, 'config.json', { bytes: 1 })],
+  ])('is refused for its manifest: %s', async (message, edit) => {
+    await editManifest(path, edit as never);
+    const error = await failure(path);
+    expect(error.code).toBe('checkpoint-damaged');
+    expect(error.message).toContain(`${join(path, 'manifest.json')}: expected `);
+    expect(error.message).toContain(message);
+  });
+
+  it('of a newer version asks for a newer gru-lm', async () => {
+    await editManifest(path, (json) => set(json, 'version', 2));
+    const error = await failure(path);
+    expect(error.code).toBe('checkpoint-version');
+    expect(error.message).toContain('expected format version 1, found 2');
+    expect(error.hint).toContain('update gru-lm');
+  });
+
+  it('is told from no checkpoint at all', async () => {
+    const error = await failure(join(run, 'nowhere'));
+    expect(error.code).toBe('checkpoint-missing');
+    expect(error.message).toBe(`expected a checkpoint, found none in ${join(run, 'nowhere')}`);
+    expect(error.hint).toContain('gru-lm train <corpus>');
+  });
+});
+
+function set(json: object, key: string, value: unknown): void {
+  Object.assign(json, { [key]: value });
+}
+
+function unset(json: { files?: object }, key: string): void {
+  delete (json.files as Record<string, unknown>)[key];
+}
+
+describe('the checkpoints of a run', () => {
+  const names = async () => (await readdir(run)).sort();
+
+  it('are the last and the best, and no others', async () => {
+    await saveCheckpoint(run, 10, contents(), { best: false });
+    expect(await readRun()).toEqual({
+      format: 'gru-lm-run',
+      version: 1,
+      last: 'step-00000010',
+      best: null,
+    });
+    await saveCheckpoint(run, 20, contents(), { best: true });
+    await saveCheckpoint(run, 30, contents(), { best: false });
+    await saveCheckpoint(run, 40, contents(), { best: false });
+    expect(await readRun()).toMatchObject({ last: 'step-00000040', best: 'step-00000020' });
+    expect(await names()).toEqual(['run.json', 'step-00000020', 'step-00000040']);
+    await saveCheckpoint(run, 50, contents(), { best: true });
+    expect(await names()).toEqual(['run.json', 'step-00000050']);
+  });
+
+  it('are as many of the last as asked for, beside the best', async () => {
+    for (const step of [1, 2, 3, 4, 5]) {
+      await saveCheckpoint(run, step, contents(), { best: step === 1, keep: 2 });
+    }
+    expect(await names()).toEqual(['run.json', ...[1, 4, 5].map((n) => `step-0000000${n}`)]);
+  });
+
+  it('never take the place of one that stands, even of the same step', async () => {
+    await saveCheckpoint(run, 7, contents(1), { best: true });
+    const second = await saveCheckpoint(run, 7, contents(2), { best: false });
+    expect(second).toBe(join(run, 'step-00000007-2'));
+    expect(await readRun()).toMatchObject({ last: 'step-00000007-2', best: 'step-00000007' });
+    expect((await loadCheckpoint(second)).weights).toEqual(contents(2).weights);
+    const third = await saveCheckpoint(run, 7, contents(3), { best: true });
+    expect(await names()).toEqual(['run.json', 'step-00000007-3']);
+    expect((await loadCheckpoint(third)).step).toBe(7);
+  });
+
+  it('give way to those of a new run with its first', async () => {
+    await saveCheckpoint(run, 900, contents(), { best: true });
+    await saveCheckpoint(run, 100, contents(), { best: false, startsRun: true, keep: 9 });
+    expect(await readRun()).toMatchObject({ last: 'step-00000100', best: null });
+    expect(await names()).toEqual(['run.json', 'step-00000100']);
+  });
+
+  it('are removed without touching what is not of a checkpoint', async () => {
+    const first = await saveCheckpoint(run, 1, contents(), { best: true });
+    await writeFile(join(first, 'notes.txt'), 'mine');
+    await writeFile(join(run, 'notes.txt'), 'mine');
+    await symlink(tmpdir(), join(run, 'step-00000000'));
+    await saveCheckpoint(run, 2, contents(), { best: true });
+    await saveCheckpoint(run, 3, contents(), { best: true });
+    expect(await names()).toEqual([
+      'notes.txt',
+      'run.json',
+      'step-00000000',
+      'step-00000001',
+      'step-00000003',
+    ]);
+    expect((await readdir(first)).length).toBe(CHECKPOINT_FILES.size + 1);
+  });
+});
