@@ -162,7 +162,8 @@ export class Random {
       a ^= d;
       c ^= shifted;
       d = (d << 11) | (d >>> 21);
-      target[i] = draw < threshold ? 0 : keep;
+      // A product, not a branch that would go wrong at random.
+      target[i] = keep * Number(draw >= threshold);
     }
     this.a = a;
     this.b = b;

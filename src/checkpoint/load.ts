@@ -64,7 +64,7 @@ export async function loadCheckpoint(
 }
 
 /** The manifest of the checkpoint in the directory `path`; errors as for `loadCheckpoint`. */
-export async function readManifest(path: string): Promise<Manifest> {
+async function readManifest(path: string): Promise<Manifest> {
   const file = join(path, MANIFEST_FILE);
   let bytes: Uint8Array;
   try {

@@ -10,7 +10,7 @@ import {
 } from './tokenizer-types.ts';
 import { WORD_SPECIAL_TOKENS, WordTokenizer } from './word-tokenizer.ts';
 
-export type { Tokenizer, TokenizerJson, TokenizerKind, UnknownPiece } from './tokenizer-types.ts';
+export type { Tokenizer, TokenizerKind } from './tokenizer-types.ts';
 
 /**
  * A tokenizer whose vocabulary comes from `text`, which should be the training part alone.
