@@ -10,7 +10,7 @@ import {
   statfs,
   writeFile,
 } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { UserError } from '../errors.ts';
 
 const temporaryPrefix = 'tmp-';
@@ -67,8 +67,6 @@ export async function installDirectory(
     await rename(directory, join(temporary, 'old')).catch(ignoreMissing);
     await rename(building, directory);
     await syncDirectory(cacheDirectory);
-  } catch (error) {
-    throw explainWriteError(error, cacheDirectory);
   } finally {
     await removeTree(temporary);
   }
@@ -77,13 +75,29 @@ export async function installDirectory(
 /** Makes the cache directory; a `UserError` if that is impossible. */
 export async function makeCacheDirectory(cacheDirectory: string): Promise<void> {
   try {
-    await mkdir(cacheDirectory, { recursive: true });
+    await makeDirectories(cacheDirectory);
   } catch (error) {
-    // A recursive mkdir finds a parent missing only where none can be made, as under /proc.
+    // A parent can only be missing where none can be made, as under /proc.
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') {
       throw notWritable(cacheDirectory, 'it cannot be made there (ENOENT)', error);
     }
     throw explainWriteError(error, cacheDirectory);
+  }
+}
+
+/**
+ * Makes a directory and its parents. Node's own recursive `mkdir` never returns under /proc, and
+ * reports a read-only file system as a missing file.
+ */
+async function makeDirectories(path: string): Promise<void> {
+  try {
+    await mkdir(path);
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'EEXIST' && (await stat(path)).isDirectory()) return;
+    if (code !== 'ENOENT') throw error;
+    await makeDirectories(dirname(path));
+    await mkdir(path).catch(ignoreExisting);
   }
 }
 
@@ -142,11 +156,7 @@ export function formatBytes(bytes: number): string {
 export async function makeTemporary(cacheDirectory: string): Promise<string> {
   const name = `${temporaryPrefix}${process.pid}-${randomBytes(6).toString('hex')}`;
   const path = join(cacheDirectory, name);
-  try {
-    await mkdir(path);
-  } catch (error) {
-    throw explainWriteError(error, cacheDirectory);
-  }
+  await mkdir(path);
   return path;
 }
 
@@ -179,4 +189,8 @@ function notWritable(cacheDirectory: string, why: string, cause: unknown): UserE
 
 function ignoreMissing(error: NodeJS.ErrnoException): void {
   if (error.code !== 'ENOENT') throw error;
+}
+
+function ignoreExisting(error: NodeJS.ErrnoException): void {
+  if (error.code !== 'EEXIST') throw error;
 }

@@ -35,7 +35,7 @@ export interface Compiler {
 
 /** Finds a C++ compiler: `CXX`, else c++, g++, clang++ on the PATH; a `UserError` if none answers. */
 export async function requireCompiler(context: RuntimeContext): Promise<Compiler> {
-  const named = context.env['CXX']?.trim();
+  const named = context.env.CXX?.trim();
   for (const words of named ? [named.split(/\s+/)] : [['c++'], ['g++'], ['clang++']]) {
     const [command, ...rest] = words as [string, ...string[]];
     const version = await askVersion(command, rest, context);

@@ -15,8 +15,11 @@ export interface RuntimeContext {
   signal: AbortSignal | undefined;
 }
 
+/** Parts of a context; what is absent is this process's own. */
+export type ContextParts = { [Key in keyof RuntimeContext]?: RuntimeContext[Key] | undefined };
+
 /** The context of this process; tests replace parts of it. */
-export function createContext(parts: Partial<RuntimeContext> = {}): RuntimeContext {
+export function createContext(parts: ContextParts = {}): RuntimeContext {
   const env = parts.env ?? process.env;
   return {
     host: parts.host ?? readHost(),
@@ -30,10 +33,10 @@ export function createContext(parts: Partial<RuntimeContext> = {}): RuntimeConte
 
 /** True if nothing may be fetched. */
 export function isOffline(context: RuntimeContext): boolean {
-  return !['', '0', undefined].includes(context.env['GRU_LM_OFFLINE']);
+  return !['', '0', undefined].includes(context.env.GRU_LM_OFFLINE);
 }
 
 function runtimeCacheDirectory(env: NodeJS.ProcessEnv): string {
-  const root = env['GRU_LM_CACHE'] || envPaths('gru-lm', { suffix: '' }).cache;
+  const root = env.GRU_LM_CACHE || envPaths('gru-lm', { suffix: '' }).cache;
   return resolve(root, 'runtime');
 }

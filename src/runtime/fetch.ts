@@ -121,18 +121,19 @@ function gotHash(said: string): string {
   return /Got\s+([0-9a-f]{64})/.exec(said)?.[1] ?? 'another';
 }
 
-/** The lines of pip's output that carry the cause: the last errors, else the last line at all. */
+const networkCauses =
+  /(Connection refused|Name or service not known|Temporary failure in name resolution|nodename nor servname[^'"]*|Network is unreachable|No route to host|timed out|certificate verify failed|Tunnel connection failed[^'"]*|\d{3} (?:Client|Server) Error[^'"\n]*)/i;
+
+/** What of pip's output carries the cause. */
 function lastError(result: ChildResult): string {
   if (result.signal !== null) return `it was ended by ${result.signal}.`;
-  const lines = result.stderr.split('\n').map((line) => line.trim());
-  const connection = lines.find((line) =>
-    /^WARNING: Retrying|Connection|Name or service/.test(line),
-  );
-  const errors = lines.filter((line) => line.startsWith('ERROR: '));
-  const chosen = errors.length > 0 ? errors : lines.filter((line) => line !== '').slice(-1);
-  const text = chosen.map((line) => line.replace(/^ERROR: /, '')).join(' ');
-  const cause = connection?.match(/'([^']*(?:Error|error)[^']*)'/)?.[1];
-  return (cause === undefined ? text : `${text} (${cause})`) || `exit code ${result.code}.`;
+  const network = networkCauses.exec(result.stderr)?.[1];
+  if (/from versions: none/.test(result.stderr)) {
+    return `the package index cannot be reached or does not offer it${network ? ` (${network})` : ''}.`;
+  }
+  const lines = result.stderr.split('\n').filter((line) => line.trim() !== '');
+  const said = lines.findLast((line) => line.startsWith('ERROR: ')) ?? lines.at(-1);
+  return said?.trim().replace(/^ERROR: /, '') ?? `it ended with exit code ${result.code}.`;
 }
 
 function watchGrowth(

@@ -56,7 +56,7 @@ function findNvidiaDriver(env: NodeJS.ProcessEnv): string | undefined {
     return readFileSync(versionFile, 'utf8').split('\n')[0] ?? versionFile;
   // Under WSL and in some containers only the library of the driver is visible.
   const directories = [
-    ...(env['LD_LIBRARY_PATH']?.split(delimiter) ?? []),
+    ...(env.LD_LIBRARY_PATH?.split(delimiter) ?? []),
     '/usr/lib/wsl/lib',
     '/usr/lib/x86_64-linux-gnu',
     '/usr/lib/aarch64-linux-gnu',

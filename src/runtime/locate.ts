@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { UserError } from '../errors.ts';
-import { type Manifest, readManifest } from './cache.ts';
+import { readManifest } from './cache.ts';
 import type { RuntimeContext } from './context.ts';
 import { platformKey } from './host.ts';
 import { tensorflowVersion, type WheelPin } from './pins.ts';
@@ -46,7 +46,7 @@ export async function locateTensorflow(
   context: RuntimeContext,
   device: Device,
 ): Promise<LocatedTensorflow | undefined> {
-  const named = context.env['GRU_LM_TENSORFLOW'];
+  const named = context.env.GRU_LM_TENSORFLOW;
   if (named) return await requireNamed(named, context, device);
   if (device === 'cpu') {
     const cached = await locateCached(context);
@@ -61,15 +61,16 @@ export async function locateCached(
 ): Promise<LocatedTensorflow | undefined> {
   const pin = context.pins.find((candidate) => candidate.platform === platformKey(context.host));
   if (pin === undefined) return undefined;
-  const directory = cachedTensorflowDirectory(pin, context.cacheDirectory);
-  const manifest = await readManifest(directory);
-  return manifest === undefined ? undefined : describeCached(directory, manifest, pin);
+  const cached = describeCached(pin, context);
+  return (await readManifest(cached.directory)) === undefined ? undefined : cached;
 }
 
-function describeCached(directory: string, manifest: Manifest, pin: WheelPin): LocatedTensorflow {
+/** The TensorFlow of this pin as it is in the cache, or will be. */
+export function describeCached(pin: WheelPin, context: RuntimeContext): LocatedTensorflow {
+  const directory = cachedTensorflowDirectory(pin, context.cacheDirectory);
   return {
     source: 'cache',
-    version: manifest.version,
+    version: pin.version,
     directory,
     libraryDirectory: directory,
     includeDirectory: join(directory, 'include'),

@@ -12,8 +12,8 @@ const pollMs = 200;
 /**
  * Does `work` while holding the cache's one lock, or waits until another process has done it.
  *
- * `findDone` is asked before each attempt: what it returns, if anything, is the result. A holder that
- * was killed stops renewing the lock; the next one takes it over and removes its debris.
+ * What `findDone` returns, if anything, is the result: it is asked at first and under the lock. A
+ * holder that was killed stops renewing the lock; the next one takes it over and removes its debris.
  */
 export async function withCacheLock<T>(
   context: RuntimeContext,
@@ -21,20 +21,25 @@ export async function withCacheLock<T>(
   work: (context: RuntimeContext) => Promise<T>,
 ): Promise<T> {
   const { cacheDirectory, onEvent, signal } = context;
+  const doneBefore = await findDone();
+  if (doneBefore !== undefined) return doneBefore;
   await makeCacheDirectory(cacheDirectory);
   const lost = new AbortController();
   let hasSaidWaiting = false;
   while (true) {
-    const done = await findDone();
-    if (done !== undefined) return done;
+    signal?.throwIfAborted();
     const release = await tryLock(cacheDirectory, lost);
     if (release !== undefined) {
+      const signals = signal === undefined ? [lost.signal] : [signal, lost.signal];
+      const locked = { ...context, signal: AbortSignal.any(signals) };
       try {
         const doneMeanwhile = await findDone();
         if (doneMeanwhile !== undefined) return doneMeanwhile;
         await removeDebris(cacheDirectory);
-        const signals = signal === undefined ? [lost.signal] : [signal, lost.signal];
-        return await work({ ...context, signal: AbortSignal.any(signals) });
+        return await work(locked);
+      } catch (error) {
+        locked.signal.throwIfAborted();
+        throw explainWriteError(error, cacheDirectory);
       } finally {
         await release().catch(() => {});
       }
@@ -46,7 +51,7 @@ export async function withCacheLock<T>(
       });
       hasSaidWaiting = true;
     }
-    await sleep(pollMs, undefined, signal === undefined ? {} : { signal });
+    await sleep(pollMs);
   }
 }
 

@@ -70,8 +70,8 @@ export async function probeBinding(
   context: RuntimeContext,
 ): Promise<ProbeResult> {
   const env: NodeJS.ProcessEnv = { ...context.env, TF_CPP_MIN_LOG_LEVEL: '3' };
-  delete env['NODE_OPTIONS'];
-  if (device === 'cpu') env['CUDA_VISIBLE_DEVICES'] = '-1';
+  delete env.NODE_OPTIONS;
+  if (device === 'cpu') env.CUDA_VISIBLE_DEVICES = '-1';
   const child = await runChild(process.execPath, ['-e', probeScript, bindingPath], {
     env,
     signal: context.signal,
@@ -140,7 +140,7 @@ async function probeKey(
   const parts = [
     identities,
     host,
-    device === 'cuda' ? context.env['CUDA_VISIBLE_DEVICES'] : '',
+    device === 'cuda' ? context.env.CUDA_VISIBLE_DEVICES : '',
     device,
   ];
   return createHash('sha256').update(JSON.stringify(parts)).digest('hex').slice(0, 16);

@@ -12,10 +12,12 @@ import {
   bindingKey,
   bindingName,
   buildBinding,
+  type Compiler,
   requireCompiler,
   stderrGateName,
 } from './compiler.ts';
 import { isOffline, type RuntimeContext } from './context.ts';
+import { missingCudaBuild } from './cuda.ts';
 import { fetchWheel } from './fetch.ts';
 import {
   cachedTensorflowDirectory,
@@ -25,9 +27,9 @@ import {
   locateTensorflow,
 } from './locate.ts';
 import { withCacheLock } from './lock.ts';
-import { requirePin, tensorflowVersion, type WheelPin } from './pins.ts';
+import { requirePin, type WheelPin } from './pins.ts';
 import type { BuiltBinding } from './probe.ts';
-import { requirePip } from './python.ts';
+import { type Python, requirePip } from './python.ts';
 import { locateTfjsNode } from './tfjs-node.ts';
 import { unpackWheel, verifyWheel } from './wheel.ts';
 
@@ -77,6 +79,22 @@ export async function findBinding(
   return (await readManifest(built.directory)) === undefined ? undefined : built;
 }
 
+/** What a fetch needs; a `UserError` says what of it is missing. */
+export async function requireFetchable(
+  context: RuntimeContext,
+): Promise<{ pin: WheelPin; compiler: Compiler; python: Python }> {
+  const pin = requirePin(context.host, context.pins);
+  if (isOffline(context)) {
+    throw new UserError(
+      'runtime-offline',
+      `TensorFlow ${pin.version} is not set up, and GRU_LM_OFFLINE forbids fetching it (${formatBytes(pin.bytes)}).`,
+      'Unset GRU_LM_OFFLINE and run gru-lm setup; or use --backend wasm.',
+    );
+  }
+  // The build needs a compiler: that is asked before the long download, not after it.
+  return { pin, compiler: await requireCompiler(context), python: await requirePip(context) };
+}
+
 /** Bytes that must be free before a fetch: the wheel and what is unpacked from it, with a margin. */
 export function neededBytes(pin: WheelPin): number {
   return Math.ceil((pin.bytes + pin.unpackedBytes) * 1.1);
@@ -95,17 +113,7 @@ async function ensureTensorflow(
 
 async function fetchTensorflow(context: RuntimeContext): Promise<LocatedTensorflow> {
   const { cacheDirectory } = context;
-  const pin = requirePin(context.host, context.pins);
-  if (isOffline(context)) {
-    throw new UserError(
-      'runtime-offline',
-      `TensorFlow ${pin.version} is not set up, and GRU_LM_OFFLINE forbids fetching it (${formatBytes(pin.bytes)}).`,
-      'Unset GRU_LM_OFFLINE and run gru-lm setup; or use --backend wasm.',
-    );
-  }
-  // What the build will need is asked for before the long download, not after it.
-  await requireCompiler(context);
-  const python = await requirePip(context);
+  const { pin, python } = await requireFetchable(context);
   await requireFreeSpace(cacheDirectory, neededBytes(pin));
   const download = await makeTemporary(cacheDirectory);
   try {
@@ -150,7 +158,8 @@ async function ensureBinding(
   return built;
 }
 
-async function describeBinding(
+/** Where the binding to this TensorFlow is or would be. */
+export async function describeBinding(
   context: RuntimeContext,
   tensorflow: LocatedTensorflow,
 ): Promise<BuiltBinding> {
@@ -170,13 +179,4 @@ function runtimeLibraryPath(context: RuntimeContext, tensorflow: LocatedTensorfl
   if (tensorflow.source !== 'cache') return tensorflow.libraryDirectory;
   const origin = context.host.platform === 'darwin' ? '@loader_path' : '$ORIGIN';
   return `${origin}/../${basename(tensorflow.libraryDirectory)}`;
-}
-
-/** The error of a machine without a CUDA build of TensorFlow. */
-export function missingCudaBuild(): UserError {
-  return new UserError(
-    'runtime-cuda',
-    `The cuda backend needs a CUDA build of TensorFlow ${tensorflowVersion}; none is installed, and gru-lm itself fetches only the CPU build.`,
-    `Install it for the python3 on the PATH (pip install "tensorflow[and-cuda]==${tensorflowVersion}") or name its directory in GRU_LM_TENSORFLOW; or use --backend cpu.`,
-  );
 }

@@ -31,9 +31,20 @@ print(json.dumps({
 }))
 `;
 
-/** Every Python that the settings or the PATH name, in the order of preference. */
+const known = new WeakMap<NodeJS.ProcessEnv, Python[]>();
+
+/**
+ * Every Python that the settings or the PATH name, in the order of preference. They are asked once
+ * for each set of environment variables.
+ */
 export async function findPythons(context: RuntimeContext): Promise<Python[]> {
-  const named = context.env['GRU_LM_PYTHON'];
+  const pythons = known.get(context.env) ?? (await askPythons(context));
+  known.set(context.env, pythons);
+  return pythons;
+}
+
+async function askPythons(context: RuntimeContext): Promise<Python[]> {
+  const named = context.env.GRU_LM_PYTHON;
   const pythons: Python[] = [];
   for (const command of named ? [named] : ['python3', 'python']) {
     const python = await askPython(command, context);

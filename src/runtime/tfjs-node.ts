@@ -91,6 +91,6 @@ function withUnionReplaced<T>(requirer: string, work: () => T): T {
 /** tfjs-node calls two functions of `util` that Node 22 warns about and Node 23 no longer has. */
 function restoreUtilFunctions(): void {
   const util = require('node:util') as Record<string, unknown>;
-  util['isNullOrUndefined'] = (value: unknown) => value === null || value === undefined;
-  util['isArray'] = Array.isArray;
+  util.isNullOrUndefined = (value: unknown) => value === null || value === undefined;
+  util.isArray = Array.isArray;
 }
