@@ -7,8 +7,8 @@
  */
 
 import { UserError } from '../errors.ts';
+import type { TensorMap } from '../tensor-data.ts';
 import { badField, damaged, isJsonObject, type JsonObject, type JsonValue } from './json.ts';
-import type { TensorMap } from './safetensors.ts';
 
 /** All that training needs to go on, and sampling and evaluation to begin. */
 export interface CheckpointContents {

@@ -4,6 +4,7 @@ import { createHash } from 'node:crypto';
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { errorMessage, UserError } from '../errors.ts';
+import type { TensorMap } from '../tensor-data.ts';
 import {
   CHECKPOINT_FILES,
   type CheckpointContents,
@@ -15,7 +16,7 @@ import {
   parseManifest,
 } from './format.ts';
 import { damaged, decodeJson, decodeJsonObject, type JsonValue } from './json.ts';
-import { decodeSafetensors, type TensorMap } from './safetensors.ts';
+import { decodeSafetensors } from './safetensors.ts';
 
 export interface LoadedCheckpoint extends CheckpointContents {
   readonly path: string;

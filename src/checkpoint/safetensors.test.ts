@@ -1,7 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { UserError } from '../errors.ts';
-import { decodeSafetensors, encodeSafetensors, type TensorMap } from './safetensors.ts';
+import type { TensorMap } from '../tensor-data.ts';
+import { decodeSafetensors, encodeSafetensors } from './safetensors.ts';
 
 /**
  * What Python's safetensors writes, from:

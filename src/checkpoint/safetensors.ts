@@ -7,16 +7,8 @@
  */
 
 import type { UserError } from '../errors.ts';
+import type { TensorData, TensorMap } from '../tensor-data.ts';
 import { badField, damaged, decodeJsonObject, isJsonObject, type JsonValue } from './json.ts';
-
-/** A tensor outside of any backend: `data` holds the product of `shape` elements, row-major. */
-export interface TensorData {
-  readonly shape: readonly number[];
-  readonly data: Float32Array;
-}
-
-/** Tensors by name. */
-export type TensorMap = Map<string, TensorData>;
 
 const LENGTH_BYTES = 8;
 const ALIGNMENT = 8;

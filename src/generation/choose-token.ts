@@ -1,0 +1,68 @@
+/** Chooses the next token from a model's scores. */
+import type { Random } from '../random.ts';
+
+export interface ChoiceOptions {
+  /** Scores are divided by it: below 1 sharpens, above 1 flattens. */
+  temperature: number;
+  /** Only the K tokens of highest score; 0: all. */
+  topK: number;
+  /** Only the smallest set of likeliest tokens whose probabilities add up to this; 1: all. */
+  topP: number;
+  /** Always the token of highest score. */
+  greedy: boolean;
+}
+
+/** −log softmax(logits)[id], in nats. */
+export function natsOf(logits: ArrayLike<number>, id: number): number {
+  let largest = Number.NEGATIVE_INFINITY;
+  for (let i = 0; i < logits.length; i++) largest = Math.max(largest, logits[i]!);
+  let sum = 0;
+  for (let i = 0; i < logits.length; i++) sum += Math.exp(logits[i]! - largest);
+  return Math.log(sum) + largest - logits[id]!;
+}
+
+/**
+ * Draws a token id: temperature first, then top-k, then top-p over what top-k left, as is usual.
+ *
+ * @param logits scores [V]
+ * @param banned an id that is never chosen, such as that of unknown tokens
+ */
+export function chooseToken(
+  logits: ArrayLike<number>,
+  options: ChoiceOptions,
+  random: Random,
+  banned?: number,
+): number {
+  const { ids, probabilities } = candidates(logits, options, banned);
+  let left = random.uniform() * probabilities.reduce((sum, p) => sum + p, 0);
+  for (let i = 0; i < ids.length; i++) {
+    left -= probabilities[i]!;
+    if (left < 0) return ids[i]!;
+  }
+  return ids.at(-1)!;
+}
+
+/** The ids that may be chosen, with unnormalised probabilities; likeliest first if any is cut off. */
+export function candidates(
+  logits: ArrayLike<number>,
+  { temperature, topK, topP, greedy }: ChoiceOptions,
+  banned?: number,
+): { ids: number[]; probabilities: number[] } {
+  let ids = Array.from({ length: logits.length }, (_, id) => id).filter((id) => id !== banned);
+  const best = ids.reduce((best, id) => (logits[id]! > logits[best]! ? id : best));
+  if (greedy) return { ids: [best], probabilities: [1] };
+  // Ties go to the lower id, so that the choice does not hang on how sorting works.
+  if (topK > 0 || topP < 1) ids.sort((a, b) => logits[b]! - logits[a]! || a - b);
+  if (topK > 0) ids = ids.slice(0, topK);
+  const highest = logits[best]!;
+  const probabilities = ids.map((id) => Math.exp((logits[id]! - highest) / temperature));
+  if (topP >= 1) return { ids, probabilities };
+  const wanted = topP * probabilities.reduce((sum, p) => sum + p, 0);
+  let reached = 0;
+  const cut = probabilities.findIndex((p) => {
+    reached += p;
+    return reached >= wanted;
+  });
+  const size = cut < 0 ? ids.length : cut + 1;
+  return { ids: ids.slice(0, size), probabilities: probabilities.slice(0, size) };
+}

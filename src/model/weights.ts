@@ -1,0 +1,57 @@
+import * as tf from '@tensorflow/tfjs-core';
+import { UserError } from '../errors.ts';
+import type { Random } from '../random.ts';
+import type { TensorData, TensorMap } from '../tensor-data.ts';
+import type { Weights } from './language-model.ts';
+import { initialParameter, type ModelConfig, parameterSpecs } from './parameters.ts';
+
+/** A tensor on the current backend with a copy of the data. */
+export function tensorOf({ shape, data }: TensorData): tf.Tensor {
+  return tf.tensor(Float32Array.from(data), [...shape]);
+}
+
+/** A copy of a tensor's values, off its backend. */
+export function dataOf(tensor: tf.Tensor): TensorData {
+  return { shape: tensor.shape, data: Float32Array.from(tensor.dataSync<'float32'>()) };
+}
+
+/** The parameters of a new model, in the order of `parameterSpecs`. */
+export function initialParameters(config: ModelConfig, random: Random): TensorMap {
+  return new Map(
+    parameterSpecs(config).map((spec) => [
+      spec.name,
+      { shape: spec.shape, data: initialParameter(spec, config, random) },
+    ]),
+  );
+}
+
+/**
+ * The parameters of `config` out of what a file holds, in the order of `parameterSpecs`.
+ *
+ * @param where the file, for the message
+ * @throws UserError `checkpoint-damaged` naming a tensor that is missing or of another shape
+ */
+export function selectParameters(
+  config: ModelConfig,
+  tensors: TensorMap,
+  where: string,
+): TensorMap {
+  return new Map(
+    parameterSpecs(config).map(({ name, shape }) => {
+      const found = tensors.get(name);
+      if (!found || found.shape.join() !== shape.join()) {
+        throw new UserError(
+          'checkpoint-damaged',
+          `${where}: expected a tensor "${name}" of shape [${shape.join(', ')}], found ${found ? `[${found.shape.join(', ')}]` : 'none'}`,
+          'The weights and the config do not belong together: use another checkpoint.',
+        );
+      }
+      return [name, found];
+    }),
+  );
+}
+
+/** Parameters as tensors on the current backend; the caller disposes them. */
+export function weightsOf(parameters: TensorMap): Weights {
+  return Object.fromEntries([...parameters].map(([name, data]) => [name, tensorOf(data)]));
+}

@@ -1,0 +1,261 @@
+/**
+ * Options declared once: from one table come the flags, their help, the parsing and checking of what
+ * a user gives, and the types of the values.
+ */
+import { UserError } from './errors.ts';
+
+interface Described {
+  /** The name on the command line, without dashes. */
+  flag: string;
+  help: string;
+  /** The heading of `--help` under which it stands. */
+  group: string;
+}
+
+interface NumberSpec extends Described {
+  type: 'integer' | 'number';
+  default?: number;
+  /** The smallest value that is allowed. */
+  min?: number;
+  /** What the value must be greater than. */
+  above?: number;
+  /** The largest value that is allowed. */
+  max?: number;
+  /** What the value must be less than. */
+  below?: number;
+}
+
+interface DurationSpec extends Described {
+  /** Seconds, given as `90s`, `5m` or `2h`. */
+  type: 'duration';
+  default?: number;
+}
+
+interface ChoiceSpec extends Described {
+  type: 'choice';
+  choices: readonly string[];
+  default?: string;
+}
+
+interface TextSpec extends Described {
+  type: 'text';
+  /** What stands for the value in the help, such as `FILE`. */
+  placeholder: string;
+  default?: string;
+}
+
+interface TextsSpec extends Described {
+  type: 'texts';
+  placeholder: string;
+}
+
+interface SwitchSpec extends Described {
+  type: 'switch';
+}
+
+export type OptionSpec = NumberSpec | DurationSpec | ChoiceSpec | TextSpec | TextsSpec | SwitchSpec;
+
+/** The options of a command, by the names that they have in code. */
+export type OptionTable = Readonly<Record<string, OptionSpec>>;
+
+type ValueOf<Spec extends OptionSpec> = Spec extends SwitchSpec
+  ? boolean
+  : Spec extends TextsSpec
+    ? string[]
+    : Spec extends ChoiceSpec
+      ? Spec['choices'][number]
+      : Spec extends TextSpec
+        ? string
+        : number;
+
+/** The values of a table's options; those without a default may be absent. */
+export type OptionValues<Table extends OptionTable> = {
+  -readonly [Name in keyof Table as Table[Name] extends { default: unknown } | SwitchSpec
+    ? Name
+    : never]: ValueOf<Table[Name]>;
+} & {
+  -readonly [Name in keyof Table as Table[Name] extends { default: unknown } | SwitchSpec
+    ? never
+    : Name]?: ValueOf<Table[Name]>;
+};
+
+/** What a user gave of a table's options. */
+export type GivenOptions<Table extends OptionTable> = Partial<OptionValues<Table>>;
+
+/** The values for what was given: defaults where it is silent. */
+export function withDefaults<Table extends OptionTable>(
+  table: Table,
+  ...given: GivenOptions<Table>[]
+): OptionValues<Table> {
+  const values: Record<string, unknown> = {};
+  for (const [name, spec] of Object.entries(table)) {
+    if (spec.type === 'switch') values[name] = false;
+    else if ('default' in spec) values[name] = spec.default;
+  }
+  for (const layer of given) {
+    for (const [name, value] of Object.entries(layer)) {
+      if (value !== undefined) values[name] = value;
+    }
+  }
+  return values as OptionValues<Table>;
+}
+
+/** Turns what was typed after a flag into a value; throws a `usage` error that says what fits. */
+export function parseOption(spec: OptionSpec, typed: string): unknown {
+  switch (spec.type) {
+    case 'integer':
+    case 'number':
+      return checkNumber(spec, typed, typed.trim() === '' ? Number.NaN : Number(typed));
+    case 'duration':
+      return parseDuration(spec, typed);
+    case 'choice':
+      if (!spec.choices.includes(typed)) throw misfit(spec, `one of ${list(spec.choices)}`, typed);
+      return typed;
+    case 'text':
+    case 'texts':
+      if (typed === '') throw misfit(spec, `a ${spec.placeholder.toLowerCase()}`, 'nothing');
+      return typed;
+    case 'switch':
+      return true;
+  }
+}
+
+/**
+ * Checks values that were stored, such as a checkpoint's config: every known name must hold a value
+ * that its flag would take. Names that the table lacks are left out.
+ *
+ * @param where the file, for the message
+ * @throws UserError `checkpoint-damaged` naming the field
+ */
+export function parseStored<Table extends OptionTable>(
+  table: Table,
+  stored: Readonly<Record<string, unknown>>,
+  where: string,
+): OptionValues<Table> {
+  const given: Record<string, unknown> = {};
+  for (const [name, spec] of Object.entries(table)) {
+    const value = Object.hasOwn(stored, name) ? stored[name] : undefined;
+    if (value === undefined || value === null) continue;
+    if (!fits(spec, value)) {
+      throw new UserError(
+        'checkpoint-damaged',
+        `${where}: expected "${name}" to be ${expectation(spec)}, found ${JSON.stringify(value)?.slice(0, 80)}`,
+        'The checkpoint is damaged: use another one.',
+      );
+    }
+    given[name] = value;
+  }
+  return withDefaults(table, given as GivenOptions<Table>);
+}
+
+/** `--hidden <N>`, as the help shows it. */
+export function flagUsage(spec: OptionSpec): string {
+  const flag = `--${spec.flag}`;
+  switch (spec.type) {
+    case 'switch':
+      return flag;
+    case 'integer':
+      return `${flag} <N>`;
+    case 'number':
+      return `${flag} <F>`;
+    case 'duration':
+      return `${flag} <TIME>`;
+    case 'choice':
+      return `${flag} <${spec.choices.join('|').length <= 24 ? spec.choices.join('|') : 'NAME'}>`;
+    case 'text':
+      return `${flag} <${spec.placeholder}>`;
+    case 'texts':
+      return `${flag} <${spec.placeholder}...>`;
+  }
+}
+
+/** The help with the default and, where the usage does not show them, the choices. */
+export function flagHelp(spec: OptionSpec): string {
+  const notes: string[] = [];
+  if (spec.type === 'choice' && flagUsage(spec).endsWith('<NAME>')) {
+    notes.push(spec.choices.join(', '));
+  }
+  if ('default' in spec && spec.default !== undefined) {
+    notes.push(`default ${spec.type === 'duration' ? `${spec.default}s` : spec.default}`);
+  }
+  return notes.length > 0 ? `${spec.help} (${notes.join('; ')})` : spec.help;
+}
+
+function checkNumber(spec: NumberSpec, typed: string, value: number): number {
+  if (!fitsNumber(spec, value)) throw misfit(spec, expectation(spec), typed);
+  return value;
+}
+
+function fitsNumber(spec: NumberSpec, value: number): boolean {
+  return (
+    Number.isFinite(value) &&
+    (spec.type !== 'integer' || Number.isSafeInteger(value)) &&
+    value >= (spec.min ?? Number.NEGATIVE_INFINITY) &&
+    value <= (spec.max ?? Number.POSITIVE_INFINITY) &&
+    value > (spec.above ?? Number.NEGATIVE_INFINITY) &&
+    value < (spec.below ?? Number.POSITIVE_INFINITY)
+  );
+}
+
+function fits(spec: OptionSpec, value: unknown): boolean {
+  switch (spec.type) {
+    case 'integer':
+    case 'number':
+      return typeof value === 'number' && fitsNumber(spec, value);
+    case 'duration':
+      return typeof value === 'number' && value > 0;
+    case 'choice':
+      return typeof value === 'string' && spec.choices.includes(value);
+    case 'text':
+      return typeof value === 'string';
+    case 'texts':
+      return Array.isArray(value) && value.every((item) => typeof item === 'string');
+    case 'switch':
+      return typeof value === 'boolean';
+  }
+}
+
+function expectation(spec: OptionSpec): string {
+  switch (spec.type) {
+    case 'integer':
+    case 'number': {
+      const bounds = [
+        spec.min === undefined ? undefined : `at least ${spec.min}`,
+        spec.above === undefined ? undefined : `above ${spec.above}`,
+        spec.max === undefined ? undefined : `at most ${spec.max}`,
+        spec.below === undefined ? undefined : `below ${spec.below}`,
+      ].filter((bound) => bound !== undefined);
+      const kind = spec.type === 'integer' ? 'a whole number' : 'a number';
+      return bounds.length > 0 ? `${kind} ${bounds.join(' and ')}` : kind;
+    }
+    case 'duration':
+      return 'a time such as 90s, 5m or 2h';
+    case 'choice':
+      return `one of ${list(spec.choices)}`;
+    case 'text':
+      return 'a text';
+    case 'texts':
+      return 'a list of texts';
+    case 'switch':
+      return 'true or false';
+  }
+}
+
+function parseDuration(spec: DurationSpec, typed: string): number {
+  const match = /^(\d+(?:\.\d+)?)(s|m|h)$/.exec(typed);
+  const seconds = match ? Number(match[1]) * { s: 1, m: 60, h: 3600 }[match[2] as 's']! : 0;
+  if (!(seconds > 0 && Number.isFinite(seconds))) throw misfit(spec, expectation(spec), typed);
+  return seconds;
+}
+
+function misfit(spec: OptionSpec, expected: string, found: string): UserError {
+  return new UserError(
+    'usage',
+    `--${spec.flag}: expected ${expected}, found ${found}`,
+    `Give --${spec.flag} ${expected}.`,
+  );
+}
+
+function list(choices: readonly string[]): string {
+  return choices.join(', ');
+}

@@ -1,0 +1,180 @@
+/** Clipping and the update: Adam, AdamW and SGD over named parameters. */
+import * as tf from '@tensorflow/tfjs-core';
+import { dataOf, tensorOf } from '../model/weights.ts';
+import { type TrainableVariable, variableUpdates } from '../ops/trainable-variable.ts';
+import type { TensorData, TensorMap } from '../tensor-data.ts';
+
+export interface OptimizerConfig {
+  optimizer: 'adam' | 'adamw' | 'sgd';
+  /** Gradients are scaled down to this global norm; 0: never. */
+  clipNorm: number;
+  /** Each gradient value is cut to ± this, before the norm is taken; 0: never. */
+  clipValue: number;
+  /** For AdamW: what a step takes off a matrix, as a share of it and of the learning rate. */
+  weightDecay: number;
+}
+
+/** β₁ and ε as in Kingma & Ba 2015; β₂ lower than their 0.999, for runs of few thousand steps. */
+const BETA1 = 0.9;
+const BETA2 = 0.99;
+const EPSILON = 1e-8;
+
+interface Slot {
+  value: TrainableVariable;
+  /** Adam's running means of the gradient and of its square. */
+  mean?: TrainableVariable;
+  variance?: TrainableVariable;
+}
+
+/** Parameters with what an optimizer keeps for each. */
+export class Optimizer {
+  readonly #config: OptimizerConfig;
+  readonly #updates = variableUpdates();
+  readonly #slots = new Map<string, Slot>();
+  /** Updates made so far. */
+  #step: number;
+
+  /**
+   * @param parameters first values by name
+   * @param state what {@link exportState} gave, to go on from; otherwise moments start at zero
+   * @throws Error for a state that does not fit the parameters
+   */
+  constructor(
+    config: OptimizerConfig,
+    parameters: TensorMap,
+    state?: { step: number; tensors: TensorMap },
+  ) {
+    this.#config = config;
+    this.#step = state?.step ?? 0;
+    for (const [name, data] of parameters) {
+      const slot: Slot = { value: this.#create(data) };
+      if (config.optimizer !== 'sgd') {
+        const zeros = { shape: data.shape, data: new Float32Array(data.data.length) };
+        slot.mean = this.#create(state ? stateOf(state.tensors, `mean.${name}`, data) : zeros);
+        slot.variance = this.#create(
+          state ? stateOf(state.tensors, `variance.${name}`, data) : zeros,
+        );
+      }
+      this.#slots.set(name, slot);
+    }
+  }
+
+  /** Updates made so far. */
+  get step(): number {
+    return this.#step;
+  }
+
+  /** The parameters' names, in the order of {@link read} and {@link update}. */
+  get names(): string[] {
+    return [...this.#slots.keys()];
+  }
+
+  /** The parameters now. Dispose them before {@link update}, which otherwise has to copy them. */
+  read(): tf.Tensor[] {
+    return [...this.#slots.values()].map(({ value }) => value.read());
+  }
+
+  /**
+   * Clips the gradients and updates the parameters by them.
+   *
+   * @param gradients one a parameter, in the order of {@link names}; they are disposed
+   * @returns the gradients' global norm √Σg², after cutting by value and before scaling
+   */
+  update(gradients: tf.Tensor[], learningRate: number): number {
+    const cut = cutByValue(gradients, this.#config.clipValue);
+    const gradientNorm = globalNorm(cut);
+    const { clipNorm } = this.#config;
+    const scale = clipNorm > 0 && gradientNorm > clipNorm ? clipNorm / gradientNorm : 1;
+    this.#step += 1;
+    let i = 0;
+    for (const slot of this.#slots.values()) {
+      const gradient = cut[i++] as tf.Tensor;
+      const scaled = scale === 1 ? gradient : tf.mul(gradient, scale);
+      this.#updateOne(slot, scaled, learningRate);
+      tf.dispose([gradient, scaled]);
+    }
+    return gradientNorm;
+  }
+
+  #updateOne(slot: Slot, gradient: tf.Tensor, learningRate: number): void {
+    if (!slot.mean || !slot.variance) {
+      this.#updates.gradientDescent(slot.value, gradient, learningRate);
+      return;
+    }
+    const { optimizer, weightDecay } = this.#config;
+    if (optimizer === 'adamw' && weightDecay > 0 && slot.value.shape.length > 1) {
+      tf.tidy(() => slot.value.assign(tf.mul(slot.value.read(), 1 - learningRate * weightDecay)));
+    }
+    this.#updates.adam(slot.value, slot.mean, slot.variance, gradient, {
+      learningRate,
+      beta1: BETA1,
+      beta2: BETA2,
+      epsilon: EPSILON,
+      step: this.#step,
+    });
+  }
+
+  /** The parameters' values by name. */
+  exportParameters(): TensorMap {
+    return new Map([...this.#slots].map(([name, { value }]) => [name, exportVariable(value)]));
+  }
+
+  /** What the optimizer keeps beside the parameters: `mean.<name>` and `variance.<name>`. */
+  exportState(): TensorMap {
+    const state: TensorMap = new Map();
+    for (const [name, { mean, variance }] of this.#slots) {
+      if (mean) state.set(`mean.${name}`, exportVariable(mean));
+      if (variance) state.set(`variance.${name}`, exportVariable(variance));
+    }
+    return state;
+  }
+
+  dispose(): void {
+    for (const { value, mean, variance } of this.#slots.values()) {
+      value.dispose();
+      mean?.dispose();
+      variance?.dispose();
+    }
+    this.#slots.clear();
+  }
+
+  #create(data: TensorData): TrainableVariable {
+    const first = tensorOf(data);
+    const variable = this.#updates.create(first);
+    first.dispose();
+    return variable;
+  }
+}
+
+/** √Σg² over all gradients. */
+export function globalNorm(gradients: readonly tf.Tensor[]): number {
+  return tf.tidy(() => {
+    const sums = gradients.map((gradient) => tf.sum(tf.square(gradient)) as tf.Scalar);
+    return Math.sqrt(tf.addN(sums).dataSync()[0] as number);
+  });
+}
+
+/** The gradients with each value cut to ± `limit`; those given are disposed if they change. */
+function cutByValue(gradients: tf.Tensor[], limit: number): tf.Tensor[] {
+  if (limit === 0) return gradients;
+  const cut = gradients.map((gradient) => tf.clipByValue(gradient, -limit, limit));
+  tf.dispose(gradients);
+  return cut;
+}
+
+function stateOf(tensors: TensorMap, name: string, parameter: TensorData): TensorData {
+  const found = tensors.get(name);
+  if (!found || found.shape.join() !== parameter.shape.join()) {
+    throw new Error(
+      `optimizer state: expected "${name}" of shape [${parameter.shape}], found ${found ? `[${found.shape}]` : 'none'}`,
+    );
+  }
+  return found;
+}
+
+function exportVariable(variable: TrainableVariable): TensorData {
+  const tensor = variable.read();
+  const exported = dataOf(tensor);
+  tensor.dispose();
+  return exported;
+}

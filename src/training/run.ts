@@ -1,0 +1,266 @@
+/**
+ * A whole training run as a stream of events. It touches neither files nor the terminal: whoever
+ * iterates it shows the events and saves the checkpoints that it hands out.
+ */
+import type { Tokenizer } from '../data/tokenizer.ts';
+import { tokenLosses } from '../evaluation/evaluate.ts';
+import { meanLoss } from '../evaluation/report.ts';
+import { generate } from '../generation/generate.ts';
+import { Random } from '../random.ts';
+import { type Budget, learningRateAt, progressOf, type ScheduleConfig } from './schedule.ts';
+import { Trainer, type TrainerConfig, type TrainerSnapshot } from './trainer.ts';
+
+export interface RunConfig extends TrainerConfig, ScheduleConfig, Budget {
+  /** Steps between validations; undefined: {@link VALIDATIONS} a run. */
+  evalEvery?: number | undefined;
+  /** Steps between saves beside those at validations. */
+  saveEvery?: number | undefined;
+  /** Validations between samples; 0: none. */
+  sampleEvery: number;
+}
+
+export interface RunData {
+  tokenizer: Tokenizer;
+  train: Int32Array;
+  valid: Int32Array;
+}
+
+/** A validation, as the history keeps it. */
+export type HistoryEntry = {
+  readonly step: number;
+  readonly epoch: number;
+  readonly elapsedSeconds: number;
+  readonly learningRate: number;
+  /** Mean nats a token over the steps since the validation before. */
+  readonly trainLoss: number;
+  readonly validLoss: number;
+};
+
+/** How far a run is; with the trainer's own snapshot, all that it needs to go on. */
+export type RunProgress = {
+  /** Seconds of training, validation included, over all sessions. */
+  readonly elapsedSeconds: number;
+  readonly best: { readonly step: number; readonly natsPerToken: number } | null;
+  /** Validations that brought nothing better. */
+  readonly plateaus: number;
+  /** The validation loss of the parameters as they are; null if they were not validated. */
+  readonly validLoss: number | null;
+  /** Whether the budget was used up. */
+  readonly finished: boolean;
+};
+
+export interface RunSnapshot extends TrainerSnapshot {
+  run: RunProgress;
+  history: readonly HistoryEntry[];
+}
+
+export type RunEvent =
+  | {
+      type: 'step';
+      step: number;
+      epoch: number;
+      loss: number;
+      learningRate: number;
+      gradientNorm: number;
+      tokensPerSecond: number;
+      elapsedSeconds: number;
+      /** The share of the budget that is used, in [0, 1]. */
+      progress: number;
+    }
+  | { type: 'evaluating'; step: number; share: number }
+  | { type: 'eval'; step: number; natsPerToken: number; isBest: boolean }
+  | { type: 'sample'; step: number; text: string }
+  | { type: 'save'; step: number; isBest: boolean; snapshot: RunSnapshot }
+  | { type: 'stopped'; step: number }
+  | {
+      type: 'end';
+      step: number;
+      elapsedSeconds: number;
+      bestNatsPerToken: number;
+      bestStep: number;
+    };
+
+/** Validations in a run whose options do not say. */
+const VALIDATIONS = 8;
+const SAMPLE_LENGTH = { char: 160, word: 40 };
+const SAMPLE_CHOICE = { temperature: 0.8, topK: 0, topP: 1, greedy: false };
+
+/**
+ * Trains until the budget is used up or `signal` aborts, which is answered by a last save.
+ *
+ * @param resumeFrom a snapshot that an earlier run handed out, to go on from
+ */
+export async function* trainRun(
+  config: RunConfig,
+  data: RunData,
+  { resumeFrom, signal }: { resumeFrom?: RunSnapshot | undefined; signal?: AbortSignal } = {},
+): AsyncGenerator<RunEvent, void, void> {
+  const trainer = new Trainer(config, data.train, resumeFrom);
+  try {
+    yield* new Run(config, data, trainer, resumeFrom).events(signal);
+  } finally {
+    trainer.dispose();
+  }
+}
+
+/** The state of a run beside its trainer. */
+class Run {
+  readonly #config: RunConfig;
+  readonly #data: RunData;
+  readonly #trainer: Trainer;
+  readonly #history: HistoryEntry[];
+  readonly #elapsedBefore: number;
+  readonly #startedMs = performance.now();
+  #best: { step: number; natsPerToken: number } | null;
+  #plateaus: number;
+  #validations: number;
+  #validLoss: number | null;
+  /** Of the steps since the last validation. */
+  #losses = { sum: 0, count: 0 };
+  #learningRate: number;
+  #epoch = 0;
+  #savedStep = -1;
+
+  constructor(config: RunConfig, data: RunData, trainer: Trainer, from?: RunSnapshot) {
+    this.#config = config;
+    this.#data = data;
+    this.#trainer = trainer;
+    this.#history = [...(from?.history ?? [])];
+    this.#elapsedBefore = from?.run.elapsedSeconds ?? 0;
+    this.#best = from?.run.best ?? null;
+    this.#plateaus = from?.run.plateaus ?? 0;
+    this.#validations = this.#history.length;
+    this.#validLoss = from?.run.validLoss ?? null;
+    this.#learningRate = config.learningRate;
+  }
+
+  async *events(signal?: AbortSignal): AsyncGenerator<RunEvent, void, void> {
+    while (this.#progress() < 1) {
+      if (signal?.aborted) return yield* this.#stop();
+      yield this.#step();
+      await new Promise(setImmediate);
+      if (this.#progress() < 1) yield* this.#whatIsDue(signal);
+    }
+    if (this.#validLoss === null) yield* this.#validate(signal);
+    if (signal?.aborted) return yield* this.#stop();
+    yield* this.#save(true);
+    const best = this.#best ?? { step: this.#trainer.step, natsPerToken: Number.NaN };
+    yield {
+      type: 'end',
+      step: this.#trainer.step,
+      elapsedSeconds: this.#elapsed(),
+      bestNatsPerToken: best.natsPerToken,
+      bestStep: best.step,
+    };
+  }
+
+  #step(): RunEvent {
+    const { batchSize, bptt } = this.#config;
+    const progress = this.#progress();
+    this.#learningRate = learningRateAt(this.#config, progress, this.#plateaus);
+    const startedMs = performance.now();
+    const { loss, gradientNorm, epoch } = this.#trainer.trainStep(this.#learningRate);
+    const seconds = (performance.now() - startedMs) / 1000;
+    this.#losses.sum += loss;
+    this.#losses.count += 1;
+    this.#epoch = epoch;
+    this.#validLoss = null;
+    return {
+      type: 'step',
+      step: this.#trainer.step,
+      epoch: this.#trainer.step / this.#trainer.stepsPerEpoch,
+      loss,
+      learningRate: this.#learningRate,
+      gradientNorm,
+      tokensPerSecond: (batchSize * bptt) / seconds,
+      elapsedSeconds: this.#elapsed(),
+      progress: this.#progress(),
+    };
+  }
+
+  async *#whatIsDue(signal?: AbortSignal): AsyncGenerator<RunEvent, void, void> {
+    const { evalEvery, saveEvery } = this.#config;
+    const { step } = this.#trainer;
+    const isValidationDue = evalEvery
+      ? step % evalEvery === 0
+      : this.#progress() >= (this.#validations + 1) / VALIDATIONS;
+    if (isValidationDue) yield* this.#validate(signal);
+    const isSaveDue = saveEvery ? step % saveEvery === 0 : isValidationDue;
+    if (isSaveDue && this.#savedStep !== step && !signal?.aborted) yield* this.#save(false);
+  }
+
+  async *#validate(signal?: AbortSignal): AsyncGenerator<RunEvent, void, void> {
+    const { step } = this.#trainer;
+    yield { type: 'evaluating', step, share: 0 };
+    const losses = await this.#trainer
+      .withWeights((weights) =>
+        tokenLosses(this.#config.model, weights, this.#data.valid, { signal }),
+      )
+      .catch((error: unknown) => {
+        if (signal?.aborted) return undefined;
+        throw error;
+      });
+    if (losses === undefined) return;
+    const natsPerToken = meanLoss(losses);
+    const isBest = this.#best === null || natsPerToken < this.#best.natsPerToken;
+    if (isBest) this.#best = { step, natsPerToken };
+    else this.#plateaus += 1;
+    this.#validLoss = natsPerToken;
+    this.#history.push({
+      step,
+      epoch: this.#epoch,
+      elapsedSeconds: this.#elapsed(),
+      learningRate: this.#learningRate,
+      trainLoss: this.#losses.sum / this.#losses.count,
+      validLoss: natsPerToken,
+    });
+    this.#losses = { sum: 0, count: 0 };
+    // By the budget used, so that a slow validation is not followed by the next one at once.
+    this.#validations = Math.max(this.#validations + 1, Math.floor(this.#progress() * VALIDATIONS));
+    yield { type: 'eval', step, natsPerToken, isBest };
+    const { sampleEvery } = this.#config;
+    if (sampleEvery > 0 && this.#history.length % sampleEvery === 0) yield await this.#sample();
+    if (isBest) yield* this.#save(false);
+  }
+
+  async #sample(): Promise<RunEvent> {
+    const { model, seed } = this.#config;
+    const { tokenizer } = this.#data;
+    const options = { ...SAMPLE_CHOICE, length: SAMPLE_LENGTH[tokenizer.kind] };
+    const text = await this.#trainer.withWeights((weights) => {
+      const pieces = generate(model, weights, tokenizer, [], options, new Random(seed));
+      return Array.from(pieces, (piece) => piece.text).join('');
+    });
+    return { type: 'sample', step: this.#trainer.step, text };
+  }
+
+  *#save(finished: boolean): Generator<RunEvent, void, void> {
+    const { step } = this.#trainer;
+    const isBest = this.#best?.step === step;
+    this.#savedStep = step;
+    const run: RunProgress = {
+      elapsedSeconds: this.#elapsed(),
+      best: this.#best,
+      plateaus: this.#plateaus,
+      validLoss: this.#validLoss,
+      finished,
+    };
+    const snapshot = { ...this.#trainer.snapshot(), run, history: [...this.#history] };
+    yield { type: 'save', step, isBest, snapshot };
+  }
+
+  *#stop(): Generator<RunEvent, void, void> {
+    if (this.#trainer.step > 0 && this.#savedStep !== this.#trainer.step) yield* this.#save(false);
+    yield { type: 'stopped', step: this.#trainer.step };
+  }
+
+  /** Seconds of the run so far, over all its sessions. */
+  #elapsed(): number {
+    return this.#elapsedBefore + (performance.now() - this.#startedMs) / 1000;
+  }
+
+  #progress(): number {
+    const spent = { steps: this.#trainer.step, elapsedSeconds: this.#elapsed() };
+    return progressOf(this.#config, spent, this.#trainer.stepsPerEpoch);
+  }
+}

@@ -1,0 +1,71 @@
+/** How far a run is, and the learning rate that goes with it. */
+
+/** What ends a run; whichever limit is reached first. At least one is set. */
+export interface Budget {
+  epochs?: number | undefined;
+  maxSteps?: number | undefined;
+  /** Seconds. */
+  maxTime?: number | undefined;
+}
+
+/** What a run has used of its budget. */
+export interface Spent {
+  steps: number;
+  elapsedSeconds: number;
+}
+
+export type DecayKind = 'none' | 'linear' | 'cosine' | 'exponential' | 'plateau';
+
+export interface ScheduleConfig {
+  learningRate: number;
+  learningRateDecay: DecayKind;
+  /** The share of the run in which the rate rises from nearly nothing. */
+  warmup: number;
+}
+
+/** What linear, cosine and exponential decay leave of the rate at the end. */
+const FINAL_SHARE = 0.02;
+/** What each plateau leaves of the rate. */
+const PLATEAU_SHARE = 0.5;
+
+/**
+ * The share of the budget that is used, in [0, 1]; 1 ends the run.
+ *
+ * @param stepsPerEpoch steps that one pass over the training text takes
+ */
+export function progressOf(budget: Budget, spent: Spent, stepsPerEpoch: number): number {
+  const shares = [
+    budget.epochs === undefined ? 0 : spent.steps / Math.ceil(budget.epochs * stepsPerEpoch),
+    budget.maxSteps === undefined ? 0 : spent.steps / budget.maxSteps,
+    budget.maxTime === undefined ? 0 : spent.elapsedSeconds / budget.maxTime,
+  ];
+  return Math.min(1, Math.max(...shares));
+}
+
+/**
+ * The learning rate at a point of the run.
+ *
+ * With p the progress after the warm-up, in [0, 1], and f = 0.02 what is left at the end:
+ * linear 1 − (1 − f)p, cosine f + (1 − f)(1 + cos πp)/2, exponential fᵖ; plateau halves it at each
+ * validation that brought nothing better.
+ *
+ * @param progress the share of the budget that is used, in [0, 1]
+ * @param plateaus validations without a better loss, so far
+ */
+export function learningRateAt(config: ScheduleConfig, progress: number, plateaus = 0): number {
+  const { learningRate, learningRateDecay, warmup } = config;
+  if (progress < warmup) return learningRate * Math.max(progress / warmup, 0.01);
+  const p = Math.min(1, (progress - warmup) / (1 - warmup));
+  switch (learningRateDecay) {
+    case 'none':
+      return learningRate;
+    case 'linear':
+      return learningRate * (1 - (1 - FINAL_SHARE) * p);
+    case 'cosine':
+      return learningRate * (FINAL_SHARE + ((1 - FINAL_SHARE) * (1 + Math.cos(Math.PI * p))) / 2);
+    case 'exponential':
+      return learningRate * FINAL_SHARE ** p;
+    case 'plateau':
+      return learningRate * PLATEAU_SHARE ** plateaus;
+  }
+}

@@ -1,0 +1,191 @@
+/** One training step, and all the state that the next one starts from. */
+import * as tf from '@tensorflow/tfjs-core';
+import { type BatchCursor, StatefulBatches } from '../data/batches.ts';
+import { UserError } from '../errors.ts';
+import { forward, type HiddenState, type Weights, zeroState } from '../model/language-model.ts';
+import type { ModelConfig } from '../model/parameters.ts';
+import { dataOf, initialParameters, selectParameters, tensorOf } from '../model/weights.ts';
+import { linearCrossEntropy } from '../ops/linear-cross-entropy.ts';
+import { Random, type RandomState } from '../random.ts';
+import type { TensorMap } from '../tensor-data.ts';
+import { Optimizer, type OptimizerConfig } from './optimizer.ts';
+
+export interface TrainerConfig extends OptimizerConfig {
+  model: ModelConfig;
+  /** B, streams side by side. */
+  batchSize: number;
+  /** T, steps of a window. */
+  bptt: number;
+  seed: number;
+}
+
+/** What a step found. */
+export interface StepResult {
+  /** Mean nats a token of the window, before the update. */
+  loss: number;
+  /** The global norm of the gradients, before it is clipped. */
+  gradientNorm: number;
+  /** The epoch of the window, counted from 0. */
+  epoch: number;
+}
+
+/** All that the next step depends on; survives a checkpoint unchanged. */
+export interface TrainerSnapshot {
+  parameters: TensorMap;
+  optimizer: TensorMap;
+  /** `h_l0`, … [B, H]. */
+  hiddenState: TensorMap;
+  progress: TrainerProgress;
+}
+
+/** The part of a snapshot that is not tensors. */
+export type TrainerProgress = {
+  readonly step: number;
+  readonly cursor: BatchCursor;
+  readonly offsetRandom: RandomState;
+  readonly dropoutRandom: RandomState;
+};
+
+/** Trains a model on token ids by truncated backpropagation through time. */
+export class Trainer {
+  readonly #config: TrainerConfig;
+  readonly #batches: StatefulBatches;
+  readonly #optimizer: Optimizer;
+  readonly #offsetRandom: Random;
+  readonly #dropoutRandom: Random;
+  #state: HiddenState;
+
+  /**
+   * @param ids the training tokens
+   * @param snapshot what {@link snapshot} gave, to go on from; otherwise a new model
+   * @throws UserError for too few tokens, or a snapshot that does not fit the config
+   */
+  constructor(config: TrainerConfig, ids: Int32Array, snapshot?: TrainerSnapshot) {
+    this.#config = config;
+    const root = new Random(config.seed);
+    const progress = snapshot?.progress;
+    this.#offsetRandom = progress ? Random.fromState(progress.offsetRandom) : root.fork('offset');
+    this.#dropoutRandom = progress
+      ? Random.fromState(progress.dropoutRandom)
+      : root.fork('dropout');
+    this.#batches = new StatefulBatches(ids, {
+      batchSize: config.batchSize,
+      steps: config.bptt,
+      randomOffset: this.#offsetRandom,
+    });
+    if (progress) this.#batches.restore(progress.cursor);
+    this.#optimizer = new Optimizer(
+      config,
+      snapshot
+        ? selectParameters(config.model, snapshot.parameters, 'weights')
+        : initialParameters(config.model, root.fork('parameters')),
+      snapshot && { step: snapshot.progress.step, tensors: snapshot.optimizer },
+    );
+    this.#state = snapshot ? this.#restoreState(snapshot) : this.#zeroState();
+  }
+
+  /** Steps made so far. */
+  get step(): number {
+    return this.#optimizer.step;
+  }
+
+  /** Steps that one pass over the text takes. */
+  get stepsPerEpoch(): number {
+    return this.#batches.windowsPerEpoch;
+  }
+
+  /** Forward and loss, gradients, clip, update, over the next window of every stream. */
+  trainStep(learningRate: number): StepResult {
+    const batch = this.#batches.next();
+    if (batch.startsEpoch) this.#replaceState(this.#zeroState());
+    const [inputs, targets] = [tf.tensor1d(batch.inputs), tf.tensor1d(batch.targets)]; // [T·B]
+
+    const { loss, gradients, state } = this.#lossAndGradients(inputs, targets);
+    const gradientNorm = this.#optimizer.update(gradients, learningRate);
+
+    this.#replaceState(state);
+    const result = { loss: loss.dataSync()[0] as number, gradientNorm, epoch: batch.epoch };
+    tf.dispose([inputs, targets, loss]);
+    return result;
+  }
+
+  #lossAndGradients(
+    inputs: tf.Tensor1D,
+    targets: tf.Tensor1D,
+  ): { loss: tf.Tensor; gradients: tf.Tensor[]; state: HiddenState } {
+    const { model } = this.#config;
+    const parameters = this.#optimizer.read();
+    let state: HiddenState = [];
+    const { value, grads } = tf.engine().gradients(() => {
+      const weights = this.#named(parameters);
+      const result = forward(model, weights, inputs, this.#state, this.#dropoutRandom);
+      state = result.state.map((tensor) => tf.keep(tensor)); // [B, H] each
+      return linearCrossEntropy(
+        result.features,
+        weights['fc.weight'] as tf.Tensor2D,
+        weights['fc.bias'] as tf.Tensor1D,
+        targets,
+      );
+    }, parameters);
+    tf.dispose(parameters);
+    return { loss: value, gradients: grads, state };
+  }
+
+  /** Calls `use` with the parameters as they are, and disposes them when it is done. */
+  async withWeights<Result>(use: (weights: Weights) => Result | Promise<Result>): Promise<Result> {
+    const parameters = this.#optimizer.read();
+    try {
+      return await use(this.#named(parameters));
+    } finally {
+      tf.dispose(parameters);
+    }
+  }
+
+  /** Copies of all that the next step depends on. */
+  snapshot(): TrainerSnapshot {
+    return {
+      parameters: this.#optimizer.exportParameters(),
+      optimizer: this.#optimizer.exportState(),
+      hiddenState: new Map(this.#state.map((tensor, layer) => [`h_l${layer}`, dataOf(tensor)])),
+      progress: {
+        step: this.step,
+        cursor: this.#batches.cursor(),
+        offsetRandom: this.#offsetRandom.state(),
+        dropoutRandom: this.#dropoutRandom.state(),
+      },
+    };
+  }
+
+  dispose(): void {
+    this.#optimizer.dispose();
+    tf.dispose(this.#state);
+  }
+
+  #named(parameters: tf.Tensor[]): Weights {
+    return Object.fromEntries(this.#optimizer.names.map((name, i) => [name, parameters[i]!]));
+  }
+
+  #zeroState(): HiddenState {
+    return zeroState(this.#config.model, this.#config.batchSize);
+  }
+
+  #replaceState(state: HiddenState): void {
+    tf.dispose(this.#state);
+    this.#state = state;
+  }
+
+  #restoreState({ hiddenState }: TrainerSnapshot): HiddenState {
+    const { batchSize, model } = this.#config;
+    return Array.from({ length: model.layers }, (_, layer) => {
+      const found = hiddenState.get(`h_l${layer}`);
+      if (found?.shape.join() !== `${batchSize},${model.hiddenSize}`) {
+        throw new UserError(
+          'checkpoint-damaged',
+          `state: expected a tensor "h_l${layer}" of shape [${batchSize}, ${model.hiddenSize}], found ${found ? `[${found.shape.join(', ')}]` : 'none'}`,
+          'The state and the config do not belong together: use another checkpoint.',
+        );
+      }
+      return tensorOf(found) as tf.Tensor2D;
+    });
+  }
+}
