@@ -75,9 +75,9 @@ export class Workshop {
     return { directory, path, pin: { ...real, bytes: bytes.length, sha256, unpackedBytes } };
   }
 
-  /** A compiler that writes its output file at once; or, if `isStuck`, writes its process id and stays. */
+  /** A compiler that writes its output at once; or, if `isStuck`, its process id in `marker`, and stays. */
   compiler(name = 'fake-c++', { isStuck = false, marker = '' } = {}): string {
-    const stay = isStuck ? `echo half > "$out"; echo $$ > '${marker}'; exec sleep 60` : '';
+    const stay = isStuck ? `echo half > "$out"; echo $$ >> '${marker}'; exec sleep 60` : '';
     return this.file(
       `bin/${name}`,
       `#!/bin/sh
