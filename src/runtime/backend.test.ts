@@ -1,0 +1,146 @@
+import { spawnSync } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import * as tf from '@tensorflow/tfjs-core';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { nativeBinding, type SelectedBackend, selectBackend } from './backend.ts';
+import { createContext } from './context.ts';
+import { locateTensorflow } from './locate.ts';
+import { Workshop } from './testing/fake-machine.ts';
+
+const shop = new Workshop();
+afterAll(() => shop.remove());
+
+const product = () =>
+  tf.tidy(() => {
+    const matrix = tf.tensor2d([1, 2, 3, 4], [2, 2]);
+    return Array.from(tf.matMul(matrix, matrix).dataSync());
+  });
+
+describe('the cpu backend', () => {
+  let selected: SelectedBackend;
+  beforeAll(async () => {
+    selected = await selectBackend('cpu', { threads: 2 });
+  });
+
+  it('is TensorFlow, and says so', () => {
+    expect(selected).toEqual({
+      name: 'cpu',
+      tfjsName: 'tensorflow',
+      description: 'TensorFlow 2.21.0, CPU, 2 threads',
+      refusals: [],
+    });
+    expect(tf.getBackend()).toBe('tensorflow');
+    expect(product()).toEqual([7, 10, 15, 22]);
+  });
+
+  it('gives the raw binding, whose tensors are the caller’s', () => {
+    const binding = nativeBinding();
+    const before = binding.getNumOfTensors();
+    const id = binding.createTensor([2], binding.TF_FLOAT, new Float32Array([1, 2]));
+    const [squares] = binding.executeOp(
+      'Square',
+      [{ name: 'T', type: binding.TF_ATTR_TYPE, value: binding.TF_FLOAT }],
+      [id],
+      1,
+    );
+    expect(squares).toMatchObject({ shape: [2], dtype: binding.TF_FLOAT });
+    expect(Array.from(binding.tensorDataSync(squares!.id))).toEqual([1, 4]);
+    binding.deleteTensor(id);
+    binding.deleteTensor(squares!.id);
+    expect(binding.getNumOfTensors()).toBe(before);
+  });
+
+  it('runs kernels of every kind that TF.js has for it', () => {
+    const before = tf.memory().numTensors;
+    const result = tf.tidy(() => {
+      const { values } = tf.topk(tf.softmax(tf.tensor1d([1, 3, 2])), 2);
+      return Array.from(tf.gather(values, tf.tensor1d([1], 'int32')).dataSync());
+    });
+    expect(result[0]).toBeCloseTo(0.2447, 4);
+    expect(tf.memory().numTensors).toBe(before);
+  });
+
+  it('and wasm can take turns in one process', async () => {
+    const listeners = process.listenerCount('unhandledRejection');
+    const wasm = await selectBackend('wasm');
+    expect(wasm).toMatchObject({ name: 'wasm', tfjsName: 'wasm', refusals: [] });
+    expect(tf.getBackend()).toBe('wasm');
+    expect(product()).toEqual([7, 10, 15, 22]);
+    expect(process.listenerCount('unhandledRejection')).toBe(listeners);
+    expect(() => nativeBinding()).toThrow('the backend should be tensorflow; it is wasm');
+    await selectBackend('cpu');
+    expect(tf.getBackend()).toBe('tensorflow');
+  });
+
+  it('and cuda cannot', async () => {
+    await expect(selectBackend('cuda')).rejects.toThrow(
+      'TensorFlow already runs in this process on cpu; it cannot also run on cuda.',
+    );
+  });
+});
+
+/** Selects a backend in a process of its own. */
+function select(request: string, env: Record<string, string | undefined> = {}) {
+  const script = fileURLToPath(new URL('./testing/select.ts', import.meta.url));
+  const result = spawnSync(process.execPath, ['--import', 'tsx', script, request], {
+    env: { ...process.env, TF_CPP_MIN_LOG_LEVEL: undefined, ...env },
+    encoding: 'utf8',
+  });
+  return { stdout: result.stdout, stderr: result.stderr };
+}
+
+describe('a start', () => {
+  it('with everything in place is silent and does nothing but load', () => {
+    const { stdout, stderr } = select('cpu');
+    expect(stderr).toBe('');
+    expect(JSON.parse(stdout)).toMatchObject({
+      selected: { description: 'TensorFlow 2.21.0, CPU, 1 thread' },
+      phases: [],
+      product: [7, 10, 15, 22],
+      nativeTensors: 2,
+    });
+  });
+
+  it('shows TensorFlow’s log to those who set its level', () => {
+    expect(select('cpu', { TF_CPP_MIN_LOG_LEVEL: '0' }).stderr).not.toBe('');
+  });
+
+  it('builds against the TensorFlow that GRU_LM_TENSORFLOW names', async () => {
+    const tensorflow = await locateTensorflow(createContext(), 'cpu');
+    const { stdout, stderr } = select('cpu', {
+      GRU_LM_CACHE: shop.directory('named'),
+      GRU_LM_TENSORFLOW: tensorflow?.directory,
+    });
+    expect(stderr).toBe('');
+    expect(JSON.parse(stdout)).toMatchObject({
+      phases: ['build', 'probe'],
+      product: [7, 10, 15, 22],
+    });
+  });
+
+  it('that may not fetch falls to wasm and tells why and what mends it', () => {
+    const bare = shop.file(
+      'bin/bare-python',
+      `#!/bin/sh\necho '{"version": "3.12.0", "pip": "25.0", "tensorflow": null}'\n`,
+      0o755,
+    );
+    const { stdout, stderr } = select('auto', {
+      GRU_LM_CACHE: shop.directory('empty'),
+      GRU_LM_OFFLINE: '1',
+      GRU_LM_PYTHON: bare,
+    });
+    expect(stderr).toBe('');
+    const { selected, product: found } = JSON.parse(stdout) as {
+      selected: SelectedBackend;
+      product: number[];
+    };
+    expect(found).toEqual([7, 10, 15, 22]);
+    expect(selected.name).toBe('wasm');
+    expect(selected.refusals.map(({ backend }) => backend)).toEqual(['cuda', 'cpu']);
+    expect(selected.refusals[1]).toEqual({
+      backend: 'cpu',
+      reason: 'TensorFlow 2.21.0 is not set up, and GRU_LM_OFFLINE forbids fetching it (274 MB).',
+      mend: 'Unset GRU_LM_OFFLINE and run gru-lm setup; or use --backend wasm.',
+    });
+  });
+});
