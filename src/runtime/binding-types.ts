@@ -1,5 +1,5 @@
 /** An attribute of a TensorFlow op, as the binding takes it. */
-export interface OpAttribute {
+interface OpAttribute {
   name: string;
   /** One of the binding's `TF_ATTR_*` constants. */
   type: number;
@@ -7,7 +7,7 @@ export interface OpAttribute {
 }
 
 /** A tensor that TensorFlow owns: its number, its shape, its `TF_*` type. */
-export interface NativeTensor {
+interface NativeTensor {
   id: number;
   shape: number[];
   dtype: number;

@@ -1,5 +1,5 @@
 /** A part of the provisioning that the user may wait for. */
-export type RuntimePhase = 'fetch' | 'verify' | 'unpack' | 'build' | 'probe';
+type RuntimePhase = 'fetch' | 'verify' | 'unpack' | 'build' | 'probe';
 
 /** What the runtime is doing, for whoever renders it; the runtime itself prints nothing. */
 export type RuntimeEvent =

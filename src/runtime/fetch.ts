@@ -65,7 +65,7 @@ export async function fetchWheel(
 }
 
 /** The pin as pip reads it from a requirements file. */
-export function requirementLine(pin: WheelPin): string {
+function requirementLine(pin: WheelPin): string {
   return `${pin.project}==${pin.version} --hash=sha256:${pin.sha256}\n`;
 }
 

@@ -1,6 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
+import { UserError } from '../errors.ts';
 import { probeBinding } from './probe.ts';
 import { Workshop } from './testing/fake-machine.ts';
 import { locateTfjsNode } from './tfjs-node.ts';
@@ -24,19 +25,24 @@ function addon(name: string, source: string): string {
   return path;
 }
 
-async function reason(path: string): Promise<string> {
+async function failure(path: string): Promise<UserError> {
   const error: unknown = await probeBinding(path, 'cpu', context).catch(
     (thrown: unknown) => thrown,
   );
-  return (error as Error).message;
+  expect(error).toBeInstanceOf(UserError);
+  return error as UserError;
 }
+
+const reason = async (path: string) => (await failure(path)).message;
 
 const preamble = 'TensorFlow was set up but does not work on this machine: ';
 
 describe('the first load of a binding, in a process of its own', () => {
   it('turns an illegal instruction into a reason that names the processor', async () => {
     const path = addon('illegal', '__attribute__((constructor)) void load() { __builtin_trap(); }');
-    expect(await reason(path)).toBe(
+    const error = await failure(path);
+    expect(error.hint).toContain('--backend wasm');
+    expect(error.message).toBe(
       `${preamble}this processor (${context.host.cpuModel}) lacks instructions that it was compiled for.`,
     );
   });

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { UserError } from '../errors.ts';
 import type { RuntimeContext } from './context.ts';
 import { type Device, isSupportedVersion, type LocatedTensorflow } from './locate.ts';
+import { tensorflowVersion } from './pins.ts';
 import { type ChildResult, runChild } from './process.ts';
 
 /** A binding that was built, and the TensorFlow that it loads. */
@@ -21,6 +22,13 @@ export interface ProbeResult {
 }
 
 const probeTimeoutMs = 180_000;
+
+/** What mends a TensorFlow that does not work, by where it came from. */
+const hints: Record<LocatedTensorflow['source'], string> = {
+  cache: 'Try gru-lm setup --force, which fetches and builds it anew; or use --backend wasm.',
+  python: `Reinstall the Python package (pip install --force-reinstall tensorflow==${tensorflowVersion}), then run gru-lm setup --force; or use --backend wasm.`,
+  environment: 'Name another TensorFlow in GRU_LM_TENSORFLOW, or unset it; or use --backend wasm.',
+};
 
 /** Loads the addon in `argv[1]`, multiplies two matrices, prints what it found as JSON. */
 const probeScript = `
@@ -56,9 +64,16 @@ export async function ensureProbed(
   const recorded = await readRecord(recordPath);
   if (recorded !== undefined) return recorded;
   context.onEvent({ type: 'phase', phase: 'probe', message: 'trying TensorFlow out' });
-  const result = await probeBinding(built.bindingPath, device, context);
-  // A cache that cannot be written only costs the next start another probe.
-  await writeFile(recordPath, `${JSON.stringify(result)}\n`).catch(() => {});
+  const result = await probeBinding(
+    built.bindingPath,
+    device,
+    context,
+    hints[built.tensorflow.source],
+  );
+  // A missing GPU may be there next time. A cache that cannot be written only costs another probe.
+  if (device === 'cpu' || result.isUsingGpuDevice) {
+    await writeFile(recordPath, `${JSON.stringify(result)}\n`).catch(() => {});
+  }
   context.onEvent({ type: 'done', phase: 'probe' });
   return result;
 }
@@ -68,6 +83,7 @@ export async function probeBinding(
   bindingPath: string,
   device: Device,
   context: RuntimeContext,
+  hint: string = hints.cache,
 ): Promise<ProbeResult> {
   const env: NodeJS.ProcessEnv = { ...context.env, TF_CPP_MIN_LOG_LEVEL: '3' };
   delete env.NODE_OPTIONS;
@@ -78,14 +94,24 @@ export async function probeBinding(
     timeoutMs: probeTimeoutMs,
   });
   const answer = parseAnswer(child.stdout);
-  if (answer === undefined) throw probeError(describeCrash(child, context));
-  if ('error' in answer) throw probeError(answer.error);
+  if (isIllegalInstruction(child)) {
+    const processor = `this processor (${context.host.cpuModel})`;
+    throw probeError(
+      `${processor} lacks instructions that it was compiled for`,
+      'Use --backend wasm, or name a TensorFlow that was compiled for this processor in GRU_LM_TENSORFLOW.',
+    );
+  }
+  if (answer === undefined) throw probeError(describeCrash(child), hint);
+  if ('error' in answer) throw probeError(answer.error, hint);
   if (answer.product.join() !== '7,10,15,22') {
-    throw probeError(`[1 2; 3 4]² should be [7 10; 15 22]; it gave ${answer.product.join(' ')}`);
+    throw probeError(
+      `[1 2; 3 4]² should be [7 10; 15 22]; it gave ${answer.product.join(' ')}`,
+      hint,
+    );
   }
   const { tensorflowVersion, isUsingGpuDevice } = answer;
   if (!isSupportedVersion(tensorflowVersion)) {
-    throw probeError(`it is TensorFlow ${tensorflowVersion}, which gru-lm does not support`);
+    throw probeError(`it is TensorFlow ${tensorflowVersion}, which gru-lm does not support`, hint);
   }
   return { tensorflowVersion, isUsingGpuDevice };
 }
@@ -100,25 +126,27 @@ function parseAnswer(text: string): Answer | undefined {
   }
 }
 
-function describeCrash(child: ChildResult, context: RuntimeContext): string {
+/** TensorFlow checks for some instructions itself, and then ends the process. */
+function isIllegalInstruction(child: ChildResult): boolean {
+  return child.signal === 'SIGILL' || /compiled to use \w+ instructions/.test(child.stderr);
+}
+
+function describeCrash(child: ChildResult): string {
   const lastWords = child.stderr
     .split('\n')
     .map((line) => line.trim())
     .filter((line) => line !== '' && !line.startsWith('WARNING: All log messages'))
     .at(-1);
-  if (child.signal === 'SIGILL' || /compiled to use \w+ instructions/.test(child.stderr)) {
-    return `this processor (${context.host.cpuModel}) lacks instructions that it was compiled for`;
-  }
   const end =
     child.signal === null ? `ended with exit code ${child.code}` : `crashed (${child.signal})`;
   return lastWords === undefined ? `it ${end}` : `it ${end}: ${lastWords}`;
 }
 
-function probeError(reason: string): UserError {
+function probeError(reason: string, hint: string): UserError {
   return new UserError(
     'runtime-probe',
     `TensorFlow was set up but does not work on this machine: ${reason}.`,
-    'Try gru-lm setup --force, which fetches and builds it anew; or use --backend wasm.',
+    hint,
   );
 }
 

@@ -62,7 +62,7 @@ export async function provision(
 }
 
 /** What is ready on this machine, without fetching or building anything. */
-export async function findProvisioned(
+async function findProvisioned(
   context: RuntimeContext,
   device: Device,
 ): Promise<BuiltBinding | undefined> {
@@ -96,7 +96,7 @@ export async function requireFetchable(
 }
 
 /** Bytes that must be free before a fetch: the wheel and what is unpacked from it, with a margin. */
-export function neededBytes(pin: WheelPin): number {
+function neededBytes(pin: WheelPin): number {
   return Math.ceil((pin.bytes + pin.unpackedBytes) * 1.1);
 }
 

@@ -22,7 +22,7 @@ export interface TfjsNodeFiles {
 }
 
 /** tfjs-node's backend, as far as the runtime uses it. */
-export interface TensorflowBackend extends KernelBackend {
+interface TensorflowBackend extends KernelBackend {
   readonly binding: TensorflowBinding;
   readonly isUsingGpuDevice: boolean;
 }

@@ -1,0 +1,33 @@
+import { expect, it } from 'vitest';
+import { wheelPins } from './pins.ts';
+import { targetPath } from './wheel.ts';
+
+const target = (name: string) => targetPath(name, wheelPins[0]!);
+
+it('keeps the two libraries and the named headers of a wheel', () => {
+  expect(target('tensorflow/libtensorflow_cc.so.2')).toBe('libtensorflow_cc.so.2');
+  expect(target('tensorflow/libtensorflow_framework.so.2')).toBe('libtensorflow_framework.so.2');
+  expect(target('tensorflow/include/tensorflow/c/eager/c_api.h')).toBe(
+    'include/tensorflow/c/eager/c_api.h',
+  );
+  expect(target('tensorflow/include/xla/tsl/c/tsl_status.h')).toBe(
+    'include/xla/tsl/c/tsl_status.h',
+  );
+});
+
+it('leaves everything else in the wheel', () => {
+  for (const name of [
+    'tensorflow/__init__.py',
+    'tensorflow/include/tensorflow/core/framework/op.h',
+    'tensorflow/include/tensorflow/c/',
+    'libtensorflow_cc.so.2',
+  ]) {
+    expect(target(name)).toBeUndefined();
+  }
+});
+
+it('never writes outside the directory', () => {
+  expect(target('tensorflow/include/tensorflow/c/../../../../../evil.h')).toBeUndefined();
+  expect(target('/tensorflow/libtensorflow_cc.so.2')).toBeUndefined();
+  expect(target('tensorflow/include//etc/passwd')).toBeUndefined();
+});
