@@ -15,7 +15,7 @@ import { errorMessage, UserError } from '../errors.ts';
 import { findInvalidUtf8 } from './utf8.ts';
 
 /** One file of a corpus, as the checkpoint's record of the data names it. */
-type CorpusSource = {
+export type CorpusSource = {
   /** The path as given; `-` for standard input. */
   readonly name: string;
   /** Length in bytes, as stored (compressed, for a gzip file). */

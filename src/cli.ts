@@ -1,0 +1,236 @@
+/**
+ * The program: declares the commands and their options, loads the one that is asked for, and turns
+ * what it throws into a message and an exit code. Only this file ends the process.
+ */
+import { readFileSync } from 'node:fs';
+import { Command, CommanderError, Option } from 'commander';
+import {
+  doctorOptions,
+  evalOptions,
+  infoOptions,
+  sampleOptions,
+  setupOptions,
+  trainOptions,
+} from './config.ts';
+import { UserError } from './errors.ts';
+import { flagHelp, flagUsage, type OptionTable, parseOption } from './option-table.ts';
+
+/** What every command's module exports as `run`. */
+type Run = (given: never, operands: string[], signal: AbortSignal) => Promise<void>;
+
+interface CommandSpec {
+  name: string;
+  operands?: string;
+  summary: string;
+  examples: string[];
+  options: OptionTable;
+  load: () => Promise<{ run: Run }>;
+}
+
+const commands: CommandSpec[] = [
+  {
+    name: 'train',
+    operands: '<corpus...>',
+    summary: 'train a model on text files (- is standard input)',
+    examples: [
+      'gru-lm train corpus.txt',
+      'gru-lm train corpus.txt --tokenizer word --vocab-size 10000 --max-time 10m',
+      'gru-lm train corpus.txt --resume --max-time 20m',
+    ],
+    options: trainOptions,
+    load: () => import('./commands/train.ts'),
+  },
+  {
+    name: 'sample',
+    operands: '[checkpoint]',
+    summary: 'make text with a model (default: the newest run under ./checkpoints)',
+    examples: [
+      'gru-lm sample --prompt "ROMEO:" --length 300 --seed 1',
+      'gru-lm sample checkpoints/corpus --temperature 0.5 --num-samples 3',
+    ],
+    options: sampleOptions,
+    load: () => import('./commands/sample.ts'),
+  },
+  {
+    name: 'eval',
+    operands: '[checkpoint]',
+    summary: 'measure a model on its held-out text, or on other text',
+    examples: [
+      'gru-lm eval --perplexity',
+      'gru-lm eval checkpoints/corpus --text other.txt --json',
+    ],
+    options: evalOptions,
+    load: () => import('./commands/eval.ts'),
+  },
+  {
+    name: 'info',
+    operands: '[checkpoint]',
+    summary: 'show what a checkpoint holds',
+    examples: ['gru-lm info', 'gru-lm info checkpoints/corpus/last'],
+    options: infoOptions,
+    load: () => import('./commands/info.ts'),
+  },
+  {
+    name: 'doctor',
+    summary: 'show which backends work here, and what would mend the others',
+    examples: ['gru-lm doctor'],
+    options: doctorOptions,
+    load: () => import('./commands/doctor.ts'),
+  },
+  {
+    name: 'setup',
+    summary: 'fetch and build the native runtime now',
+    examples: ['gru-lm setup --dry-run', 'gru-lm setup --device cpu'],
+    options: setupOptions,
+    load: () => import('./commands/setup.ts'),
+  },
+];
+
+const SIGNAL_EXIT_CODES = { SIGINT: 130, SIGTERM: 143 } as const;
+
+/** Runs the command line `argv` and sets the process's exit code. */
+export async function main(argv: string[]): Promise<void> {
+  endQuietlyOnClosedPipe();
+  const interruption = listenForSignals();
+  try {
+    await buildProgram(interruption.signal).parseAsync(argv);
+  } catch (error) {
+    if (!interruption.signal.aborted) process.exitCode = await report(error, argv);
+  }
+  if (interruption.exitCode()) process.exitCode = interruption.exitCode();
+  interruption.stop();
+}
+
+function buildProgram(signal: AbortSignal): Command {
+  const program = new Command('gru-lm')
+    .description('Trains GRU language models on your own text, on TensorFlow.js.')
+    .version(readVersion(), '-v, --version', 'print the version')
+    .configureOutput({ outputError: () => {} })
+    .exitOverride();
+  for (const spec of commands) {
+    const command = program
+      .command(spec.operands ? `${spec.name} ${spec.operands}` : spec.name)
+      .description(spec.summary)
+      .addHelpText('after', `\nExamples:\n${spec.examples.map((line) => `  ${line}`).join('\n')}`)
+      .showSuggestionAfterError()
+      .exitOverride();
+    const attributes = addOptions(command, spec.options);
+    command.action(async (...args: unknown[]) => {
+      const values = args.at(-2) as Record<string, unknown>;
+      const given = Object.fromEntries(
+        attributes.map(([name, attribute]) => [name, values[attribute]]),
+      );
+      const operands = (args.slice(0, -2) as (string | string[] | undefined)[])
+        .flat()
+        .filter((operand) => operand !== undefined);
+      const { run } = await spec.load();
+      await run(given as never, operands, signal);
+    });
+  }
+  return program;
+}
+
+/** Declares a table's options; returns their names with the attributes that commander gives them. */
+function addOptions(command: Command, table: OptionTable): [string, string][] {
+  const attributes: [string, string][] = [];
+  for (const [name, spec] of Object.entries(table)) {
+    const option = new Option(flagUsage(spec), flagHelp(spec)).helpGroup(spec.group);
+    if (spec.type === 'texts') {
+      option.argParser((typed, previous: unknown) => [
+        ...((previous as string[] | undefined) ?? []),
+        parseOption(spec, typed),
+      ]);
+    } else if (spec.type !== 'switch') {
+      option.argParser((typed) => parseOption(spec, typed));
+    }
+    command.addOption(option);
+    attributes.push([name, option.attributeName()]);
+  }
+  const help = 'Output:';
+  command.addOption(new Option('--no-color', 'no colours').helpGroup(help));
+  command.addOption(new Option('--debug', 'show the stack of an error').helpGroup(help));
+  return attributes;
+}
+
+/** Shows what went wrong and returns the exit code. */
+async function report(error: unknown, argv: string[]): Promise<number> {
+  if (error instanceof CommanderError) {
+    if (error.exitCode === 0) return 0;
+    if (error.code === 'commander.help') return 2;
+    return show(usageError(error), argv);
+  }
+  return show(error, argv);
+}
+
+/** Commander's complaint in our words: what is wrong, then what to do. */
+function usageError(error: CommanderError): UserError {
+  const [first = '', suggestion] = error.message.split('\n');
+  const did = suggestion?.match(/Did you mean (.*)\?/)?.[1];
+  return new UserError(
+    'usage',
+    first.replace(/^error: /, ''),
+    did ? `Did you mean ${did}?` : 'gru-lm --help and gru-lm <command> --help show what there is.',
+    { cause: error },
+  );
+}
+
+async function show(error: unknown, argv: string[]): Promise<number> {
+  const { errorStyle } = await import('./commands/terminal.ts');
+  const debug = argv.includes('--debug');
+  const label = errorStyle.red('error:');
+  if (error instanceof UserError) {
+    const lines = [`${label} ${error.message}`, ...(error.hint ? [`  ${error.hint}`] : [])];
+    process.stderr.write(`${lines.join('\n')}\n`);
+    if (debug) process.stderr.write(`${error.stack}\n${error.cause ?? ''}\n`);
+    return error.exitCode;
+  }
+  const stack = error instanceof Error ? error.stack : String(error);
+  process.stderr.write(
+    `${label} this is a bug in gru-lm; please report it with what follows.\n${stack}\n`,
+  );
+  return 1;
+}
+
+/**
+ * The first SIGINT or SIGTERM asks the command to finish what it is at and save; a second one ends
+ * the process at once.
+ */
+function listenForSignals(): {
+  signal: AbortSignal;
+  exitCode: () => number | undefined;
+  stop: () => void;
+} {
+  const controller = new AbortController();
+  let code: number | undefined;
+  const handlers = Object.entries(SIGNAL_EXIT_CODES).map(([name, exitCode]) => {
+    const handler = () => {
+      if (controller.signal.aborted) process.exit(exitCode);
+      code = exitCode;
+      controller.abort();
+    };
+    process.on(name, handler);
+    return { name, handler };
+  });
+  return {
+    signal: controller.signal,
+    exitCode: () => code,
+    stop: () => {
+      for (const { name, handler } of handlers) process.off(name, handler);
+    },
+  };
+}
+
+/** A reader that has seen enough, such as `head`, is no error. */
+function endQuietlyOnClosedPipe(): void {
+  for (const stream of [process.stdout, process.stderr]) {
+    stream.on('error', (error: NodeJS.ErrnoException) => {
+      if (error.code === 'EPIPE') process.exit(0);
+      throw error;
+    });
+  }
+}
+
+function readVersion(): string {
+  const file = new URL('../package.json', import.meta.url);
+  return (JSON.parse(readFileSync(file, 'utf8')) as { version: string }).version;
+}

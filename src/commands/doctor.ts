@@ -1,0 +1,20 @@
+import type { doctorOptions } from '../config.ts';
+import type { GivenOptions } from '../option-table.ts';
+import { examineBackends } from '../runtime/backend.ts';
+import { outStyle, printJson, printLine } from './terminal.ts';
+
+/** `gru-lm doctor`: looks, and changes nothing. */
+export async function run({ json = false }: GivenOptions<typeof doctorOptions>): Promise<void> {
+  const backends = await examineBackends();
+  const host = { node: process.version, platform: process.platform, architecture: process.arch };
+  if (json) {
+    printJson({ ...host, backends });
+    return;
+  }
+  printLine(`Node ${host.node} on ${host.platform} ${host.architecture}\n`);
+  for (const { backend, usable, detail, mend } of backends) {
+    const mark = usable ? outStyle.green('works') : outStyle.yellow('not now');
+    printLine(`${outStyle.bold(backend.padEnd(6))}${mark}  ${detail}`);
+    if (mend) printLine(`      ${outStyle.dim(mend)}`);
+  }
+}

@@ -1,0 +1,85 @@
+/** Progress on standard error: a live bar on a terminal, a plain line every few seconds elsewhere. */
+import { MultiBar, type SingleBar } from 'cli-progress';
+import { notice } from './terminal.ts';
+
+export interface Progress {
+  /**
+   * @param share what is done, in [0, 1]
+   * @param fields what to show beside it, the most important first: those that do not fit are left out
+   */
+  update(share: number, fields: readonly string[]): void;
+  /** Writes a line that stays. */
+  log(line: string): void;
+  stop(): void;
+}
+
+const PLAIN_INTERVAL_MS = 5000;
+const SHORTEST_BAR = 4;
+const LONGEST_BAR = 24;
+
+/** The kind of progress that fits standard error. */
+export function startProgress(): Progress {
+  return process.stderr.isTTY ? new LiveBar() : new PlainLines();
+}
+
+/** For `--quiet` and `--json`. */
+export const silentProgress: Progress = { update() {}, log() {}, stop() {} };
+
+/** `███░░░  42% step 120 …` in at most `columns` columns. */
+export function barLine(share: number, fields: readonly string[], columns: number): string {
+  const percent = `${Math.floor(share * 100)}%`.padStart(4);
+  const shown = [...fields];
+  const rest = () => [percent, ...shown].join('  ');
+  while (shown.length > 0 && SHORTEST_BAR + 1 + rest().length > columns) shown.pop();
+  const width = Math.max(0, Math.min(LONGEST_BAR, columns - rest().length - 1));
+  const done = Math.round(share * width);
+  return `${'█'.repeat(done)}${'░'.repeat(width - done)} ${rest()}`;
+}
+
+class LiveBar implements Progress {
+  readonly #bars: MultiBar;
+  readonly #bar: SingleBar;
+
+  constructor() {
+    this.#bars = new MultiBar({
+      stream: process.stderr,
+      fps: 8,
+      gracefulExit: false,
+      clearOnComplete: false,
+      forceRedraw: true,
+      format: (_options, { progress }, payload: { fields: readonly string[] }) =>
+        barLine(progress, payload.fields, (process.stderr.columns ?? 80) - 1),
+    });
+    this.#bar = this.#bars.create(1, 0, { fields: [] });
+  }
+
+  update(share: number, fields: readonly string[]): void {
+    this.#bar.update(share, { fields });
+  }
+
+  log(line: string): void {
+    this.#bars.log(`${line}\n`);
+  }
+
+  stop(): void {
+    this.#bars.update();
+    this.#bars.stop();
+  }
+}
+
+class PlainLines implements Progress {
+  #lastMs = Number.NEGATIVE_INFINITY;
+
+  update(share: number, fields: readonly string[]): void {
+    const now = performance.now();
+    if (now - this.#lastMs < PLAIN_INTERVAL_MS) return;
+    this.#lastMs = now;
+    notice([`${Math.floor(share * 100)}%`.padStart(4), ...fields].join('  '));
+  }
+
+  log(line: string): void {
+    notice(line);
+  }
+
+  stop(): void {}
+}

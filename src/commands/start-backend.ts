@@ -1,0 +1,56 @@
+import type { BackendName, RuntimeEvent, SelectedBackend } from '../runtime/backend.ts';
+import { type Progress, startProgress } from './progress-bar.ts';
+import { byteCount, errorStyle, notice } from './terminal.ts';
+
+/** Shows what the runtime does while the user waits for it. */
+export function runtimeReporter(): { onEvent: (event: RuntimeEvent) => void; stop: () => void } {
+  let progress: Progress | undefined;
+  let label = '';
+  const stop = () => {
+    progress?.stop();
+    progress = undefined;
+  };
+  return {
+    stop,
+    onEvent(event) {
+      if (event.type === 'wait') {
+        notice(event.message);
+      } else if (event.type === 'phase') {
+        stop();
+        label = event.phase;
+        notice(event.message);
+      } else if (event.type === 'progress') {
+        progress ??= startProgress();
+        const { doneBytes, totalBytes } = event;
+        const share = totalBytes > 0 ? Math.min(1, doneBytes / totalBytes) : 0;
+        progress.update(share, [label, `${byteCount(doneBytes)} of ${byteCount(totalBytes)}`]);
+      } else {
+        stop();
+      }
+    },
+  };
+}
+
+/** Chooses and starts the backend for a command, setting it up first where that is needed. */
+export async function startBackend(
+  { backend, threads }: { backend: BackendName | 'auto'; threads?: number | undefined },
+  signal: AbortSignal,
+): Promise<SelectedBackend> {
+  const { selectBackend } = await import('../runtime/backend.ts');
+  const reporter = runtimeReporter();
+  try {
+    const selected = await selectBackend(backend, { threads, signal, onEvent: reporter.onEvent });
+    reporter.stop();
+    if (backend === 'auto' && selected.name === 'wasm') {
+      const refusal = selected.refusals.find((each) => each.backend === 'cpu');
+      notice(
+        errorStyle.yellow(
+          `Using the slower wasm backend. TensorFlow: ${refusal?.reason ?? 'not there.'} ${refusal?.mend ?? ''}`,
+        ),
+      );
+    }
+    return selected;
+  } finally {
+    reporter.stop();
+  }
+}

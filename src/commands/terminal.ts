@@ -1,0 +1,85 @@
+/** What commands share to write: results to standard output, all else to standard error. */
+import { Chalk, type ChalkInstance } from 'chalk';
+
+/** Colours for a stream: `--no-color`, then FORCE_COLOR, then NO_COLOR, then whether it is a terminal. */
+function styleFor(stream: NodeJS.WriteStream): ChalkInstance {
+  const { FORCE_COLOR, NO_COLOR } = process.env;
+  if (process.argv.includes('--no-color')) return new Chalk({ level: 0 });
+  if (FORCE_COLOR !== undefined) {
+    const level = FORCE_COLOR === '' || FORCE_COLOR === 'true' ? 1 : Number(FORCE_COLOR);
+    return new Chalk({ level: Math.min(3, Math.max(0, level || 0)) as 0 | 1 | 2 | 3 });
+  }
+  if (NO_COLOR || !stream.isTTY) return new Chalk({ level: 0 });
+  return new Chalk({ level: stream.getColorDepth() > 8 ? 3 : stream.getColorDepth() > 4 ? 2 : 1 });
+}
+
+/** Colours for standard output. */
+export const outStyle = styleFor(process.stdout);
+/** Colours for standard error. */
+export const errorStyle = styleFor(process.stderr);
+
+/** A line of a result. */
+export function printLine(text = ''): void {
+  process.stdout.write(`${text}\n`);
+}
+
+/** Part of a result, as it is made. */
+export function printText(text: string): void {
+  process.stdout.write(text);
+}
+
+/** One JSON object as a line of the result. */
+export function printJson(value: object): void {
+  process.stdout.write(`${JSON.stringify(value)}\n`);
+}
+
+/** A line for the person who watches. */
+export function notice(text: string): void {
+  process.stderr.write(`${text}\n`);
+}
+
+/**
+ * Text with control characters made visible (␛ for escape), so that text made by a model cannot
+ * steer a terminal. Line ends and tabs stay.
+ */
+export function showControls(text: string): string {
+  return text.replace(/(?![\n\t])[\p{Cc}\u202a-\u202e\u2066-\u2069]/gu, (c) => {
+    const code = c.codePointAt(0) as number;
+    if (code < 0x20) return String.fromCodePoint(0x2400 + code);
+    return code === 0x7f ? '\u2421' : '\ufffd';
+  });
+}
+
+/** `1,234,567` */
+export function count(value: number): string {
+  return Math.round(value).toLocaleString('en-US');
+}
+
+/** `950`, `12.3k`, `1.2M` */
+export function shortCount(value: number): string {
+  if (value < 1000) return value.toFixed(0);
+  if (value < 1e6) return `${(value / 1e3).toFixed(value < 1e5 ? 1 : 0)}k`;
+  return `${(value / 1e6).toFixed(1)}M`;
+}
+
+/** `274.0 MB` */
+export function byteCount(bytes: number): string {
+  if (bytes < 1000) return `${bytes} B`;
+  if (bytes < 1e6) return `${(bytes / 1e3).toFixed(1)} kB`;
+  return bytes < 1e9 ? `${(bytes / 1e6).toFixed(1)} MB` : `${(bytes / 1e9).toFixed(2)} GB`;
+}
+
+/** `0:07`, `12:34`, `1:02:03` */
+export function clock(seconds: number): string {
+  const total = Math.max(0, Math.round(seconds));
+  const [h, m, s] = [Math.floor(total / 3600), Math.floor(total / 60) % 60, total % 60];
+  const minutes = h > 0 ? `${h}:${String(m).padStart(2, '0')}` : `${m}`;
+  return `${minutes}:${String(s).padStart(2, '0')}`;
+}
+
+/** A number for people, with about four digits. */
+export function figure(value: number): string {
+  if (!Number.isFinite(value)) return String(value);
+  if (value >= 1e5) return value.toExponential(2);
+  return value >= 1000 ? value.toFixed(0) : value.toPrecision(4);
+}

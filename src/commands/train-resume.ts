@@ -1,0 +1,70 @@
+import { type TrainOptions, trainOptions } from '../config.ts';
+import { UserError } from '../errors.ts';
+import type { GivenOptions } from '../option-table.ts';
+
+/** What may be another on `--resume`; the rest makes the model or the order of the text. */
+const CHANGEABLE: ReadonlySet<string> = new Set<keyof TrainOptions>([
+  'epochs',
+  'maxSteps',
+  'maxTime',
+  'learningRate',
+  'learningRateDecay',
+  'warmup',
+  'clipNorm',
+  'clipValue',
+  'weightDecay',
+  'dropout',
+  'out',
+  'resume',
+  'overwrite',
+  'evalEvery',
+  'saveEvery',
+  'sampleEvery',
+  'backend',
+  'threads',
+  'json',
+  'quiet',
+  'valid',
+  'test',
+]);
+
+const LIMITS = ['epochs', 'maxSteps', 'maxTime'] as const;
+
+/**
+ * The options of a run that goes on: its own, with those over them that may change.
+ *
+ * @throws UserError `usage` naming an option that may not
+ */
+export function resumeOptions(
+  stored: TrainOptions,
+  given: GivenOptions<typeof trainOptions>,
+): TrainOptions {
+  const options = { ...stored } as Record<string, unknown>;
+  // A limit that is given takes the place of all that the run had.
+  if (LIMITS.some((limit) => given[limit] !== undefined)) {
+    for (const limit of LIMITS) delete options[limit];
+  }
+  for (const name of ['json', 'quiet', 'resume', 'overwrite', 'backend', 'threads'] as const) {
+    delete options[name];
+  }
+  for (const [name, value] of Object.entries(given)) {
+    if (value === undefined) continue;
+    if (!CHANGEABLE.has(name) && options[name] !== value) {
+      const { flag } = trainOptions[name as keyof typeof trainOptions];
+      throw new UserError(
+        'usage',
+        `--${flag}: expected ${options[name] ?? 'what the run began with'}, as the run to resume has it, found ${value}`,
+        `Leave out --${flag}, or begin a new run with another --out.`,
+      );
+    }
+    options[name] = value;
+  }
+  return {
+    json: false,
+    quiet: false,
+    resume: true,
+    overwrite: false,
+    backend: 'auto',
+    ...options,
+  } as TrainOptions;
+}

@@ -1,0 +1,196 @@
+/** What `gru-lm train` shows: a live bar, plain lines, or one JSON object an event. */
+import { dirname } from 'node:path';
+import type { TrainOptions } from '../config.ts';
+import type { SelectedBackend } from '../runtime/backend.ts';
+import type { RunEvent } from '../training/run.ts';
+import { type Progress, silentProgress, startProgress } from './progress-bar.ts';
+import {
+  clock,
+  count,
+  errorStyle,
+  figure,
+  notice,
+  outStyle,
+  printJson,
+  printLine,
+  shortCount,
+  showControls,
+} from './terminal.ts';
+
+export interface StartInfo {
+  directory: string;
+  backend: SelectedBackend;
+  options: TrainOptions;
+  vocabularySize: number;
+  parameters: number;
+  trainTokens: number;
+  validTokens: number;
+  resumedAtStep?: number | undefined;
+}
+
+export interface TrainView {
+  start(info: StartInfo): void;
+  event(event: Exclude<RunEvent, { type: 'save' }>): void;
+  saved(step: number, path: string): void;
+  stop(): void;
+}
+
+export function startView(options: TrainOptions): TrainView {
+  return options.json ? new JsonView() : new TextView(options.quiet);
+}
+
+class JsonView implements TrainView {
+  #path = '';
+
+  start({ backend, options, directory, resumedAtStep, ...sizes }: StartInfo): void {
+    const { json, quiet, ...settings } = options;
+    printJson({
+      event: 'start',
+      ...sizes,
+      backend: backend.name,
+      backendDescription: backend.description,
+      path: directory,
+      resumedAtStep: resumedAtStep ?? null,
+      options: settings,
+    });
+  }
+
+  event(event: Exclude<RunEvent, { type: 'save' }>): void {
+    switch (event.type) {
+      case 'step': {
+        const { type, progress, ...figures } = event;
+        printJson({ event: type, ...figures });
+        break;
+      }
+      case 'eval': {
+        const { step, natsPerToken, isBest } = event;
+        const perplexity = Math.exp(natsPerToken);
+        printJson({ event: 'eval', step, split: 'valid', natsPerToken, perplexity, isBest });
+        break;
+      }
+      case 'sample':
+        printJson({ event: 'sample', step: event.step, text: event.text });
+        break;
+      case 'stopped':
+        printJson({ event: 'stopped', step: event.step, path: this.#path });
+        break;
+      case 'end': {
+        const { type, ...figures } = event;
+        printJson({ event: type, ...figures, path: this.#path });
+        break;
+      }
+      case 'evaluating':
+        break;
+    }
+  }
+
+  saved(step: number, path: string): void {
+    this.#path = dirname(path);
+    printJson({ event: 'checkpoint', path, step });
+  }
+
+  stop(): void {}
+}
+
+/** The weight of a step in the losses shown, which would otherwise jump about. */
+const SMOOTHING = 0.05;
+
+class TextView implements TrainView {
+  readonly #quiet: boolean;
+  #progress: Progress = silentProgress;
+  #directory = '';
+  #loss: number | undefined;
+  #speed: number | undefined;
+  #last: { share: number; fields: string[] } = { share: 0, fields: [] };
+
+  constructor(quiet: boolean) {
+    this.#quiet = quiet;
+  }
+
+  start(info: StartInfo): void {
+    this.#directory = info.directory;
+    if (this.#quiet) return;
+    const { options } = info;
+    const model = `${options.layers} × GRU ${options.hiddenSize}, embedding ${options.embeddingSize}`;
+    notice(
+      `${errorStyle.bold(this.#directory)}  ${model}, ${count(info.parameters)} parameters\n` +
+        `${info.backend.description}; ${options.tokenizer} tokens: vocabulary ${count(info.vocabularySize)}, ` +
+        `${count(info.trainTokens)} to train, ${count(info.validTokens)} to validate`,
+    );
+    if (info.resumedAtStep !== undefined) notice(`going on from step ${info.resumedAtStep}`);
+    this.#progress = startProgress();
+  }
+
+  event(event: Exclude<RunEvent, { type: 'save' }>): void {
+    switch (event.type) {
+      case 'step':
+        this.#showStep(event);
+        break;
+      case 'evaluating':
+        this.#progress.update(this.#last.share, ['validating…', ...this.#last.fields]);
+        break;
+      case 'eval':
+        this.#progress.log(
+          `${errorStyle.green(`step ${event.step}`)}  validation loss ${event.natsPerToken.toFixed(4)} nats, ` +
+            `perplexity ${figure(Math.exp(event.natsPerToken))}${event.isBest ? errorStyle.green('  best so far') : ''}`,
+        );
+        break;
+      case 'sample':
+        this.#progress.log(`${errorStyle.dim(indent(showControls(event.text)))}`);
+        break;
+      case 'stopped':
+        this.stop();
+        if (event.step > 0) {
+          notice(`stopped at step ${event.step}; saved in ${this.#directory}: go on with --resume`);
+        }
+        break;
+      case 'end':
+        this.stop();
+        this.#showEnd(event);
+        break;
+    }
+  }
+
+  saved(): void {}
+
+  stop(): void {
+    this.#progress.stop();
+    this.#progress = silentProgress;
+  }
+
+  #showStep(event: Extract<RunEvent, { type: 'step' }>): void {
+    this.#loss = smooth(this.#loss, event.loss);
+    this.#speed = smooth(this.#speed, event.tokensPerSecond);
+    const left = (event.elapsedSeconds * (1 - event.progress)) / event.progress;
+    const fields = [
+      `step ${event.step}`,
+      `loss ${this.#loss.toFixed(3)}`,
+      `${clock(left)} left`,
+      `ppl ${figure(Math.exp(this.#loss))}`,
+      `epoch ${event.epoch.toFixed(1)}`,
+      `${shortCount(this.#speed)} tok/s`,
+      `lr ${event.learningRate.toExponential(0)}`,
+    ];
+    this.#last = { share: event.progress, fields };
+    this.#progress.update(event.progress, fields);
+  }
+
+  #showEnd(event: Extract<RunEvent, { type: 'end' }>): void {
+    const best = event.bestNatsPerToken;
+    printLine(
+      `${outStyle.bold('done')}: ${event.step} steps in ${clock(event.elapsedSeconds)}; best validation loss ` +
+        `${best.toFixed(4)} nats (perplexity ${figure(Math.exp(best))}) at step ${event.bestStep}`,
+    );
+    if (this.#quiet) return;
+    printLine(`\n  gru-lm sample ${this.#directory}`);
+    printLine(`  gru-lm eval ${this.#directory}`);
+  }
+}
+
+function smooth(average: number | undefined, value: number): number {
+  return average === undefined ? value : average + SMOOTHING * (value - average);
+}
+
+function indent(text: string): string {
+  return text.trim().replace(/^/gm, '    ');
+}
