@@ -68,7 +68,7 @@ class LiveBar implements Progress {
 }
 
 class PlainLines implements Progress {
-  #lastMs = Number.NEGATIVE_INFINITY;
+  #lastMs = performance.now();
 
   update(share: number, fields: readonly string[]): void {
     const now = performance.now();

@@ -6,8 +6,10 @@ import {
   gruBackward,
   gruForward,
 } from './gru-sequence-reference.ts';
+import { gruBackwardTensorFlow, gruForwardTensorFlow } from './gru-sequence-tensorflow.ts';
 import { isRecordingGradient, registerComposedKernel, runKernel } from './register.ts';
 import { assertShape } from './shapes.ts';
+import { runsOnTensorFlow, tensorFlowBackend } from './tensorflow-binding.ts';
 
 export type { GruTensors, GruVariant } from './gru-sequence-reference.ts';
 
@@ -48,12 +50,12 @@ export function gruSequence(tensors: GruTensors, variant: GruVariant): tf.Tensor
   return outputs as tf.Tensor3D;
 }
 
-registerComposedKernel(GRU_SEQUENCE, (inputs, attributes) => {
-  const { outputs, workspace } = gruForward(
-    fromList(inputs),
-    attributes.variant as GruVariant,
-    attributes.keepWorkspace === true,
-  );
+registerComposedKernel(GRU_SEQUENCE, (inputs, { variant, keepWorkspace }) => {
+  const tensors = fromList(inputs);
+  const { outputs, workspace } =
+    runsOnTensorFlow() && variant === 'reset-after'
+      ? gruForwardTensorFlow(tensorFlowBackend(), tensors, keepWorkspace === true)
+      : gruForward(tensors, variant as GruVariant, keepWorkspace === true);
   return workspace ? [outputs, ...workspaceTensors(workspace)] : [outputs];
 });
 
@@ -61,14 +63,19 @@ registerComposedKernel(GRU_SEQUENCE_GRADIENT, (inputs, attributes) => {
   const variant = attributes.variant as GruVariant;
   const inputCount = namesOf(variant).length;
   const tensors = fromList(inputs.slice(0, inputCount));
-  const [outputs, outputGradient, r, z, n, recurrentN] = inputs.slice(inputCount) as tf.Tensor3D[];
-  const gradients = gruBackward(
-    tensors,
-    variant,
-    outputs!,
-    { r: r!, z: z!, n: n!, ...(recurrentN ? { recurrentN } : {}) },
-    outputGradient!,
-  );
+  const [outputs, outputGradient, r, z, n, recurrentN] = inputs.slice(inputCount) as [
+    tf.Tensor3D,
+    tf.Tensor3D,
+    tf.Tensor3D,
+    tf.Tensor3D,
+    tf.Tensor3D,
+    tf.Tensor3D | undefined,
+  ];
+  const workspace = { r, z, n, ...(recurrentN ? { recurrentN } : {}) };
+  const gradients =
+    runsOnTensorFlow() && variant === 'reset-after'
+      ? gruBackwardTensorFlow(tensorFlowBackend(), tensors, outputs, workspace, outputGradient)
+      : gruBackward(tensors, variant, outputs, workspace, outputGradient);
   return namesOf(variant).map((name) => gradients[name] as tf.Tensor);
 });
 

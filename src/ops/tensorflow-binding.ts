@@ -7,12 +7,20 @@ export interface OpAttribute {
   value: unknown;
 }
 
+/** A tensor of TensorFlow's own. */
+interface TensorMetadata {
+  id: number;
+  shape: number[];
+  dtype: number;
+}
+
 /** What the kernels here use of tfjs-node's addon: numbers name TensorFlow's own tensors. */
 interface Binding {
   TF_FLOAT: number;
   TF_INT32: number;
   TF_ATTR_TYPE: number;
   TF_ATTR_BOOL: number;
+  TF_ATTR_INT: number;
   TF_ATTR_SHAPE: number;
   TF_ATTR_STRING: number;
   executeOp(
@@ -20,12 +28,15 @@ interface Binding {
     attributes: OpAttribute[],
     inputIds: number[],
     outputCount: number,
-  ): { id: number; shape: number[]; dtype: number }[];
+  ): TensorMetadata[];
+  createTensor(shape: number[], dtype: number, values: Int32Array | Float32Array): number;
+  deleteTensor(id: number): void;
 }
 
 /** What the kernels here use of tfjs-node's backend. */
 export interface TensorFlowBackend extends tf.KernelBackend {
   binding: Binding;
+  createOutputTensor(metadata: TensorMetadata): tf.Tensor;
   getInputTensorIds(tensors: readonly tf.TensorInfo[]): number[];
   executeSingleOutput(
     name: string,
