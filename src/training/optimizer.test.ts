@@ -1,0 +1,181 @@
+import * as tf from '@tensorflow/tfjs-core';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { testBackends, useBackend } from '../../test/support/backends.ts';
+import { readFixture } from '../../test/support/fixtures.ts';
+import { expectClose } from '../../test/support/numbers.ts';
+import type { TensorMap } from '../tensor-data.ts';
+import { globalNorm, Optimizer, type OptimizerConfig } from './optimizer.ts';
+
+type Values = Record<'matrix' | 'bias', number[]>;
+
+interface Golden {
+  learningRate: number;
+  weightDecay: number;
+  shapes: Record<'matrix' | 'bias', number[]>;
+  first: Values;
+  gradients: Values[];
+  cases: (Pick<OptimizerConfig, 'optimizer' | 'clipNorm' | 'clipValue'> & {
+    gradientNorms: number[];
+    after: Values[];
+  })[];
+}
+
+const golden = readFixture<Golden>('optimizer');
+const names = ['matrix', 'bias'] as const;
+const plain: OptimizerConfig = { optimizer: 'sgd', clipNorm: 0, clipValue: 0, weightDecay: 0 };
+
+function parametersOf(values: Values): TensorMap {
+  return new Map(
+    names.map((name) => [
+      name,
+      { shape: golden.shapes[name], data: Float32Array.from(values[name]) },
+    ]),
+  );
+}
+
+function tensorsOf(values: Values): tf.Tensor[] {
+  return names.map((name) => tf.tensor(values[name], golden.shapes[name]));
+}
+
+function oneParameter(config: Partial<OptimizerConfig>, values: number[]): Optimizer {
+  const data = Float32Array.from(values);
+  return new Optimizer({ ...plain, ...config }, new Map([['w', { shape: [data.length], data }]]));
+}
+
+function valuesIn(parameters: TensorMap, name: string): number[] {
+  return [...parameters.get(name)!.data];
+}
+
+describe.each(testBackends)('the optimizer on %s', (backend) => {
+  beforeAll(() => useBackend(backend));
+
+  it.each(golden.cases)(
+    'makes the updates of PyTorch for $optimizer, clip norm $clipNorm, clip value $clipValue',
+    ({ optimizer, clipNorm, clipValue, gradientNorms, after }) => {
+      const { learningRate, weightDecay, first, gradients } = golden;
+      const config = { optimizer, clipNorm, clipValue, weightDecay };
+      const subject = new Optimizer(config, parametersOf(first));
+      expect(subject.names).toEqual(names);
+      for (const [step, gradient] of gradients.entries()) {
+        const norm = subject.update(tensorsOf(gradient), learningRate);
+        expectClose([norm], [gradientNorms[step]!], 1e-5, 'norm');
+        const parameters = subject.exportParameters();
+        for (const name of names) {
+          // PyTorch adds 1e-6 to a norm before it divides by it.
+          expectClose(valuesIn(parameters, name), after[step]![name], 3e-6, `${name} ${step}`);
+        }
+        expect(subject.step).toBe(step + 1);
+      }
+      subject.dispose();
+    },
+  );
+
+  it('lets weight decay touch matrices alone, and AdamW alone', () => {
+    const zeros = { matrix: new Array(12).fill(0), bias: new Array(4).fill(0) };
+    for (const optimizer of ['adam', 'adamw', 'sgd'] as const) {
+      const config = { ...plain, optimizer, weightDecay: 0.5 };
+      const subject = new Optimizer(config, parametersOf(golden.first));
+      subject.update(tensorsOf(zeros), 0.1);
+      const parameters = subject.exportParameters();
+      const share = optimizer === 'adamw' ? 1 - 0.1 * 0.5 : 1;
+      const decayed = golden.first.matrix.map((value) => value * share);
+      expectClose(valuesIn(parameters, 'matrix'), decayed, 1e-6, optimizer);
+      expectClose(valuesIn(parameters, 'bias'), golden.first.bias, 1e-7, optimizer);
+      subject.dispose();
+    }
+  });
+
+  it('scales gradients down to the clip norm, and leaves smaller ones as they are', () => {
+    const subject = oneParameter({ clipNorm: 1 }, [0, 0]);
+    expect(subject.update([tf.tensor1d([3, 4])], 1)).toBeCloseTo(5, 6);
+    expectClose(valuesIn(subject.exportParameters(), 'w'), [-0.6, -0.8], 1e-6);
+    expect(subject.update([tf.tensor1d([0.3, 0.4])], 1)).toBeCloseTo(0.5, 6);
+    expectClose(valuesIn(subject.exportParameters(), 'w'), [-0.9, -1.2], 1e-6);
+    subject.dispose();
+  });
+
+  it('cuts gradients by value before it takes their norm', () => {
+    const subject = oneParameter({ clipValue: 3, clipNorm: 2.5 }, [0, 0]);
+    expect(subject.update([tf.tensor1d([30, -4])], 1)).toBeCloseTo(Math.hypot(3, 3), 5);
+    const cut = (2.5 / Math.hypot(3, 3)) * 3;
+    expectClose(valuesIn(subject.exportParameters(), 'w'), [-cut, cut], 1e-6);
+    subject.dispose();
+  });
+
+  it('never clips with both limits at 0', () => {
+    const subject = oneParameter({}, [0, 0]);
+    subject.update([tf.tensor1d([300, -400])], 1);
+    expect(valuesIn(subject.exportParameters(), 'w')).toEqual([-300, 400]);
+    subject.dispose();
+  });
+
+  it('goes on from an exported state as if it had not been interrupted', () => {
+    const config = { ...plain, optimizer: 'adam' as const, clipNorm: 1 };
+    const rest = golden.gradients.slice(2);
+    const whole = new Optimizer(config, parametersOf(golden.first));
+    for (const gradient of golden.gradients.slice(0, 2)) whole.update(tensorsOf(gradient), 0.1);
+    const resumed = new Optimizer(config, whole.exportParameters(), {
+      step: whole.step,
+      tensors: whole.exportState(),
+    });
+    expect([...whole.exportState().keys()]).toEqual([
+      'mean.matrix',
+      'variance.matrix',
+      'mean.bias',
+      'variance.bias',
+    ]);
+    for (const gradient of rest) {
+      whole.update(tensorsOf(gradient), 0.1);
+      resumed.update(tensorsOf(gradient), 0.1);
+    }
+    expect(resumed.step).toBe(whole.step);
+    expect(resumed.exportParameters()).toEqual(whole.exportParameters());
+    expect(resumed.exportState()).toEqual(whole.exportState());
+    whole.dispose();
+    resumed.dispose();
+  });
+
+  it('keeps nothing beside the parameters for SGD', () => {
+    const subject = oneParameter({}, [1]);
+    expect(subject.exportState()).toEqual(new Map());
+    subject.dispose();
+  });
+
+  it('refuses a state that does not fit the parameters', () => {
+    const state: TensorMap = new Map([['mean.w', { shape: [3], data: new Float32Array(3) }]]);
+    const create = (tensors: TensorMap) =>
+      new Optimizer(
+        { ...plain, optimizer: 'adam' },
+        new Map([['w', { shape: [2], data: new Float32Array(2) }]]),
+        { step: 1, tensors },
+      );
+    expect(() => create(state)).toThrow(
+      'optimizer state: expected "mean.w" of shape [2], found [3]',
+    );
+    expect(() => create(new Map())).toThrow(
+      'optimizer state: expected "mean.w" of shape [2], found none',
+    );
+  });
+
+  it('disposes the gradients, and all that it holds when it is disposed', () => {
+    const before = tf.memory().numTensors;
+    for (const optimizer of ['adam', 'adamw', 'sgd'] as const) {
+      const config = { optimizer, clipNorm: 0.1, clipValue: 0.5, weightDecay: 0.1 };
+      const subject = new Optimizer(config, parametersOf(golden.first));
+      const held = tf.memory().numTensors;
+      for (const gradient of golden.gradients) {
+        subject.update(tensorsOf(gradient), 0.1);
+        subject.exportState();
+        tf.dispose(subject.read());
+        expect(tf.memory().numTensors).toBe(held);
+      }
+      subject.dispose();
+      expect(tf.memory().numTensors).toBe(before);
+    }
+  });
+
+  it('takes the norm over all gradients together', () => {
+    const norm = globalNorm([tf.tensor2d([1, 2, 2, 0], [2, 2]), tf.tensor1d([4]), tf.scalar(0)]);
+    expect(norm).toBeCloseTo(5, 6);
+  });
+});
