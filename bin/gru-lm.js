@@ -3,11 +3,37 @@
 import { existsSync } from 'node:fs';
 
 const source = new URL('../src/cli.ts', import.meta.url);
-if (existsSync(source)) {
-  const { tsImport } = await import('tsx/esm/api');
-  const { main } = await tsImport(source.href, import.meta.url);
+const built = new URL('../dist/cli.js', import.meta.url);
+const oldestNode = 20;
+
+if (Number.parseInt(process.versions.node, 10) < oldestNode) {
+  fail(`gru-lm needs Node.js ${oldestNode} or newer; this is ${process.version}.`);
+} else if (existsSync(source)) {
+  await runSource();
+} else if (existsSync(built)) {
+  const { main } = await import(built.href);
   await main(process.argv);
 } else {
-  const { main } = await import('../dist/cli.js');
+  fail(
+    'this copy of gru-lm lacks dist/: it was packed without being built.',
+    'In a checkout, npm ci && npm pack makes a whole one (scripts must not be turned off).',
+  );
+}
+
+async function runSource() {
+  let tsImport;
+  try {
+    ({ tsImport } = await import('tsx/esm/api'));
+  } catch (error) {
+    if (error.code !== 'ERR_MODULE_NOT_FOUND') throw error;
+    fail('the dependencies of this checkout are not installed.', 'Run npm ci in it first.');
+    return;
+  }
+  const { main } = await tsImport(source.href, import.meta.url);
   await main(process.argv);
+}
+
+function fail(message, hint = '') {
+  process.stderr.write(`error: ${message}\n${hint && `  ${hint}\n`}`);
+  process.exitCode = 1;
 }
