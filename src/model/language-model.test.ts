@@ -1,0 +1,230 @@
+import * as tf from '@tensorflow/tfjs-core';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { testBackends, useBackend } from '../../test/support/backends.ts';
+import { readFixture } from '../../test/support/fixtures.ts';
+import { expectClose, heldTensors, valuesOf } from '../../test/support/numbers.ts';
+import type { GruVariant } from '../ops/gru-sequence.ts';
+import { linearCrossEntropy } from '../ops/linear-cross-entropy.ts';
+import { Random } from '../random.ts';
+import type { TensorMap } from '../tensor-data.ts';
+import { forward, type HiddenState, logitsOf, type Weights, zeroState } from './language-model.ts';
+import { type ModelConfig, parameterCount, parameterSpecs } from './parameters.ts';
+import { initialParameters, selectParameters, weightsOf } from './weights.ts';
+
+interface Golden {
+  sizes: { V: number; E: number; H: number; layers: number; T: number; B: number };
+  stateDict: Record<string, { shape: number[]; data: number[] }>;
+  ids: number[];
+  targets: number[];
+  state: number[];
+  logits: number[];
+  finalState: number[];
+  loss: number;
+  gradients: Record<string, number[]>;
+}
+
+const golden = readFixture<Golden>('language-model');
+const { V, E, H, layers, T, B } = golden.sizes;
+const config: ModelConfig = {
+  vocabularySize: V,
+  embeddingSize: E,
+  hiddenSize: H,
+  layers,
+  gruVariant: 'reset-after',
+  dropout: 0.5,
+};
+const stateDict: TensorMap = new Map(
+  Object.entries(golden.stateDict).map(([name, { shape, data }]) => [
+    name,
+    { shape, data: Float32Array.from(data) },
+  ]),
+);
+
+function goldenState(): HiddenState {
+  return tf.unstack(tf.tensor3d(golden.state, [layers, B, H])) as HiddenState;
+}
+
+/** The loss and the gradient of each parameter, by name. */
+function lossAndGradients(
+  model: ModelConfig,
+  weights: Weights,
+  dropout?: Random,
+): Record<string, Float32Array> {
+  return tf.tidy(() => {
+    const names = Object.keys(weights);
+    const { value, grads } = tf.engine().gradients(() => {
+      const inputs = tf.tensor1d(golden.ids, 'int32');
+      const { features } = forward(model, weights, inputs, goldenState(), dropout);
+      return linearCrossEntropy(
+        features,
+        weights['fc.weight'] as tf.Tensor2D,
+        weights['fc.bias'] as tf.Tensor1D,
+        tf.tensor1d(golden.targets, 'int32'),
+      );
+    }, Object.values(weights));
+    return {
+      loss: valuesOf(value),
+      ...Object.fromEntries(grads.map((g, i) => [names[i], valuesOf(g)])),
+    };
+  });
+}
+
+describe.each(testBackends)('the model on %s', (backend) => {
+  beforeAll(() => useBackend(backend));
+
+  it('has the logits and final state of the same weights in PyTorch', () => {
+    const weights = weightsOf(selectParameters(config, stateDict, 'golden'));
+    const ids = tf.tensor1d(golden.ids, 'int32');
+    const { features, state } = forward(config, weights, ids, goldenState());
+    expect(features.shape).toEqual([T * B, H]);
+    expectClose(valuesOf(logitsOf(weights, features)), golden.logits, 1e-5);
+    expect(state.map(({ shape }) => shape)).toEqual(new Array(layers).fill([B, H]));
+    expectClose(
+      state.flatMap((layer) => [...valuesOf(layer)]),
+      golden.finalState,
+      1e-5,
+    );
+  });
+
+  it('has the loss and the gradient of every parameter of PyTorch', () => {
+    const weights = weightsOf(selectParameters(config, stateDict, 'golden'));
+    const { loss, ...gradients } = lossAndGradients(config, weights);
+    expectClose(loss!, [golden.loss], 1e-5);
+    expect(Object.keys(gradients)).toEqual(parameterSpecs(config).map(({ name }) => name));
+    for (const [name, gradient] of Object.entries(gradients)) {
+      expectClose(gradient, golden.gradients[name]!, 1e-5, name);
+    }
+  });
+
+  it('goes on from the state that a first part of the text left', () => {
+    const weights = weightsOf(stateDict);
+    const run = (from: number, to: number, state: HiddenState) =>
+      forward(config, weights, tf.tensor1d(golden.ids.slice(from * B, to * B), 'int32'), state);
+    const first = run(0, 2, goldenState());
+    const second = run(2, T, first.state);
+    const logits = [first, second].flatMap(({ features }) => [
+      ...valuesOf(logitsOf(weights, features)),
+    ]);
+    expectClose(logits, golden.logits, 1e-5);
+  });
+
+  it('leaves no tensor behind but what it returns', () => {
+    const weights = weightsOf(stateDict);
+    const state = goldenState();
+    const run = () =>
+      tf.dispose(
+        tf.tidy(() => {
+          const result = forward(config, weights, tf.tensor1d(golden.ids, 'int32'), state);
+          return [logitsOf(weights, result.features), ...result.state];
+        }),
+      );
+    run();
+    lossAndGradients(config, weights);
+    const held = heldTensors();
+    run();
+    lossAndGradients(config, weights);
+    expect(heldTensors()).toEqual(held);
+  });
+});
+
+describe.each(['reset-after', 'reset-before'] as const)('with %s', (gruVariant: GruVariant) => {
+  it('all backends agree on the loss and every gradient, dropout included', async () => {
+    const model = { ...config, gruVariant };
+    const parameters = initialParameters(model, new Random(3));
+    const results = [];
+    for (const backend of testBackends) {
+      await useBackend(backend);
+      results.push(lossAndGradients(model, weightsOf(parameters), new Random(4)));
+    }
+    const [reference, ...others] = results;
+    expect(Object.keys(reference!)).toHaveLength(gruVariant === 'reset-after' ? 12 : 10);
+    for (const other of others) {
+      for (const [name, values] of Object.entries(reference!)) {
+        expectClose(other[name]!, values, 1e-5, name);
+      }
+    }
+  });
+});
+
+describe('dropout', () => {
+  beforeAll(() => useBackend('wasm'));
+
+  it('drops outputs, scales up the rest, and leaves the states alone', () => {
+    const model = { ...config, layers: 1 };
+    const weights = weightsOf(initialParameters(model, new Random(1)));
+    const ids = tf.tensor1d(golden.ids, 'int32');
+    const state = zeroState(model, B);
+    const plain = forward(model, weights, ids, state);
+    const dropped = forward(model, weights, ids, state, new Random(2));
+    const [before, after] = [valuesOf(plain.features), valuesOf(dropped.features)];
+    const ratios = new Set(Array.from(after, (value, i) => Math.round((value / before[i]!) * 1e4)));
+    expect(ratios).toEqual(new Set([0, 20_000]));
+    expect(valuesOf(dropped.state[0]!)).toEqual(valuesOf(plain.state[0]!));
+  });
+
+  it('follows from its random numbers alone', () => {
+    const weights = weightsOf(initialParameters(config, new Random(1)));
+    const losses = [5, 5, 6].map(
+      (seed) => lossAndGradients(config, weights, new Random(seed)).loss![0],
+    );
+    expect(losses[0]).toBe(losses[1]);
+    expect(losses[0]).not.toBe(losses[2]);
+  });
+});
+
+describe('parameters', () => {
+  it('are those of PyTorch: names, order and shapes', () => {
+    expect(parameterSpecs(config)).toEqual(
+      Object.entries(golden.stateDict).map(([name, { shape }]) => ({ name, shape })),
+    );
+  });
+
+  it('of reset-before lack the recurrent bias', () => {
+    const names = parameterSpecs({ ...config, gruVariant: 'reset-before' }).map(({ name }) => name);
+    expect(names.filter((name) => name.includes('bias'))).toEqual([
+      'gru.bias_ih_l0',
+      'gru.bias_ih_l1',
+      'fc.bias',
+    ]);
+  });
+
+  it('are counted: the model of the seed has 10 956 240', () => {
+    // Embedding(10000, 300), GRU(300, 512, 2 layers), Linear(512, 10000)
+    const seed = { ...config, vocabularySize: 10_000, embeddingSize: 300, hiddenSize: 512 };
+    const layer = (inputs: number) => 3 * 512 * (inputs + 512 + 2);
+    const expected = 10_000 * 300 + layer(300) + layer(512) + 512 * 10_000 + 10_000;
+    expect(parameterCount({ ...seed, layers: 2 })).toBe(expected);
+    expect(expected).toBe(10_956_240);
+  });
+
+  it('start within ±1/√H, the embedding within ±0.1, biases at zero', () => {
+    const parameters = initialParameters(
+      { ...config, vocabularySize: 50, embeddingSize: 20, hiddenSize: 25 },
+      new Random(1),
+    );
+    for (const [name, { shape, data }] of parameters) {
+      const largest = data.reduce((a, b) => Math.max(a, Math.abs(b)), 0);
+      const bound = name === 'embedding.weight' ? 0.1 : 1 / 5;
+      if (shape.length === 1) expect(largest, name).toBe(0);
+      else {
+        expect(largest, name).toBeLessThanOrEqual(Math.fround(bound));
+        expect(largest, name).toBeGreaterThan(0.98 * bound);
+      }
+    }
+  });
+
+  it('that are missing or of another shape are named', () => {
+    const { 'fc.bias': _, ...rest } = Object.fromEntries(stateDict);
+    const without: TensorMap = new Map(Object.entries(rest));
+    expect(() => selectParameters(config, without, 'w.safetensors')).toThrow(
+      'w.safetensors: expected a tensor "fc.bias" of shape [7], found none',
+    );
+    const other = new Map(stateDict).set('gru.bias_hh_l1', {
+      shape: [3],
+      data: new Float32Array(3),
+    });
+    expect(() => selectParameters(config, other, 'w.safetensors')).toThrow(
+      'w.safetensors: expected a tensor "gru.bias_hh_l1" of shape [15], found [3]',
+    );
+  });
+});

@@ -1,0 +1,188 @@
+import { beforeAll, describe, expect, it } from 'vitest';
+import { testBackends, useBackend } from '../../test/support/backends.ts';
+import { expectClose, heldTensors } from '../../test/support/numbers.ts';
+import type { GruVariant } from '../ops/gru-sequence.ts';
+import { Trainer, type TrainerConfig, type TrainerSnapshot } from './trainer.ts';
+
+/** 400 tokens of a vocabulary of 11 without much of a pattern. */
+const ids = Int32Array.from({ length: 400 }, (_, i) => (i * 7 + (i >> 2) + ((i * i) >> 5)) % 11);
+const variants: readonly GruVariant[] = ['reset-after', 'reset-before'];
+
+function configOf(
+  overrides: Partial<TrainerConfig & { gruVariant: GruVariant }> = {},
+): TrainerConfig {
+  const { gruVariant = 'reset-after', ...rest } = overrides;
+  return {
+    model: {
+      vocabularySize: 11,
+      embeddingSize: 4,
+      hiddenSize: 6,
+      layers: 2,
+      gruVariant,
+      dropout: 0.25,
+    },
+    batchSize: 3,
+    bptt: 7,
+    seed: 5,
+    optimizer: 'adam',
+    clipNorm: 0.5,
+    clipValue: 0,
+    weightDecay: 0.1,
+    ...rest,
+  };
+}
+
+/** The losses of `count` steps. */
+function train(trainer: Trainer, count: number, learningRate = 0.01): number[] {
+  return Array.from({ length: count }, () => trainer.trainStep(learningRate).loss);
+}
+
+/** A snapshot that shares nothing with the trainer, as after a checkpoint. */
+function frozen(snapshot: TrainerSnapshot): TrainerSnapshot {
+  const progress = JSON.parse(JSON.stringify(snapshot.progress)) as TrainerSnapshot['progress'];
+  return { ...structuredClone({ ...snapshot, progress: null }), progress };
+}
+
+describe.each(testBackends)('a trainer on %s', (backend) => {
+  beforeAll(() => useBackend(backend));
+
+  it.each(['adam', 'adamw', 'sgd'] as const)(
+    'goes on from a snapshot with the very losses and parameters, with %s',
+    (optimizer) => {
+      const config = configOf({ optimizer });
+      const whole = new Trainer(config, ids);
+      // Into the second epoch after it, so that the next offset is drawn, too.
+      train(whole, whole.stepsPerEpoch - 3);
+      const resumed = new Trainer(config, ids, frozen(whole.snapshot()));
+      expect(resumed.step).toBe(whole.step);
+      const count = whole.stepsPerEpoch + 5;
+      expect(train(resumed, count)).toEqual(train(whole, count));
+      expect(resumed.snapshot()).toEqual(whole.snapshot());
+      expect(whole.snapshot().progress.cursor.epoch).toBe(2);
+      whole.dispose();
+      resumed.dispose();
+    },
+  );
+
+  it.each(variants)('learns a text of period 5 by heart, with %s', (gruVariant) => {
+    const periodic = Int32Array.from({ length: 300 }, (_, i) => [0, 1, 2, 1, 3][i % 5]!);
+    const { model, ...rest } = configOf({ gruVariant, clipNorm: 1 });
+    const config = {
+      ...rest,
+      model: { ...model, vocabularySize: 4, hiddenSize: 12, layers: 1, dropout: 0 },
+      bptt: 10,
+    };
+    const trainer = new Trainer(config, periodic);
+    const losses = train(trainer, 120, 0.03);
+    // All tokens alike would be log 4; their frequencies alone leave 1.33.
+    expect(losses[0]).toBeGreaterThan(1.2);
+    expect(losses.at(-1)).toBeLessThan(0.05);
+    trainer.dispose();
+  });
+
+  it('reports the norm before clipping, the epoch and the number of the step', () => {
+    const gentle = new Trainer(configOf({ clipNorm: 0 }), ids);
+    const strict = new Trainer(configOf({ clipNorm: 1e-3 }), ids);
+    const [a, b] = [gentle.trainStep(0.01), strict.trainStep(0.01)];
+    expect(b).toEqual(a);
+    expect(a.gradientNorm).toBeGreaterThan(0.01);
+    for (let i = 1; i < gentle.stepsPerEpoch; i++) expect(gentle.trainStep(0.01).epoch).toBe(0);
+    expect(gentle.trainStep(0.01).epoch).toBe(1);
+    expect(gentle.step).toBe(gentle.stepsPerEpoch + 1);
+    gentle.dispose();
+    strict.dispose();
+  });
+
+  it.each(variants)(
+    'holds as many tensors after every step as after the first, with %s',
+    (gruVariant) => {
+      const before = heldTensors();
+      const trainer = new Trainer(
+        configOf({ gruVariant, optimizer: 'adamw', clipValue: 0.1 }),
+        ids,
+      );
+      train(trainer, 1);
+      const held = heldTensors();
+      for (let i = 0; i < 2 * trainer.stepsPerEpoch; i++) {
+        train(trainer, 1);
+        expect(heldTensors()).toEqual(held);
+      }
+      trainer.snapshot();
+      expect(heldTensors()).toEqual(held);
+      trainer.dispose();
+      expect(heldTensors()).toEqual(before);
+    },
+  );
+
+  it('lends its weights for as long as they are used', async () => {
+    const trainer = new Trainer(configOf(), ids);
+    const held = heldTensors();
+    const names = await trainer.withWeights((weights) => Object.keys(weights));
+    expect(names).toEqual([...trainer.snapshot().parameters.keys()]);
+    await expect(
+      trainer.withWeights(async () => {
+        throw new Error('stop');
+      }),
+    ).rejects.toThrow('stop');
+    expect(heldTensors()).toEqual(held);
+    trainer.dispose();
+  });
+
+  it('follows from the seed alone', () => {
+    const losses = [5, 5, 6].map((seed) => {
+      const trainer = new Trainer(configOf({ seed }), ids);
+      const found = train(trainer, 4);
+      trainer.dispose();
+      return found;
+    });
+    expect(losses[1]).toEqual(losses[0]);
+    expect(losses[2]).not.toEqual(losses[0]);
+  });
+
+  it('refuses a snapshot whose state is of another batch size', () => {
+    const trainer = new Trainer(configOf(), ids);
+    const snapshot = trainer.snapshot();
+    trainer.dispose();
+    expect(() => new Trainer(configOf({ batchSize: 2 }), ids, snapshot)).toThrow(
+      'state: expected a tensor "h_l0" of shape [2, 6], found [3, 6]',
+    );
+    snapshot.hiddenState.delete('h_l1');
+    expect(() => new Trainer(configOf(), ids, snapshot)).toThrow(
+      'state: expected a tensor "h_l1" of shape [3, 6], found none',
+    );
+  });
+});
+
+describe.each(variants)('with %s', (gruVariant) => {
+  it.each(['adam', 'adamw', 'sgd'] as const)(
+    'all backends go the same way, by %s',
+    async (optimizer) => {
+      const trajectories = [];
+      for (const backend of testBackends) {
+        await useBackend(backend);
+        const trainer = new Trainer(configOf({ gruVariant, optimizer }), ids);
+        trajectories.push(train(trainer, 12, optimizer === 'sgd' ? 0.3 : 0.01));
+        trainer.dispose();
+      }
+      const [reference, ...others] = trajectories;
+      expect(new Set(reference).size).toBe(12);
+      for (const other of others) expectClose(other, reference!, 1e-4);
+    },
+  );
+});
+
+describe('on TensorFlow', () => {
+  beforeAll(() => useBackend('tensorflow'));
+
+  it('hundreds of steps take no more memory than the first ones', () => {
+    const { model, ...rest } = configOf();
+    // A step's tensors take some 2 MB: were they kept, 300 steps would take 600 MB.
+    const config = { ...rest, model: { ...model, hiddenSize: 64 }, batchSize: 16, bptt: 16 };
+    const trainer = new Trainer(config, ids);
+    train(trainer, 30);
+    const before = process.memoryUsage.rss();
+    train(trainer, 300);
+    expect((process.memoryUsage.rss() - before) / 2 ** 20).toBeLessThan(150);
+    trainer.dispose();
+  });
+});
