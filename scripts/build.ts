@@ -79,7 +79,10 @@ const withRemovedUtilFunctions: Plugin = {
 /** The binding's sources, which a machine compiles for itself, and the licences of what is copied. */
 async function copyBinding(): Promise<void> {
   const directory = join(dist, 'tfjs-node');
-  const protobuf = dirname(require.resolve('google-protobuf/package.json'));
+  // It comes with tfjs-node.
+  const protobuf = dirname(
+    createRequire(join(tfjsNode, 'package.json')).resolve('google-protobuf'),
+  );
   const copies = [
     [join(tfjsNode, 'binding'), 'binding'],
     [join(root, 'LICENSE'), 'LICENSE'],

@@ -1,0 +1,260 @@
+/**
+ * What `npm pack` makes, installed as a user would, under each Node.js that is supported; and the
+ * checkout as `npm ci` leaves it.
+ */
+import { execFile } from 'node:child_process';
+import { existsSync, readFileSync } from 'node:fs';
+import { cp, mkdir, mkdtemp, readdir, readFile, rename, rm, symlink } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { basename, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+
+const root = fileURLToPath(new URL('../', import.meta.url));
+const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
+const supportedNodes = [20, 22, 24];
+
+interface Lock {
+  packages: Record<
+    string,
+    {
+      dev?: boolean;
+      link?: boolean;
+      resolved?: string;
+      hasInstallScript?: boolean;
+      optionalDependencies?: Record<string, string>;
+    }
+  >;
+}
+
+interface Manifest {
+  scripts?: Record<string, string>;
+  allowScripts: Record<string, boolean>;
+}
+
+let scratch: string;
+/** A copy of the checkout, which shares its node_modules. */
+let checkout: string;
+/** Where the packed package is installed. */
+let home: string;
+
+beforeAll(async () => {
+  scratch = await mkdtemp(join(tmpdir(), 'gru-lm-package-'));
+  checkout = join(scratch, 'checkout');
+  home = join(scratch, 'home');
+  await mkdir(home);
+  const left = new Set(['.git', 'node_modules', 'dist', 'checkpoints', 'corpora', 'coverage']);
+  await cp(root, checkout, {
+    recursive: true,
+    filter: (path) => path === root || !left.has(basename(path)),
+  });
+}, 120_000);
+
+afterAll(() => rm(scratch, { recursive: true, force: true }));
+
+interface Ended {
+  code: number;
+  stdout: string;
+  stderr: string;
+}
+
+function run(
+  command: string,
+  args: string[],
+  cwd: string,
+  env: NodeJS.ProcessEnv = {},
+): Promise<Ended> {
+  return new Promise((resolve) => {
+    const options = { cwd, env: { ...process.env, ...env }, maxBuffer: 1e8 };
+    const child = execFile(command, args, options, (error, stdout, stderr) => {
+      const code = error === null ? 0 : typeof error.code === 'number' ? error.code : -1;
+      resolve({ code, stdout, stderr });
+    });
+    child.stdin?.end();
+  });
+}
+
+async function runWell(...[command, args, cwd, env]: Parameters<typeof run>): Promise<string> {
+  const { code, stdout, stderr } = await run(command, args, cwd, env);
+  expect({ code, stderr: code === 0 ? '' : stderr }, `${command} ${args.join(' ')}`).toEqual({
+    code: 0,
+    stderr: '',
+  });
+  return stdout;
+}
+
+/** The executable of a Node.js; versions other than this one come from npm, and are kept. */
+async function nodeOf(major: number): Promise<string> {
+  if (Number.parseInt(process.versions.node, 10) === major) return process.execPath;
+  const place = join(root, 'node_modules', '.cache', 'gru-lm', `node-${major}`);
+  const node = join(place, 'node_modules', '.bin', 'node');
+  if (!existsSync(node)) {
+    await mkdir(place, { recursive: true });
+    await runWell('npm', ['install', '--prefix', place, '--no-save', `node@${major}`], place);
+  }
+  return node;
+}
+
+describe('a checkout', () => {
+  it('whose dependencies are missing says what to run', async () => {
+    const result = await run(process.execPath, ['bin/gru-lm.js', '--version'], checkout);
+    expect(result).toEqual({
+      code: 1,
+      stdout: '',
+      stderr:
+        'error: the dependencies of this checkout are not installed.\n  Run npm ci in it first.\n',
+    });
+  });
+
+  it('runs its own command line by npx, which asks for nothing and fetches nothing', async () => {
+    await symlink(join(root, 'node_modules'), join(checkout, 'node_modules'));
+    const stdout = await runWell('npx', ['gru-lm', '--version'], checkout, {
+      npm_config_cache: join(scratch, 'npm-cache'),
+      npm_config_offline: 'true',
+    });
+    expect(stdout).toBe(`${version}\n`);
+  });
+
+  it('has a lock file that is complete on every platform and names no registry', async () => {
+    const { packages } = JSON.parse(
+      await readFile(join(root, 'package-lock.json'), 'utf8'),
+    ) as Lock;
+    const paths = Object.keys(packages);
+    const absent = Object.values(packages)
+      .flatMap(({ optionalDependencies = {} }) => Object.keys(optionalDependencies))
+      .filter((name) => !paths.some((path) => path.endsWith(`node_modules/${name}`)));
+    expect(absent).toEqual([]);
+    const addresses = Object.values(packages).filter(({ link, resolved }) => resolved && !link);
+    expect(addresses).toEqual([]);
+  });
+
+  it('allows no dependency an install script, and needs none to run', async () => {
+    const { packages } = JSON.parse(
+      await readFile(join(root, 'package-lock.json'), 'utf8'),
+    ) as Lock;
+    const withScript = Object.entries(packages).filter(([, entry]) => entry.hasInstallScript);
+    const names = withScript.map(([path]) => path.replace(/^.*node_modules\//, ''));
+    const manifest = await readManifest(root);
+    expect(manifest.allowScripts).toEqual(Object.fromEntries(names.map((name) => [name, false])));
+    expect(withScript.filter(([, { dev }]) => !dev)).toEqual([]);
+  });
+});
+
+describe('the packed package', () => {
+  beforeAll(async () => {
+    await runWell(
+      'npm',
+      ['pack', '--ignore-scripts=false', '--pack-destination', scratch],
+      checkout,
+    );
+    const tarball = join(scratch, `gru-lm-${version}.tgz`);
+    await runWell('npm', ['install', '--ignore-scripts=false', '--no-audit', tarball], home);
+  }, 120_000);
+
+  it('brings no development tool, no tfjs-node, one tfjs-core, and no install script', async () => {
+    const installed = await installedPackages(join(home, 'node_modules'));
+    expect(installed.length).toBeGreaterThan(20);
+    expect(installed.length).toBeLessThan(50);
+    expect(installed.filter((path) => path.endsWith('/tfjs-core'))).toHaveLength(1);
+    for (const path of installed) {
+      expect(path).not.toMatch(/pre-gyp|tfjs-node|google-protobuf|esbuild|tsx$|typescript/);
+      const { scripts = {} } = await readManifest(path);
+      const atInstall = ['preinstall', 'install', 'postinstall'].filter((name) => scripts[name]);
+      expect(atInstall, path).toEqual([]);
+      expect(existsSync(join(path, 'binding.gyp')), path).toBe(false);
+    }
+  });
+
+  it('carries the licences of what it copies', async () => {
+    const place = join(home, 'node_modules', 'gru-lm');
+    for (const file of ['LICENSE', 'NOTICE', 'dist/tfjs-node/LICENSE']) {
+      expect(await readFile(join(place, file), 'utf8')).toMatch(/Apache License/);
+    }
+    const protobuf = await readFile(
+      join(place, 'dist/tfjs-node/LICENSE-google-protobuf.md'),
+      'utf8',
+    );
+    expect(protobuf).toMatch(/Redistribution and use in source and binary forms/);
+  });
+
+  it('tells its version without loading TensorFlow.js', async () => {
+    const tensorflow = join(home, 'node_modules', '@tensorflow');
+    await rename(tensorflow, `${tensorflow}-away`);
+    try {
+      const program = join(home, 'node_modules', '.bin', 'gru-lm');
+      expect(await runWell(program, ['--version'], home)).toBe(`${version}\n`);
+      expect(await runWell(program, ['train', '--help'], home)).toContain('--max-steps');
+    } finally {
+      await rename(`${tensorflow}-away`, tensorflow);
+    }
+  });
+
+  it('says so if it was packed without being built', async () => {
+    const place = join(scratch, 'unbuilt');
+    await cp(join(home, 'node_modules', 'gru-lm', 'bin'), join(place, 'bin'), { recursive: true });
+    await cp(join(root, 'package.json'), join(place, 'package.json'));
+    const { code, stderr } = await run(process.execPath, ['bin/gru-lm.js', '--version'], place);
+    expect(code).toBe(1);
+    expect(stderr).toContain('this copy of gru-lm lacks dist/: it was packed without being built.');
+  });
+
+  describe.each(supportedNodes)('on Node.js %i', (major) => {
+    let node: string;
+    beforeAll(async () => {
+      node = await nodeOf(major);
+      expect(await runWell(node, ['--version'], home)).toMatch(`v${major}.`);
+    }, 120_000);
+
+    const gruLm = (args: string[]) =>
+      runWell(node, [join('node_modules', 'gru-lm', 'bin', 'gru-lm.js'), ...args], home);
+
+    it.each(['wasm', 'cpu'])('trains, samples, evaluates and describes on %s', async (backend) => {
+      const out = `run-${major}-${backend}`;
+      const text = join(root, 'corpora', 'tinyshakespeare.txt');
+      const size = ['--embedding', '8', '--hidden', '8', '--layers', '1'];
+      const budget = ['--max-steps', '3', '--batch-size', '4', '--bptt', '8'];
+      const split = ['--valid-split', '0.001', '--test-split', '0'];
+      const events = parseLines(
+        await gruLm(
+          ['train', text, ...size, ...budget, ...split, '--backend', backend].concat([
+            ...['--out', out, '--json'],
+          ]),
+        ),
+      );
+      expect(events.at(0)).toMatchObject({ event: 'start' });
+      expect(events.at(-1)).toMatchObject({ event: 'end', step: 3 });
+
+      const sample = ['sample', out, '--length', '12', '--seed', '1', '--backend', backend];
+      const [made] = parseLines(await gruLm([...sample, '--json']));
+      expect(made).toMatchObject({ tokens: 12, seed: 1 });
+
+      const [figures] = parseLines(await gruLm(['eval', out, '--backend', backend, '--json']));
+      expect(figures!.natsPerToken).toBeGreaterThan(3);
+      expect(figures!.natsPerToken).toBeLessThan(5);
+      expect(await gruLm(['info', out])).toContain('embedding.weight');
+    });
+
+    it('finds its backends', async () => {
+      expect(await gruLm(['doctor'])).toMatch(/^wasm +works/m);
+    });
+  });
+});
+
+function parseLines(text: string): Record<string, unknown>[] {
+  return text
+    .split('\n')
+    .filter((line) => line !== '')
+    .map((line) => JSON.parse(line) as Record<string, unknown>);
+}
+
+async function readManifest(directory: string): Promise<Manifest> {
+  return JSON.parse(await readFile(join(directory, 'package.json'), 'utf8')) as Manifest;
+}
+
+/** The directories of all packages under a node_modules, however deep. */
+async function installedPackages(nodeModules: string): Promise<string[]> {
+  const entries = await readdir(nodeModules, { recursive: true });
+  return entries
+    .filter((path) => /(^|\/node_modules\/)(@[^/]+\/)?[^/@.][^/]*\/package\.json$/.test(path))
+    .map((path) => join(nodeModules, path, '..'));
+}
