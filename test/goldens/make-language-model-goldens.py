@@ -2,7 +2,8 @@
 
     python3 test/goldens/make-language-model-goldens.py
 
-Its state dict, token ids, states, logits, mean cross-entropy and the gradient of each parameter.
+Its state dict, token ids, states, logits, mean cross-entropy and the gradient of each parameter; and
+the logits and final state of one stream of text that begins with a state of zeros.
 Numbers are float32; PyTorch computes in float64.
 """
 
@@ -43,6 +44,8 @@ state = torch.randn(LAYERS, B, H).double()
 logits, final_state = model(ids, state)
 loss = torch.nn.functional.cross_entropy(logits.reshape(T * B, V), targets.reshape(T * B))
 loss.backward()
+stream_ids = torch.randint(V, (9, 1))
+stream_logits, stream_state = model(stream_ids, torch.zeros(LAYERS, 1, H).double())
 fixture = {
     "madeBy": f"test/goldens/{pathlib.Path(__file__).name}, PyTorch {torch.__version__}",
     "sizes": {"V": V, "E": E, "H": H, "layers": LAYERS, "T": T, "B": B},
@@ -56,6 +59,11 @@ fixture = {
     "logits": flat(logits),
     "finalState": flat(final_state),
     "loss": loss.item(),
+    "stream": {
+        "ids": stream_ids.flatten().tolist(),
+        "logits": flat(stream_logits),
+        "finalState": flat(stream_state),
+    },
     "gradients": {name: flat(parameter.grad) for name, parameter in model.named_parameters()},
 }
 FIXTURE.write_text(json.dumps(fixture) + "\n")

@@ -12,7 +12,7 @@ export interface GruSizes {
 }
 
 /** The inputs of a GRU layer in the order of `gruSequence`, with their shapes. */
-export function gruShapes({ T, B, I, H }: GruSizes, variant: GruVariant): Record<string, number[]> {
+function gruShapes({ T, B, I, H }: GruSizes, variant: GruVariant): Record<string, number[]> {
   return {
     inputs: [T, B, I],
     initialState: [B, H],
