@@ -1,0 +1,155 @@
+import { cpSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { beforeAll, describe, expect, test } from 'vitest';
+import { usableBackends } from './cli-backends.ts';
+import {
+  type JsonLine,
+  runCli,
+  sampleText,
+  temporaryDirectory,
+  trainTiny,
+  writeCorpus,
+} from './cli-process.ts';
+
+const cwd = temporaryDirectory();
+let events: JsonLine[];
+
+beforeAll(async () => {
+  writeCorpus(cwd);
+  events = await trainTiny(cwd, ['--valid-split', '0.3']);
+});
+
+interface Report {
+  tokens: number;
+  oovTokens: number;
+  natsPerToken: number;
+  perplexity: number;
+  perplexityWithoutOov: number | null;
+  bitsPerCharacter: number;
+  bitsPerByte: number;
+}
+
+async function evaluate(args: string[], directory = cwd): Promise<Report> {
+  const backend = args.includes('--backend') ? [] : ['--backend', 'wasm'];
+  const result = await runCli(['eval', '--json', ...backend, ...args], { cwd: directory });
+  expect(result).toMatchObject({ exitCode: 0, stderr: '' });
+  return JSON.parse(result.stdout) as Report;
+}
+
+/** The relative difference. */
+function difference(a: number, b: number): number {
+  return Math.abs(a / b - 1);
+}
+
+describe('figures', () => {
+  test('--perplexity prints one number: exp of the loss that training reported', async () => {
+    const evals = events.filter(({ event }) => event === 'eval');
+    const { stdout, stderr } = await runCli(['eval', '--perplexity', '--backend', 'wasm'], { cwd });
+    expect(stderr).toBe('');
+    expect(stdout).toMatch(/^\d+\.\d+\n$/);
+    const reported = evals.at(-1) as unknown as { natsPerToken: number; perplexity: number };
+    expect(difference(Number(stdout), Math.exp(reported.natsPerToken))).toBeLessThan(1e-4);
+    expect(reported.perplexity).toBeCloseTo(Math.exp(reported.natsPerToken), 9);
+    expect(events.at(-1)?.bestNatsPerToken).toBe(reported.natsPerToken);
+  });
+
+  test('--json has the agreed keys, and they agree with each other', async () => {
+    const report = await evaluate([]);
+    expect(Object.keys(report)).toEqual([
+      ...['split', 'tokens', 'oovTokens', 'natsPerToken', 'perplexity', 'perplexityWithoutOov'],
+      ...['bitsPerCharacter', 'bitsPerByte', 'streams', 'convention'],
+    ]);
+    const tokens = (events[0]?.validTokens as number) - 1;
+    expect(report).toMatchObject({ split: 'valid', tokens, oovTokens: 0, streams: 1 });
+    expect(report.perplexity).toBeCloseTo(Math.exp(report.natsPerToken), 9);
+    expect(report.perplexityWithoutOov).toBeCloseTo(report.perplexity, 9);
+    // A token is a character here, and the text is ASCII.
+    expect(report.bitsPerCharacter).toBeCloseTo(report.natsPerToken / Math.LN2, 9);
+    expect(report.bitsPerByte).toBe(report.bitsPerCharacter);
+  });
+
+  test('the table for people names the convention and fits 80 columns', async () => {
+    const { stdout, stderr } = await runCli(['eval', '--backend', 'wasm'], { cwd });
+    expect(stderr).toBe('');
+    expect(stdout).toMatch(/^valid under corpus\/step-/);
+    expect(stdout).toMatch(/^perplexity +\d/m);
+    expect(stdout).toMatch(/^convention +exp\(total nats/m);
+    for (const line of stdout.split('\n')) expect(line.length).toBeLessThanOrEqual(80);
+  });
+
+  test('a text’s bits are spread over its own characters and bytes', async () => {
+    writeFileSync(join(cwd, 'accents.txt'), 'é fox jumps\n'.repeat(30));
+    await trainTiny(cwd, ['accents.txt', '--out', 'accents', '--max-steps', '2']);
+    const report = await evaluate(['accents', '--text', 'accents.txt']);
+    expect(report.tokens).toBe(12 * 30 - 1);
+    const nats = report.natsPerToken * report.tokens;
+    expect(report.bitsPerCharacter).toBeCloseTo(nats / Math.LN2 / (12 * 30 - 1), 9);
+    expect(report.bitsPerByte).toBeCloseTo(nats / Math.LN2 / (13 * 30 - 2), 9);
+  });
+
+  test('unknown words are counted, and left out of one of the two perplexities', async () => {
+    writeFileSync(join(cwd, 'unknown.txt'), 'the red fox runs over the dog\nthe cat\n');
+    const flags = ['--tokenizer', 'word', '--out', 'words', '--max-steps', '5'];
+    await trainTiny(cwd, flags);
+    const report = await evaluate(['words', '--text', 'unknown.txt']);
+    expect(report.oovTokens).toBe(2);
+    expect(report.perplexityWithoutOov).toBeGreaterThan(1);
+    expect(report.perplexityWithoutOov).not.toBe(report.perplexity);
+  });
+});
+
+describe('texts', () => {
+  test('--text - evaluates standard input as it would the file', async () => {
+    const text = sampleText(9);
+    writeFileSync(join(cwd, 'other.txt'), text);
+    const args = ['eval', 'checkpoints/corpus', '--perplexity', '--backend', 'wasm', '--text', '-'];
+    const { stdout } = await runCli(args, { cwd, input: text });
+    const report = await evaluate(['checkpoints/corpus', '--text', 'other.txt']);
+    expect(difference(Number(stdout), report.perplexity)).toBeLessThan(1e-8);
+    expect(report.tokens).toBe(text.length - 1);
+  });
+
+  test('run and corpus may move together; without the corpus a message says so', async () => {
+    const before = join(cwd, 'before');
+    mkdirSync(before);
+    cpSync(join(cwd, 'corpus.txt'), join(before, 'corpus.txt'));
+    cpSync(join(cwd, 'checkpoints/corpus'), join(before, 'checkpoints/corpus'), {
+      recursive: true,
+    });
+    renameSync(before, join(cwd, 'after'));
+    const expected = (await evaluate(['checkpoints/corpus'])).perplexity;
+    // From elsewhere, so that only the path from the run can lead to the corpus.
+    mkdirSync(join(cwd, 'elsewhere'));
+    const run = join(cwd, 'after/checkpoints/corpus');
+    expect((await evaluate([run], join(cwd, 'elsewhere'))).perplexity).toBe(expected);
+    rmSync(join(cwd, 'after/corpus.txt'));
+    const result = await runCli(['eval', run, '--backend', 'wasm'], {
+      cwd: join(cwd, 'elsewhere'),
+    });
+    expect(result).toMatchObject({ exitCode: 1, stdout: '' });
+    expect(result.stderr).toBe(
+      'error: expected the run’s corpus where it was (corpus.txt), found it there no more\n' +
+        '  Put it back, or name a text with --text FILE.\n',
+    );
+  });
+});
+
+describe.runIf(usableBackends().includes('cpu'))('a checkpoint of one backend on another', () => {
+  test.for([
+    ['wasm', 'cpu'],
+    ['cpu', 'wasm'],
+  ] as const)('%s → %s', async ([trained, used]) => {
+    const out = `from-${trained}`;
+    await trainTiny(cwd, ['--backend', trained, '--out', out]);
+    const there = await evaluate([out, '--backend', trained]);
+    const here = await evaluate([out, '--backend', used]);
+    expect(difference(here.perplexity, there.perplexity)).toBeLessThan(1e-4);
+    const texts = await Promise.all(
+      [trained, used].map((backend) =>
+        runCli(['sample', out, '--seed', '1', '--length', '30', '--backend', backend], { cwd }),
+      ),
+    );
+    expect(texts[0]).toMatchObject({ exitCode: 0 });
+    expect(texts[1]?.stdout).toBe(texts[0]?.stdout);
+  });
+});

@@ -1,0 +1,124 @@
+import type { ChildProcess } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { beforeAll, describe, expect, test } from 'vitest';
+import { usableBackends } from './cli-backends.ts';
+import {
+  jsonLines,
+  lastCheckpoint,
+  runCli,
+  TINY,
+  temporaryDirectory,
+  writeCorpus,
+} from './cli-process.ts';
+
+const cwd = temporaryDirectory();
+const STEPS = 80;
+
+beforeAll(() => writeCorpus(cwd));
+
+const FILES = ['weights.safetensors', 'optimizer.safetensors', 'state.safetensors'];
+
+function bytesOf(run: string): Record<string, string> {
+  const checkpoint = lastCheckpoint(join(cwd, run));
+  return Object.fromEntries(
+    FILES.map((name) => [name, readFileSync(join(checkpoint, name)).toString('base64')]),
+  );
+}
+
+/** Sends `signal` once step `step` is reported. */
+function atStep(
+  step: number,
+  signal: NodeJS.Signals,
+): (stdout: string, child: ChildProcess) => void {
+  let sent = false;
+  return (stdout, child) => {
+    if (sent || !stdout.includes(`"event":"step","step":${step},`)) return;
+    sent = true;
+    child.kill(signal);
+  };
+}
+
+describe.for(usableBackends().filter((name) => name !== 'cuda'))('on %s', (backend) => {
+  const flags = (out: string) => [
+    ...['train', 'corpus.txt', ...TINY, '--layers', '2', '--dropout', '0.2', '--json'],
+    ...['--max-steps', String(STEPS), '--eval-every', '30', '--save-every', '10'],
+    ...['--backend', backend, '--threads', '1', '--out', out],
+  ];
+  const resume = (out: string) =>
+    runCli(
+      [
+        'train',
+        'corpus.txt',
+        '--resume',
+        '--out',
+        out,
+        '--json',
+        '--backend',
+        backend,
+        '--threads',
+        '1',
+      ],
+      { cwd },
+    );
+  let whole: Record<string, string>;
+
+  beforeAll(async () => {
+    expect((await runCli(flags(`whole-${backend}`), { cwd })).exitCode).toBe(0);
+    whole = bytesOf(`whole-${backend}`);
+  });
+
+  test('a run that was stopped and goes on ends with the same bytes', async () => {
+    const out = `stopped-${backend}`;
+    const first = await runCli(flags(out), { cwd, onOutput: atStep(13, 'SIGINT') });
+    expect(first.exitCode).toBe(130);
+    const stopped = jsonLines(first.stdout).at(-1);
+    expect(stopped).toMatchObject({ event: 'stopped', path: out });
+    expect(stopped?.step).toBeLessThan(STEPS);
+    const second = await resume(out);
+    expect(second.exitCode).toBe(0);
+    const events = jsonLines(second.stdout);
+    expect(events[0]).toMatchObject({ event: 'start', resumedAtStep: stopped?.step });
+    expect(events.at(-1)).toMatchObject({ event: 'end', step: STEPS });
+    expect(bytesOf(out)).toEqual(whole);
+  });
+
+  test.runIf(backend === 'wasm')(
+    'so does a run that was killed, from the checkpoint before',
+    async () => {
+      const out = `killed-${backend}`;
+      await runCli(flags(out), { cwd, onOutput: atStep(37, 'SIGKILL') });
+      const { exitCode, stdout } = await resume(out);
+      expect(exitCode).toBe(0);
+      expect(jsonLines(stdout)[0]?.resumedAtStep).toBeGreaterThanOrEqual(30);
+      expect(bytesOf(out)).toEqual(whole);
+    },
+  );
+});
+
+describe('what goes on', () => {
+  test('a finished run says that nothing is left, and takes more', async () => {
+    const args = ['train', 'corpus.txt', '--out', 'more', '--backend', 'wasm'];
+    const first = await runCli([...args, ...TINY, '--max-steps', '4'], { cwd });
+    expect(first.exitCode).toBe(0);
+    const again = await runCli([...args, '--resume'], { cwd });
+    expect(again).toMatchObject({ exitCode: 0 });
+    expect(again.stderr).toMatch(/nothing was left to do: give it more with --max-steps/);
+    const more = await runCli([...args, '--resume', '--max-steps', '8', '--json'], { cwd });
+    const steps = jsonLines(more.stdout).filter(({ event }) => event === 'step');
+    expect(steps.map(({ step }) => step)).toEqual([5, 6, 7, 8]);
+  });
+
+  test('options that may change do, and are stored', async () => {
+    const args = ['train', 'corpus.txt', '--out', 'changed', '--backend', 'wasm'];
+    await runCli([...args, ...TINY, '--max-steps', '4'], { cwd });
+    const flags = ['--resume', '--max-steps', '6', '--lr', '0.01', '--lr-decay', 'none', '--json'];
+    const { stdout } = await runCli([...args, ...flags], { cwd });
+    const rates = jsonLines(stdout)
+      .filter(({ event }) => event === 'step')
+      .map(({ learningRate }) => learningRate);
+    expect(rates).toEqual([0.01, 0.01]);
+    const info = await runCli(['info', 'changed/last', '--json'], { cwd });
+    expect(JSON.parse(info.stdout).options).toMatchObject({ learningRate: 0.01, maxSteps: 6 });
+  });
+});

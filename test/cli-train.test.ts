@@ -1,0 +1,175 @@
+import { existsSync, readdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { gzipSync } from 'node:zlib';
+import { beforeAll, describe, expect, test } from 'vitest';
+import { trainOptions } from '../src/config.ts';
+import {
+  type JsonLine,
+  jsonLines,
+  lastCheckpoint,
+  runCli,
+  sampleText,
+  TINY,
+  temporaryDirectory,
+  trainTiny,
+  writeCorpus,
+} from './cli-process.ts';
+
+const cwd = temporaryDirectory();
+
+/** `gru-lm info --json` of a run. */
+async function infoOf(run?: string): Promise<Record<string, Record<string, unknown>>> {
+  const { stdout } = await runCli(['info', ...(run ? [run] : []), '--json'], { cwd });
+  return JSON.parse(stdout) as Record<string, Record<string, unknown>>;
+}
+
+beforeAll(() => writeCorpus(cwd));
+
+describe('where a run goes and what it records', () => {
+  test('a run is kept under checkpoints, by the name of its corpus', async () => {
+    const events = await trainTiny(cwd);
+    expect(events.at(-1)).toMatchObject({ event: 'end', step: 20, path: 'checkpoints/corpus' });
+    expect(existsSync(join(cwd, 'checkpoints/corpus/run.json'))).toBe(true);
+  });
+
+  test('info lists the tensors, the data and the history; --json gives the same', async () => {
+    const { stdout, stderr, exitCode } = await runCli(['info'], { cwd });
+    expect({ stderr, exitCode }).toEqual({ stderr: '', exitCode: 0 });
+    expect(stdout).toMatch(/^checkpoints\/corpus\/step-\S+ {2}step 20, saved /);
+    expect(stdout).toMatch(/^gru\.weight_hh_l0 +24 × 8 +192$/m);
+    expect(stdout).toMatch(/^data +corpus\.txt \(2\.1 kB, SHA-256 \w{12}…\)$/m);
+    expect(stdout).toMatch(/^ +20 +1 .* best$/m);
+    const json = await infoOf();
+    const sizes = json.tensors as unknown as { shape: number[] }[];
+    const parameters = sizes.reduce((sum, { shape }) => sum + shape.reduce((a, b) => a * b, 1), 0);
+    expect(json).toMatchObject({
+      step: 20,
+      parameters,
+      tokenizer: { kind: 'char' },
+      model: { hiddenSize: 8, embeddingSize: 4, layers: 1, gruVariant: 'reset-after' },
+      options: { bptt: 8, batchSize: 4, seed: 1 },
+      run: { finished: true, best: { step: 20 } },
+    });
+    expect(json.history).toHaveLength(2);
+  });
+
+  test('the same seed gives the same losses; --overwrite replaces the run', async () => {
+    const losses = (events: JsonLine[]) => events.map(({ loss }) => loss).filter(Boolean);
+    const first = await trainTiny(cwd, ['--out', 'twice', '--max-steps', '5']);
+    const second = await trainTiny(cwd, ['--out', 'twice', '--max-steps', '5', '--overwrite']);
+    expect(losses(second)).toHaveLength(5);
+    expect(losses(second)).toEqual(losses(first));
+    const flags = ['--max-steps', '4', '--overwrite', '--seed', '2'];
+    expect(losses(await trainTiny(cwd, ['--out', 'twice', ...flags]))[0]).not.toBe(
+      losses(first)[0],
+    );
+    expect(readdirSync(join(cwd, 'twice')).filter((name) => name !== 'run.json')).toHaveLength(1);
+    expect(await infoOf('twice')).toMatchObject({ step: 4, options: { seed: 2 } });
+  });
+});
+
+describe('texts', () => {
+  test('standard input is a corpus, named stdin', async () => {
+    const { stdout, exitCode } = await runCli(
+      ['train', '-', ...TINY, '--max-steps', '2', '--backend', 'wasm', '--json'],
+      { cwd, input: sampleText() },
+    );
+    expect(exitCode).toBe(0);
+    expect(jsonLines(stdout).at(-1)).toMatchObject({ event: 'end', path: 'checkpoints/stdin' });
+  });
+
+  test('several files, one of them gzip, are one corpus; --valid and --test are apart', async () => {
+    writeFileSync(join(cwd, 'more.txt.gz'), gzipSync(sampleText()));
+    writeFileSync(join(cwd, 'valid.txt'), 'the dog jumps over the red fox\n'.repeat(3));
+    const flags = ['--valid', 'valid.txt', '--test', 'valid.txt', '--out', 'several'];
+    const events = await trainTiny(cwd, ['more.txt.gz', ...flags, '--max-steps', '2']);
+    expect(events[0]).toMatchObject({
+      trainTokens: 2 * sampleText().length,
+      validTokens: 3 * 31,
+    });
+    const { data } = await infoOf('several');
+    expect(data?.corpus).toMatchObject([{ name: 'corpus.txt' }, { name: 'more.txt.gz' }]);
+    const evaluated = await runCli(
+      ['eval', 'several', '--split', 'test', '--json', '--backend', 'wasm'],
+      { cwd },
+    );
+    expect(JSON.parse(evaluated.stdout)).toMatchObject({ split: 'test', tokens: 3 * 31 - 1 });
+  });
+
+  test('words are tokens with --tokenizer word, as many as --vocab-size lets in', async () => {
+    const flags = ['--tokenizer', 'word', '--vocab-size', '10', '--out', 'words'];
+    const events = await trainTiny(cwd, [...flags, '--max-steps', '2']);
+    expect(events[0]).toMatchObject({ vocabularySize: 10 });
+    expect(await infoOf('words')).toMatchObject({
+      tokenizer: { kind: 'word', vocabularySize: 10 },
+    });
+  });
+});
+
+test('--preset seed sets what it says, and options over it count', async () => {
+  const flags = ['--preset', 'seed', '--max-steps', '2', '--out', 'preset', '--valid-split', '0.3'];
+  const events = await trainTiny(cwd, flags);
+  expect(events[0]).toMatchObject({
+    options: {
+      tokenizer: 'word',
+      vocabularySize: 10_000,
+      dropout: 0.2,
+      learningRate: 0.002,
+      hiddenSize: 8,
+      bptt: 8,
+    },
+  });
+  expect(await infoOf('preset')).toMatchObject({ options: { dropout: 0.2, hiddenSize: 8 } });
+});
+
+describe('ways to train', () => {
+  const decays = trainOptions.learningRateDecay.choices;
+  const optimizers = trainOptions.optimizer.choices;
+  const ways = Array.from({ length: Math.max(decays.length, optimizers.length) }, (_, i) => [
+    ...['--optimizer', optimizers[i % optimizers.length]!],
+    ...['--lr-decay', decays[i % decays.length]!],
+  ]);
+
+  test.concurrent.for([
+    ...ways,
+    ['--gru-variant', 'reset-before', '--dropout', '0.1', '--layers', '2'],
+  ])('%s', async (flags) => {
+    const events = await trainTiny(cwd, [...flags, '--out', flags.join('').slice(2)]);
+    expect(events.at(-1)).toMatchObject({ event: 'end', step: 20 });
+    const losses = events.filter(({ event }) => event === 'step').map(({ loss }) => loss as number);
+    expect(Math.max(...losses)).toBeLessThan(4);
+  });
+
+  test.concurrent('--max-time ends it, the learning rate having decayed over it', async () => {
+    const events = await trainTiny(cwd, [
+      '--out',
+      'timed',
+      '--max-time',
+      '0.5s',
+      '--warmup',
+      '0.1',
+    ]);
+    const end = events.at(-1) as unknown as { elapsedSeconds: number };
+    expect(end.elapsedSeconds).toBeGreaterThanOrEqual(1.5);
+    expect(end.elapsedSeconds).toBeLessThan(8);
+    const rates = events
+      .filter(({ event }) => event === 'step')
+      .map(({ learningRate }) => learningRate as number);
+    expect(rates[0]).toBe(0.004);
+    expect(rates.at(-1)).toBeLessThan(0.004 / 2);
+  });
+
+  test.concurrent('--epochs ends it; --clip-value bounds the norms', async () => {
+    const flags = ['--epochs', '0.5', '--clip-value', '0.000001', '--clip-norm', '0.5'];
+    const events = await trainTiny(cwd, ['--out', 'passes', ...flags]);
+    const steps = events.filter(({ event }) => event === 'step');
+    expect(steps.at(-1)?.epoch).toBeCloseTo(0.5, 1);
+    for (const { gradientNorm } of steps) expect(gradientNorm).toBeLessThan(1e-3);
+  });
+});
+
+test('the checkpoint that is called last is there', () => {
+  expect(existsSync(join(lastCheckpoint(join(cwd, 'checkpoints/corpus')), 'config.json'))).toBe(
+    true,
+  );
+});
