@@ -97,7 +97,11 @@ export async function main(argv: string[]): Promise<void> {
   } catch (error) {
     if (!interruption.signal.aborted) process.exitCode = await report(error, argv);
   }
-  if (interruption.exitCode()) process.exitCode = interruption.exitCode();
+  if (interruption.exitCode()) {
+    process.exitCode = interruption.exitCode();
+    // A read that was given up would keep the process waiting for its input.
+    process.stdin.destroy();
+  }
   interruption.stop();
 }
 
@@ -106,6 +110,7 @@ function buildProgram(signal: AbortSignal): Command {
     .description('Trains GRU language models on your own text, on TensorFlow.js.')
     .version(readVersion(), '-v, --version', 'print the version')
     .configureOutput({ outputError: () => {} })
+    .configureHelp({ minWidthToWrap: 20 })
     .exitOverride();
   for (const spec of commands) {
     const command = program
@@ -175,11 +180,12 @@ function usageError(error: CommanderError): UserError {
 }
 
 async function show(error: unknown, argv: string[]): Promise<number> {
-  const { errorStyle } = await import('./commands/terminal.ts');
+  const { errorStyle, showControls } = await import('./commands/terminal.ts');
   const debug = argv.includes('--debug');
   const label = errorStyle.red('error:');
   if (error instanceof UserError) {
-    const lines = [`${label} ${error.message}`, ...(error.hint ? [`  ${error.hint}`] : [])];
+    const lines = [`${label} ${showControls(error.message)}`];
+    if (error.hint) lines.push(`  ${showControls(error.hint)}`);
     process.stderr.write(`${lines.join('\n')}\n`);
     if (debug) process.stderr.write(`${error.stack}\n${error.cause ?? ''}\n`);
     return error.exitCode;
@@ -204,7 +210,11 @@ function listenForSignals(): {
   let code: number | undefined;
   const handlers = Object.entries(SIGNAL_EXIT_CODES).map(([name, exitCode]) => {
     const handler = () => {
-      if (controller.signal.aborted) process.exit(exitCode);
+      if (controller.signal.aborted) {
+        // Below a live bar, not behind it.
+        if (process.stderr.isTTY) process.stderr.write('\n');
+        process.exit(exitCode);
+      }
       code = exitCode;
       controller.abort();
     };

@@ -12,6 +12,7 @@ import { type GivenOptions, withDefaults } from '../option-table.ts';
 import { silentProgress, startProgress } from './progress-bar.ts';
 import { startBackend } from './start-backend.ts';
 import { count, figure, outStyle, printJson, printLine } from './terminal.ts';
+import { untilAborted } from './until-aborted.ts';
 
 /** `gru-lm eval` */
 export async function run(
@@ -21,7 +22,7 @@ export async function run(
 ): Promise<void> {
   const options = withDefaults(evalOptions, given);
   const model = await openModel(name, ['weights']);
-  const { text, label } = await readText(options, given, model);
+  const { text, label } = await untilAborted(readText(options, given, model), signal);
   const { checkpoint, modelConfig, tokenizer } = model;
   const ids = tokenizer.encode(text);
   if (ids.length < 2) {
@@ -89,11 +90,10 @@ function show(report: EvaluationReport, label: string, path: string, options: Ev
     return;
   }
   if (options.json) {
-    const { perplexityWithoutOov, ...figures } = report;
+    // A text of nothing but <unk> has none: JSON knows no NaN and gives null.
     printJson({
       split: options.text ? label : options.split,
-      ...figures,
-      perplexityWithoutOov: Number.isFinite(perplexityWithoutOov) ? perplexityWithoutOov : null,
+      ...report,
       streams: 1,
       convention: CONVENTION,
     });
@@ -109,5 +109,8 @@ function show(report: EvaluationReport, label: string, path: string, options: Ev
   ];
   printLine(`${outStyle.bold(label)} under ${basename(dirname(path))}/${basename(path)}`);
   for (const [title, value] of rows) printLine(`${title.padEnd(18)}${value}`);
-  printLine(outStyle.dim(CONVENTION));
+  const clauses = CONVENTION.split('; ');
+  for (const [i, clause] of clauses.entries()) {
+    printLine(outStyle.dim(`${(i === 0 ? 'convention' : '').padEnd(18)}${clause}`));
+  }
 }

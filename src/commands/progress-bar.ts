@@ -47,8 +47,10 @@ class LiveBar implements Progress {
       gracefulExit: false,
       clearOnComplete: false,
       forceRedraw: true,
+      // The bar always fits, and longer lines of the log have to wrap: leave the terminal as it is.
+      linewrap: true,
       format: (_options, { progress }, payload: { fields: readonly string[] }) =>
-        barLine(progress, payload.fields, (process.stderr.columns ?? 80) - 1),
+        barLine(progress, payload.fields, (process.stderr.columns || 80) - 1),
     });
     this.#bar = this.#bars.create(1, 0, { fields: [] });
   }

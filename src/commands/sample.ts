@@ -9,6 +9,7 @@ import { type GivenOptions, withDefaults } from '../option-table.ts';
 import { Random } from '../random.ts';
 import { startBackend } from './start-backend.ts';
 import { notice, outStyle, printJson, printLine, printText, showControls } from './terminal.ts';
+import { untilAborted } from './until-aborted.ts';
 
 /** `gru-lm sample`: text streams as it is made. */
 export async function run(
@@ -18,7 +19,10 @@ export async function run(
 ): Promise<void> {
   const options = withDefaults(sampleOptions, given);
   const model = await openModel(name, ['weights']);
-  const prompt = options.prompt === '-' ? await readAll(process.stdin) : (options.prompt ?? '');
+  const prompt =
+    options.prompt === '-'
+      ? await untilAborted(readAll(process.stdin), signal)
+      : (options.prompt ?? '');
   assertKnown(model, prompt);
   const { checkpoint, modelConfig } = model;
   await startBackend(options, signal);

@@ -45,7 +45,7 @@ export async function startBackend(
       const refusal = selected.refusals.find((each) => each.backend === 'cpu');
       notice(
         errorStyle.yellow(
-          `Using the slower wasm backend. TensorFlow: ${refusal?.reason ?? 'not there.'} ${refusal?.mend ?? ''}`,
+          `Using the slower wasm backend: ${refusal?.reason ?? 'TensorFlow is not there.'} ${refusal?.mend ?? ''}`,
         ),
       );
     }

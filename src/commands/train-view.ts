@@ -101,7 +101,8 @@ class TextView implements TrainView {
   #directory = '';
   #loss: number | undefined;
   #speed: number | undefined;
-  #last: { share: number; fields: string[] } = { share: 0, fields: [] };
+  /** What the last step showed; none yet in this session. */
+  #last: { share: number; fields: string[] } | undefined;
 
   constructor(quiet: boolean) {
     this.#quiet = quiet;
@@ -114,7 +115,8 @@ class TextView implements TrainView {
     const model = `${options.layers} × GRU ${options.hiddenSize}, embedding ${options.embeddingSize}`;
     notice(
       `${errorStyle.bold(this.#directory)}  ${model}, ${count(info.parameters)} parameters\n` +
-        `${info.backend.description}; ${options.tokenizer} tokens: vocabulary ${count(info.vocabularySize)}, ` +
+        `${info.backend.description}\n` +
+        `${options.tokenizer} tokens: vocabulary ${count(info.vocabularySize)}, ` +
         `${count(info.trainTokens)} to train, ${count(info.validTokens)} to validate`,
     );
     if (info.resumedAtStep !== undefined) notice(`going on from step ${info.resumedAtStep}`);
@@ -127,13 +129,14 @@ class TextView implements TrainView {
         this.#showStep(event);
         break;
       case 'evaluating':
-        this.#progress.update(this.#last.share, ['validating…', ...this.#last.fields]);
+        this.#showLast('validating…');
         break;
       case 'eval':
         this.#progress.log(
           `${errorStyle.green(`step ${event.step}`)}  validation loss ${event.natsPerToken.toFixed(4)} nats, ` +
             `perplexity ${figure(Math.exp(event.natsPerToken))}${event.isBest ? errorStyle.green('  best so far') : ''}`,
         );
+        this.#showLast();
         break;
       case 'sample':
         this.#progress.log(`${errorStyle.dim(indent(showControls(event.text)))}`);
@@ -175,13 +178,20 @@ class TextView implements TrainView {
     this.#progress.update(event.progress, fields);
   }
 
+  #showLast(...before: string[]): void {
+    if (this.#last) this.#progress.update(this.#last.share, [...before, ...this.#last.fields]);
+  }
+
   #showEnd(event: Extract<RunEvent, { type: 'end' }>): void {
     const best = event.bestNatsPerToken;
     printLine(
-      `${outStyle.bold('done')}: ${event.step} steps in ${clock(event.elapsedSeconds)}; best validation loss ` +
-        `${best.toFixed(4)} nats (perplexity ${figure(Math.exp(best))}) at step ${event.bestStep}`,
+      `${outStyle.bold('done')}: ${event.step} steps in ${clock(event.elapsedSeconds)}; best at step ` +
+        `${event.bestStep}: ${best.toFixed(4)} nats, perplexity ${figure(Math.exp(best))}`,
     );
     if (this.#quiet) return;
+    if (!this.#last) {
+      notice('nothing was left to do: give it more with --max-steps, --epochs or --max-time');
+    }
     printLine(`\n  gru-lm sample ${this.#directory}`);
     printLine(`  gru-lm eval ${this.#directory}`);
   }

@@ -20,6 +20,7 @@ import { startBackend } from './start-backend.ts';
 import { contentsOf, snapshotOf } from './train-checkpoint.ts';
 import { resumeOptions } from './train-resume.ts';
 import { startView, type TrainView } from './train-view.ts';
+import { untilAborted } from './until-aborted.ts';
 
 type Given = GivenOptions<typeof trainOptions>;
 
@@ -36,9 +37,10 @@ interface Prepared {
 
 /** `gru-lm train`: nothing is written before data, options and backend are known to be right. */
 export async function run(given: Given, corpus: string[], signal: AbortSignal): Promise<void> {
-  const prepared = await prepare(given, corpus);
+  const prepared = await untilAborted(prepare(given, corpus), signal);
   const { options, directory } = prepared;
   const backend = await startBackend(options, signal);
+  signal.throwIfAborted();
   const writer = await openRun(directory, options);
   const view = startView(options);
   try {
