@@ -1,0 +1,102 @@
+import { describe, expect, it } from 'vitest';
+import * as config from './config.ts';
+import {
+  type OptionSpec,
+  type OptionTable,
+  parseOption,
+  parseStored,
+  withDefaults,
+} from './option-table.ts';
+
+const tables = Object.entries(config as Record<string, unknown>).filter(
+  (entry): entry is [string, OptionTable] => typeof entry[1] === 'object',
+);
+const specs = tables.flatMap(([table, options]) =>
+  Object.entries(options).map(([name, spec]) => [`${table}.${name}`, spec] as [string, OptionSpec]),
+);
+
+describe('every option', () => {
+  it('is in one of the tables of the six commands', () => {
+    expect(tables.map(([name]) => name).sort()).toEqual([
+      'doctorOptions',
+      'evalOptions',
+      'infoOptions',
+      'sampleOptions',
+      'setupOptions',
+      'trainOptions',
+    ]);
+  });
+
+  it.each(specs.filter(([, spec]) => 'default' in spec))(
+    '%s has a default that it would take',
+    (_, spec) => {
+      const value = (spec as { default: string | number }).default;
+      const typed = spec.type === 'duration' ? `${value}s` : String(value);
+      expect(parseOption(spec, typed)).toBe(value);
+    },
+  );
+
+  it('has a flag of its own within its command, in lower case', () => {
+    for (const [, options] of tables) {
+      const flags = Object.values(options).map(({ flag }) => flag);
+      expect(new Set(flags).size).toBe(flags.length);
+      for (const flag of flags) expect(flag).toMatch(/^[a-z]+(-[a-z]+)*$/);
+    }
+  });
+
+  it('has a help that is no sentence, and a heading', () => {
+    for (const [name, { help, group }] of specs) {
+      expect(help, name).toMatch(/[^.]$/);
+      expect(group, name).toMatch(/^[A-Z].*:$/);
+    }
+  });
+});
+
+describe('training options', () => {
+  it('take the preset over the defaults, and what is given over the preset', () => {
+    const seed = config.resolveTrainOptions({ preset: 'seed' });
+    expect(seed).toMatchObject({
+      tokenizer: 'word',
+      vocabularySize: 10_000,
+      embeddingSize: 300,
+      hiddenSize: 512,
+      layers: 2,
+      gruVariant: 'reset-after',
+    });
+    const own = config.resolveTrainOptions({ preset: 'seed', hiddenSize: 64, tokenizer: 'char' });
+    expect(own).toEqual({ ...seed, hiddenSize: 64, tokenizer: 'char' });
+  });
+
+  it('describe the model that the seed names', () => {
+    const seed = config.resolveTrainOptions({ preset: 'seed', dropout: 0 });
+    expect(config.modelConfigOf(seed, 10_000)).toEqual({
+      vocabularySize: 10_000,
+      embeddingSize: 300,
+      hiddenSize: 512,
+      layers: 2,
+      gruVariant: 'reset-after',
+      dropout: 0,
+    });
+  });
+
+  it('end a run after 150 seconds only if no other limit is given', () => {
+    expect(config.resolveTrainOptions({}).maxTime).toBe(150);
+    expect(config.resolveTrainOptions({ maxTime: 20 }).maxTime).toBe(20);
+    expect(config.resolveTrainOptions({ maxSteps: 5 }).maxTime).toBeUndefined();
+    expect(config.resolveTrainOptions({ epochs: 0.5 }).maxTime).toBeUndefined();
+    expect(config.resolveTrainOptions({ epochs: 1, maxTime: 9 }).maxTime).toBe(9);
+  });
+
+  it('refuse --json beside --quiet', () => {
+    expect(() => config.resolveTrainOptions({ json: true, quiet: true })).toThrow(
+      'expected at most one of --json and --quiet, found both',
+    );
+  });
+
+  it('come back from a checkpoint as they were', () => {
+    const options = config.resolveTrainOptions({ preset: 'seed', maxSteps: 7, lowercase: true });
+    const stored = JSON.parse(JSON.stringify(options)) as Record<string, unknown>;
+    expect(parseStored(config.trainOptions, stored, 'x')).toEqual(options);
+    expect(withDefaults(config.trainOptions, options)).toEqual(options);
+  });
+});
