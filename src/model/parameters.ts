@@ -1,5 +1,3 @@
-import type { Random } from '../random.ts';
-
 /** The shape of an Embedding → GRU × layers → Dense language model. */
 export interface ModelConfig {
   vocabularySize: number;
@@ -44,20 +42,4 @@ export function elementCount(shape: readonly number[]): number {
 /** How many numbers the model learns. */
 export function parameterCount(config: ModelConfig): number {
   return parameterSpecs(config).reduce((sum, { shape }) => sum + elementCount(shape), 0);
-}
-
-/**
- * First values: matrices uniform in ±1/√H (as PyTorch's GRU and, with H inputs, its Linear), the
- * embedding uniform in ±0.1, biases zero.
- */
-export function initialParameter(
-  { name, shape }: ParameterSpec,
-  config: ModelConfig,
-  random: Random,
-): Float32Array {
-  const values = new Float32Array(elementCount(shape));
-  if (shape.length === 1) return values;
-  const bound = name === 'embedding.weight' ? 0.1 : 1 / Math.sqrt(config.hiddenSize);
-  for (let i = 0; i < values.length; i++) values[i] = (2 * random.uniform() - 1) * bound;
-  return values;
 }

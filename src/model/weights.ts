@@ -2,8 +2,9 @@ import * as tf from '@tensorflow/tfjs-core';
 import { UserError } from '../errors.ts';
 import type { Random } from '../random.ts';
 import type { TensorData, TensorMap } from '../tensor-data.ts';
+import { initialValues } from './initial-values.ts';
 import type { Weights } from './language-model.ts';
-import { initialParameter, type ModelConfig, parameterSpecs } from './parameters.ts';
+import { type ModelConfig, parameterSpecs } from './parameters.ts';
 
 /** A tensor on the current backend with a copy of the data. */
 export function tensorOf({ shape, data }: TensorData): tf.Tensor {
@@ -20,7 +21,7 @@ export function initialParameters(config: ModelConfig, random: Random): TensorMa
   return new Map(
     parameterSpecs(config).map((spec) => [
       spec.name,
-      { shape: spec.shape, data: initialParameter(spec, config, random) },
+      { shape: spec.shape, data: initialValues(spec, random) },
     ]),
   );
 }
