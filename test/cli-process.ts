@@ -17,10 +17,11 @@ export interface CliResult {
 export interface CliOptions {
   cwd: string;
   env?: Record<string, string | undefined>;
-  /** What standard input holds; without it there is none. */
-  input?: string;
-  /** Called with all of standard output so far, whenever more of it comes. */
-  onOutput?: (stdout: string, child: ChildProcess) => void;
+  /** What standard input holds, null to leave it open; without it there is none. */
+  input?: string | null;
+  onStart?: (child: ChildProcess) => void;
+  /** Called with all output so far, whenever more of it comes. */
+  onOutput?: (output: string, child: ChildProcess) => void;
 }
 
 /** Runs `gru-lm` with `args` to its end. */
@@ -52,7 +53,7 @@ export function runOnTerminal(
 export function runProcess(
   program: string,
   args: string[],
-  { cwd, env = {}, input, onOutput }: CliOptions,
+  { cwd, env = {}, input, onStart, onOutput }: CliOptions,
 ): Promise<CliResult> {
   return new Promise((resolve, reject) => {
     const child = spawn(program, args, {
@@ -63,16 +64,32 @@ export function runProcess(
     let [stdout, stderr] = ['', ''];
     child.stdout?.setEncoding('utf8').on('data', (piece: string) => {
       stdout += piece;
-      onOutput?.(stdout, child);
+      onOutput?.(stdout + stderr, child);
     });
     child.stderr?.setEncoding('utf8').on('data', (piece: string) => {
       stderr += piece;
+      onOutput?.(stdout + stderr, child);
     });
     child.on('error', reject);
     child.on('close', (exitCode) => resolve({ exitCode, stdout, stderr }));
     // A program that fails before it has read all of its input closes the pipe.
-    child.stdin?.on('error', () => undefined).end(input);
+    child.stdin?.on('error', () => undefined);
+    if (input !== null) child.stdin?.end(input);
+    onStart?.(child);
   });
+}
+
+/** For `onOutput`: calls `act` once, when `text` has come. */
+export function whenShown(
+  text: string,
+  act: (child: ChildProcess) => void,
+): (output: string, child: ChildProcess) => void {
+  let done = false;
+  return (output, child) => {
+    if (done || !output.includes(text)) return;
+    done = true;
+    act(child);
+  };
 }
 
 /** A directory that is there until the file's tests are done. */

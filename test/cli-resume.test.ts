@@ -1,4 +1,3 @@
-import type { ChildProcess } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
@@ -9,6 +8,7 @@ import {
   runCli,
   TINY,
   temporaryDirectory,
+  whenShown,
   writeCorpus,
 } from './cli-process.ts';
 
@@ -27,16 +27,8 @@ function bytesOf(run: string): Record<string, string> {
 }
 
 /** Sends `signal` once step `step` is reported. */
-function atStep(
-  step: number,
-  signal: NodeJS.Signals,
-): (stdout: string, child: ChildProcess) => void {
-  let sent = false;
-  return (stdout, child) => {
-    if (sent || !stdout.includes(`"event":"step","step":${step},`)) return;
-    sent = true;
-    child.kill(signal);
-  };
+function atStep(step: number, signal: NodeJS.Signals) {
+  return whenShown(`"event":"step","step":${step},`, (child) => child.kill(signal));
 }
 
 describe.for(usableBackends().filter((name) => name !== 'cuda'))('on %s', (backend) => {

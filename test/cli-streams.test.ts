@@ -1,0 +1,140 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { beforeAll, describe, expect, test } from 'vitest';
+import {
+  hasTerminal,
+  jsonLines,
+  runCli,
+  runOnTerminal,
+  runProcess,
+  shellCommand,
+  TINY,
+  temporaryDirectory,
+  trainTiny,
+  writeCorpus,
+} from './cli-process.ts';
+
+const cwd = temporaryDirectory();
+const base = ['train', 'corpus.txt', ...TINY, '--max-steps', '20', '--backend', 'wasm'];
+const ESCAPE = '\u001b';
+
+beforeAll(() => writeCorpus(cwd));
+
+/** A run of its own, on a pipe. */
+function train(out: string, flags: string[], env: Record<string, string> = {}) {
+  return runCli([...base, '--out', out, ...flags], { cwd, env });
+}
+
+describe.concurrent('on a pipe', () => {
+  test('--json is events in their order, an object a line, with the agreed keys', async () => {
+    const flags = ['--json', '--eval-every', '10', '--sample-every', '1'];
+    const { stdout, stderr, exitCode } = await train('json', flags);
+    expect({ stderr, exitCode }).toEqual({ stderr: '', exitCode: 0 });
+    const lines = jsonLines(stdout);
+    const kinds = lines.map(({ event }) => event).join(' ');
+    expect(kinds).toMatch(
+      /^start( step){10} eval sample checkpoint( step){10} eval sample( checkpoint)+ end$/,
+    );
+    const keys = {
+      start: ['parameters', 'vocabularySize', 'trainTokens', 'validTokens', 'backend'],
+      step: [
+        ...['step', 'epoch', 'loss', 'learningRate', 'gradientNorm'],
+        ...['tokensPerSecond', 'elapsedSeconds'],
+      ],
+      eval: ['step', 'split', 'natsPerToken', 'perplexity'],
+      checkpoint: ['path', 'step'],
+      end: ['step', 'elapsedSeconds', 'bestNatsPerToken', 'bestStep', 'path'],
+    };
+    for (const [event, expected] of Object.entries(keys)) {
+      const found = Object.keys(lines.find((line) => line.event === event) ?? {});
+      expect(found).toEqual(expect.arrayContaining(expected));
+    }
+    expect(lines.filter(({ event }) => event === 'step').map(({ step }) => step)).toEqual(
+      Array.from({ length: 20 }, (_, i) => i + 1),
+    );
+  });
+
+  test('--quiet prints the result and nothing else', async () => {
+    const { stdout, stderr } = await train('quiet', ['--quiet']);
+    expect(stderr).toBe('');
+    expect(stdout).toMatch(/^done: 20 steps in \S+; best at step 20: \S+ nats, perplexity \S+\n$/);
+  });
+
+  test('results go to standard output, progress to standard error, both plain', async () => {
+    const { stdout, stderr } = await train('plain', ['--sample-every', '1']);
+    expect(stdout).toMatch(/^done: .*\n\n {2}gru-lm sample plain\n {2}gru-lm eval plain\n$/);
+    expect(stderr).toMatch(/^plain {2}1 × GRU 8, embedding 4, [\d,]+ parameters\nWebAssembly/);
+    expect(stderr).toMatch(/^step 20 {2}validation loss \S+ nats, perplexity \S+ {2}best so far$/m);
+    for (const text of [stdout, stderr]) {
+      expect(text).not.toContain(ESCAPE);
+      expect(text).not.toContain('\r');
+    }
+    for (const line of `${stdout}${stderr}`.split('\n')) {
+      if (!line.startsWith('    ')) expect(line.length).toBeLessThanOrEqual(80);
+    }
+  });
+
+  test('FORCE_COLOR colours a pipe, unless --no-color is given', async () => {
+    const colored = await train('colored', ['--quiet'], { FORCE_COLOR: '1' });
+    expect(colored.stdout).toContain(`${ESCAPE}[1mdone`);
+    const error = ['train', 'missing.txt'];
+    const env = { FORCE_COLOR: '1' };
+    expect((await runCli(error, { cwd, env })).stderr).toContain(`${ESCAPE}[31merror:`);
+    expect((await runCli([...error, '--no-color'], { cwd, env })).stderr).toMatch(/^error: /);
+  });
+
+  test('a pipe that is closed ends it quietly', async () => {
+    await train('piped', ['--quiet']);
+    const endless = ['sample', 'piped', '--length', '100000', '--backend', 'wasm', '--seed', '1'];
+    for (const args of [endless, [...base, '--max-steps', '5000', '--out', 'closed', '--json']]) {
+      const command = `${shellCommand(args)} | head -n 1; echo "\${PIPESTATUS[0]}"`;
+      const { stdout, stderr } = await runProcess('bash', ['-c', command], { cwd });
+      expect(stderr).toBe('');
+      expect(stdout).toMatch(/^.*\n0\n$/);
+    }
+  });
+});
+
+describe.runIf(hasTerminal)('on a terminal', () => {
+  beforeAll(async () => {
+    writeFileSync(join(cwd, 'escapes.txt'), `${ESCAPE}[31mfox\u0007 \u009b2J\r\n`.repeat(200));
+    await trainTiny(cwd, ['escapes.txt', '--out', 'escapes', '--max-steps', '2']);
+  });
+
+  test('the bar is redrawn in place and fits; the cursor and the wrapping are left alone', async () => {
+    const { stdout, exitCode } = await runOnTerminal([...base, '--out', 'bar'], { cwd });
+    expect(exitCode).toBe(0);
+    expect(stdout).toMatch(/█.* 100% {2}step 20 {2}loss/);
+    expect(stdout).not.toContain(`${ESCAPE}[?`);
+    const shown = stdout.replace(new RegExp(`${ESCAPE}\\[[0-9;]*[A-Za-z]`, 'g'), '\r');
+    for (const line of shown.split(/[\r\n]+/)) expect(line.length).toBeLessThanOrEqual(79);
+  });
+
+  test('NO_COLOR leaves no colours', async () => {
+    const args = ['doctor'];
+    const colored = await runOnTerminal(args, { cwd, env: { TERM: 'xterm-256color' } });
+    expect(colored.stdout).toContain(`${ESCAPE}[1m`);
+    const plain = await runOnTerminal(args, { cwd, env: { TERM: 'xterm', NO_COLOR: '1' } });
+    expect(plain.stdout).not.toContain(ESCAPE);
+  });
+
+  test('control characters that a model makes are shown, not sent; a pipe gets them', async () => {
+    const args = ['sample', 'escapes', '--seed', '1', '--length', '300', '--backend', 'wasm'];
+    const terminal = await runOnTerminal([...args, '--no-color'], { cwd });
+    expect(terminal.stdout).toContain('␛');
+    expect(terminal.stdout).toContain('␇');
+    for (const control of [ESCAPE, '\u0007', '\u009b', '\r\r']) {
+      expect(terminal.stdout).not.toContain(control);
+    }
+    const piped = await runCli(args, { cwd });
+    expect(piped.stdout).toContain(ESCAPE);
+    expect(piped.stdout).not.toContain('␛');
+  });
+
+  test('so are those in the samples of a run', async () => {
+    const flags = ['--out', 'shown', '--sample-every', '1', '--max-steps', '1', '--no-color'];
+    const { stderr } = await runCli(['train', 'escapes.txt', ...base.slice(2), ...flags], { cwd });
+    expect(stderr).toContain('␛');
+    expect(stderr).not.toContain(ESCAPE);
+  });
+});
