@@ -1,0 +1,47 @@
+import { describe, expect, test } from 'vitest';
+import { resolveTrainOptions } from '../config.ts';
+import { resumeOptions } from './train-resume.ts';
+
+const stored = resolveTrainOptions({ hiddenSize: 8, epochs: 3, maxTime: 60, dropout: 0.1 });
+
+describe('resumeOptions', () => {
+  test('without any given, the run goes on as it was', () => {
+    const { resume, ...options } = resumeOptions(stored, {});
+    expect(resume).toBe(true);
+    expect(options).toEqual({ ...stored, resume: undefined });
+  });
+
+  test('a limit takes the place of all that the run had', () => {
+    const options = resumeOptions(stored, { maxSteps: 10 });
+    expect(options).toMatchObject({ maxSteps: 10 });
+    expect(options).not.toHaveProperty('epochs');
+    expect(options).not.toHaveProperty('maxTime');
+  });
+
+  test('what makes no difference to the model may change', () => {
+    const given = { learningRate: 0.1, dropout: 0.3, backend: 'wasm', json: true } as const;
+    expect(resumeOptions(stored, given)).toMatchObject({ ...given, hiddenSize: 8 });
+  });
+
+  test('the machine is chosen anew', () => {
+    const before = { ...stored, backend: 'cpu', threads: 3, json: true } as const;
+    expect(resumeOptions(before, {})).toMatchObject({ backend: 'auto', json: false });
+    expect(resumeOptions(before, {})).not.toHaveProperty('threads');
+  });
+
+  test('what makes the model or the order of the text may be given only as it was', () => {
+    expect(resumeOptions(stored, { hiddenSize: 8, seed: 1 })).toMatchObject({ hiddenSize: 8 });
+    for (const given of [{ hiddenSize: 9 }, { seed: 2 }, { batchSize: 5 }, { lowercase: true }]) {
+      expect(() => resumeOptions(stored, given)).toThrow(/^--[a-z-]+: expected .*, found/);
+    }
+  });
+
+  test('the message names the flag, what the run has and what was given', () => {
+    expect(() => resumeOptions(stored, { tokenizer: 'word' })).toThrow(
+      '--tokenizer: expected char, as the run to resume has it, found word',
+    );
+    expect(() => resumeOptions(stored, { vocabularySize: 50 })).toThrow(
+      '--vocab-size: expected what the run began with, as the run to resume has it, found 50',
+    );
+  });
+});
