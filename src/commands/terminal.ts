@@ -57,16 +57,16 @@ export function count(value: number): string {
 
 /** `950`, `12.3k`, `1.2M` */
 export function shortCount(value: number): string {
-  if (value < 1000) return value.toFixed(0);
-  if (value < 1e6) return `${(value / 1e3).toFixed(value < 1e5 ? 1 : 0)}k`;
+  if (value < 999.5) return value.toFixed(0);
+  if (value < 999_500) return `${(value / 1e3).toFixed(value < 99_950 ? 1 : 0)}k`;
   return `${(value / 1e6).toFixed(1)}M`;
 }
 
 /** `274.0 MB` */
 export function byteCount(bytes: number): string {
   if (bytes < 1000) return `${bytes} B`;
-  if (bytes < 1e6) return `${(bytes / 1e3).toFixed(1)} kB`;
-  return bytes < 1e9 ? `${(bytes / 1e6).toFixed(1)} MB` : `${(bytes / 1e9).toFixed(2)} GB`;
+  if (bytes < 999_950) return `${(bytes / 1e3).toFixed(1)} kB`;
+  return bytes < 999_950_000 ? `${(bytes / 1e6).toFixed(1)} MB` : `${(bytes / 1e9).toFixed(2)} GB`;
 }
 
 /** `0:07`, `12:34`, `1:02:03` */
