@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 
 /** The TF.js backends that the project's kernels are registered for. */
-export const OP_BACKENDS = ['tensorflow', 'wasm', 'cpu'] as const;
+const OP_BACKENDS = ['tensorflow', 'wasm', 'cpu'] as const;
 
 /** A kernel with a list of inputs, written with plain TF.js ops: it runs wherever those run. */
 export type ComposedKernel = (

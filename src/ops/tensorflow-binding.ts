@@ -52,7 +52,7 @@ export interface TensorFlowBackend extends tf.KernelBackend {
 }
 
 /** The name under which tfjs-node's backend is registered. */
-export const TENSORFLOW_BACKEND = 'tensorflow';
+const TENSORFLOW_BACKEND = 'tensorflow';
 
 /** Whether operations run on TensorFlow itself now. */
 export function runsOnTensorFlow(): boolean {

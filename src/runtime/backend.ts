@@ -10,7 +10,7 @@ import { type BackendName, type Refusal, refusalOf } from './refusal.ts';
 
 export type { TensorflowBinding } from './binding-types.ts';
 export type { RuntimeEvent } from './events.ts';
-export { type BackendExamination, examineBackends } from './examine.ts';
+export { examineBackends } from './examine.ts';
 export type { BackendName, Refusal } from './refusal.ts';
 export { type SetupPlan, setUpRuntime } from './setup.ts';
 
