@@ -89,6 +89,9 @@ describe.each(testBackends)('token losses on %s', (backend) => {
     });
     await expect(aborted).rejects.toThrow('enough');
     expect(heldTensors()).toEqual(held);
+    const signal = AbortSignal.abort(new Error('before'));
+    await expect(tokenLosses(config, weights, ids, { signal })).rejects.toThrow('before');
+    expect(heldTensors()).toEqual(held);
   });
 });
 

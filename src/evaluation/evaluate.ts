@@ -59,13 +59,13 @@ export async function tokenLosses(
   const statesAfter: HiddenState[] = [];
   try {
     for (let pass = 0; pass < chunks; pass++) {
+      signal?.throwIfAborted();
       let state =
         pass === 0
           ? zeroState(config, chunks)
           : shiftStates(statesAfter[windows - 1] as HiddenState);
       let converged = false;
       for (let window = 0; window < windows && !converged; window++) {
-        signal?.throwIfAborted();
         const next = runWindow(config, weights, ids, losses, state, {
           chunkLength,
           first: window * WINDOW,
@@ -78,6 +78,7 @@ export async function tokenLosses(
         statesAfter[window] = state = next;
         if (pass === 0) onProgress?.((window + 1) / windows);
         await new Promise(setImmediate);
+        signal?.throwIfAborted();
       }
       if (converged) break;
     }
