@@ -3,6 +3,7 @@
  * iterates it shows the events and saves the checkpoints that it hands out.
  */
 import type { Tokenizer } from '../data/tokenizer.ts';
+import { UserError } from '../errors.ts';
 import { tokenLosses } from '../evaluation/evaluate.ts';
 import { meanLoss } from '../evaluation/report.ts';
 import { generate } from '../generation/generate.ts';
@@ -36,6 +37,15 @@ export type HistoryEntry = {
   readonly validLoss: number;
 };
 
+/** The steps since the last validation, for the entry of the next one. */
+type RecentSteps = {
+  readonly count: number;
+  readonly lossSum: number;
+  /** Of the last step. */
+  readonly epoch: number;
+  readonly learningRate: number;
+};
+
 /** How far a run is; with the trainer's own snapshot, all that it needs to go on. */
 export type RunProgress = {
   /** Seconds of training, validation included, over all sessions. */
@@ -45,6 +55,8 @@ export type RunProgress = {
   readonly plateaus: number;
   /** The validation loss of the parameters as they are; null if they were not validated. */
   readonly validLoss: number | null;
+  /** Absent: a validation followed the last step. */
+  readonly recent?: RecentSteps;
   /** Whether the budget was used up. */
   readonly finished: boolean;
 };
@@ -82,6 +94,7 @@ export type RunEvent =
 
 /** Validations in a run whose options do not say. */
 const VALIDATIONS = 8;
+const NO_STEPS: RecentSteps = { count: 0, lossSum: 0, epoch: 0, learningRate: 0 };
 const SAMPLE_LENGTH = { char: 160, word: 40 };
 const SAMPLE_CHOICE = { temperature: 0.8, topK: 0, topP: 1, greedy: false };
 
@@ -115,10 +128,7 @@ class Run {
   #plateaus: number;
   #validations: number;
   #validLoss: number | null;
-  /** Of the steps since the last validation. */
-  #losses = { sum: 0, count: 0 };
-  #learningRate: number;
-  #epoch = 0;
+  #recent: RecentSteps;
   #savedStep = -1;
 
   constructor(config: RunConfig, data: RunData, trainer: Trainer, from?: RunSnapshot) {
@@ -131,11 +141,12 @@ class Run {
     this.#plateaus = from?.run.plateaus ?? 0;
     this.#validations = this.#history.length;
     this.#validLoss = from?.run.validLoss ?? null;
-    this.#learningRate = config.learningRate;
+    this.#recent = from?.run.recent ?? NO_STEPS;
   }
 
   async *events(signal?: AbortSignal): AsyncGenerator<RunEvent, void, void> {
-    while (this.#progress() < 1) {
+    // At least one step, however short the time given.
+    while (this.#progress() < 1 || this.#trainer.step === 0) {
       if (signal?.aborted) return yield* this.#stop();
       yield this.#step();
       await new Promise(setImmediate);
@@ -157,20 +168,20 @@ class Run {
   #step(): RunEvent {
     const { batchSize, bptt } = this.#config;
     const progress = this.#progress();
-    this.#learningRate = learningRateAt(this.#config, progress, this.#plateaus);
+    const learningRate = learningRateAt(this.#config, progress, this.#plateaus);
     const startedMs = performance.now();
-    const { loss, gradientNorm, epoch } = this.#trainer.trainStep(this.#learningRate);
+    const { loss, gradientNorm, epoch } = this.#trainer.trainStep(learningRate);
     const seconds = (performance.now() - startedMs) / 1000;
-    this.#losses.sum += loss;
-    this.#losses.count += 1;
-    this.#epoch = epoch;
+    assertFinite(loss, `the loss of step ${this.#trainer.step}`);
+    const { count, lossSum } = this.#recent;
+    this.#recent = { count: count + 1, lossSum: lossSum + loss, epoch, learningRate };
     this.#validLoss = null;
     return {
       type: 'step',
       step: this.#trainer.step,
       epoch: this.#trainer.step / this.#trainer.stepsPerEpoch,
       loss,
-      learningRate: this.#learningRate,
+      learningRate,
       gradientNorm,
       tokensPerSecond: (batchSize * bptt) / seconds,
       elapsedSeconds: this.#elapsed(),
@@ -186,7 +197,8 @@ class Run {
       : this.#progress() >= (this.#validations + 1) / VALIDATIONS;
     if (isValidationDue) yield* this.#validate(signal);
     const isSaveDue = saveEvery ? step % saveEvery === 0 : isValidationDue;
-    if (isSaveDue && this.#savedStep !== step && !signal?.aborted) yield* this.#save(false);
+    const isBest = this.#best?.step === step;
+    if ((isSaveDue || isBest) && !signal?.aborted) yield* this.#save(false);
   }
 
   async *#validate(signal?: AbortSignal): AsyncGenerator<RunEvent, void, void> {
@@ -202,25 +214,26 @@ class Run {
       });
     if (losses === undefined) return;
     const natsPerToken = meanLoss(losses);
+    assertFinite(natsPerToken, `the validation loss of step ${step}`);
     const isBest = this.#best === null || natsPerToken < this.#best.natsPerToken;
     if (isBest) this.#best = { step, natsPerToken };
     else this.#plateaus += 1;
     this.#validLoss = natsPerToken;
+    const { count, lossSum, epoch, learningRate } = this.#recent;
     this.#history.push({
       step,
-      epoch: this.#epoch,
+      epoch,
       elapsedSeconds: this.#elapsed(),
-      learningRate: this.#learningRate,
-      trainLoss: this.#losses.sum / this.#losses.count,
+      learningRate,
+      trainLoss: lossSum / count,
       validLoss: natsPerToken,
     });
-    this.#losses = { sum: 0, count: 0 };
+    this.#recent = NO_STEPS;
     // By the budget used, so that a slow validation is not followed by the next one at once.
     this.#validations = Math.max(this.#validations + 1, Math.floor(this.#progress() * VALIDATIONS));
     yield { type: 'eval', step, natsPerToken, isBest };
     const { sampleEvery } = this.#config;
     if (sampleEvery > 0 && this.#history.length % sampleEvery === 0) yield await this.#sample();
-    if (isBest) yield* this.#save(false);
   }
 
   async #sample(): Promise<RunEvent> {
@@ -243,6 +256,7 @@ class Run {
       best: this.#best,
       plateaus: this.#plateaus,
       validLoss: this.#validLoss,
+      ...(this.#recent.count > 0 ? { recent: this.#recent } : {}),
       finished,
     };
     const snapshot = { ...this.#trainer.snapshot(), run, history: [...this.#history] };
@@ -263,4 +277,14 @@ class Run {
     const spent = { steps: this.#trainer.step, elapsedSeconds: this.#elapsed() };
     return progressOf(this.#config, spent, this.#trainer.stepsPerEpoch);
   }
+}
+
+/** Ends a run that diverged: nothing good would come of it, and no file takes such numbers. */
+function assertFinite(loss: number, what: string): void {
+  if (Number.isFinite(loss)) return;
+  throw new UserError(
+    'training-diverged',
+    `${what}: expected a number, found ${loss}`,
+    'Give --lr or --clip-norm a smaller number; checkpoints saved before are whole.',
+  );
 }
