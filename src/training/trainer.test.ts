@@ -80,6 +80,27 @@ describe.each(testBackends)('a trainer on %s', (backend) => {
     trainer.dispose();
   });
 
+  it('begins each epoch with states of zeros, and no other step', () => {
+    const trainer = new Trainer(configOf(), ids);
+    /** The next loss, by a trainer whose streams come from elsewhere. */
+    const lossFromElsewhere = () => {
+      const snapshot = trainer.snapshot();
+      for (const { data } of snapshot.hiddenState.values()) data.fill(0.9);
+      const other = new Trainer(configOf(), ids, snapshot);
+      const [loss] = train(other, 1);
+      other.dispose();
+      return loss;
+    };
+    for (let step = 0; step <= trainer.stepsPerEpoch; step++) {
+      const startsEpoch = step % trainer.stepsPerEpoch === 0;
+      const elsewhere = lossFromElsewhere();
+      const [loss] = train(trainer, 1);
+      if (startsEpoch) expect(elsewhere).toBe(loss);
+      else expect(elsewhere).not.toBe(loss);
+    }
+    trainer.dispose();
+  });
+
   it('reports the norm before clipping, the epoch and the number of the step', () => {
     const gentle = new Trainer(configOf({ clipNorm: 0 }), ids);
     const strict = new Trainer(configOf({ clipNorm: 1e-3 }), ids);
