@@ -274,14 +274,14 @@ export const trainOptions = {
     flag: 'eval-every',
     type: 'integer',
     min: 1,
-    help: 'validate every N steps (default: ten times a run)',
+    help: 'validate every N steps (default: eight times a run, or fewer where it is slow)',
     group: RUN,
   },
   saveEvery: {
     flag: 'save-every',
     type: 'integer',
     min: 1,
-    help: 'also save every N steps (default: after each validation)',
+    help: 'save every N steps (default: after each validation, and eight times a run)',
     group: RUN,
   },
   sampleEvery: {

@@ -12,6 +12,7 @@
  */
 import * as tf from '@tensorflow/tfjs-core';
 import { matrixProduct } from './matrix-product.ts';
+import { unstackSteps } from './unstack-steps.ts';
 
 export type GruVariant = 'reset-after' | 'reset-before';
 
@@ -81,7 +82,7 @@ export function gruForward(
   const biases = splitGates(tensors.biasIh);
   const inputSide = mapGates((gate) => {
     const biased = tf.add(products[gate], biases[gate]); // [T·B, H]
-    return tf.unstack(tf.reshape(biased, [T, B, H])) as tf.Tensor2D[];
+    return unstackSteps(tf.reshape(biased, [T, B, H]) as tf.Tensor3D);
   });
   const step = variant === 'reset-after' ? stepResetAfter(tensors, T) : stepResetBefore(tensors, T);
 
@@ -199,11 +200,11 @@ function backwardResetAfter(
     return { r: byR, z: byZ, n: byN, recurrentN: byRecurrentN };
   });
   const at = {
-    r: tf.unstack(factors.r),
-    z: tf.unstack(factors.z),
-    n: tf.unstack(factors.recurrentN),
-    keep: tf.unstack(z),
-    gradient: tf.unstack(outputGradient),
+    r: unstackSteps(factors.r as tf.Tensor3D),
+    z: unstackSteps(factors.z as tf.Tensor3D),
+    n: unstackSteps(factors.recurrentN as tf.Tensor3D),
+    keep: unstackSteps(z as tf.Tensor3D),
+    gradient: unstackSteps(outputGradient as tf.Tensor3D),
   };
 
   const stateGradients: tf.Tensor[] = new Array(T); // ∂h' [B, H] of each step
@@ -244,12 +245,12 @@ function backwardResetBefore(
   const weights = splitGates(tensors.weightHh); // [H, H] each
   const oneMinusZ = tf.sub(1, z);
   const at = {
-    r: tf.unstack(tf.mul(tf.mul(previous, r), tf.sub(1, r))),
-    z: tf.unstack(tf.mul(tf.mul(tf.sub(n, previous), z), oneMinusZ)),
-    n: tf.unstack(tf.mul(z, tf.sub(1, tf.square(n)))),
-    reset: tf.unstack(r),
-    keep: tf.unstack(oneMinusZ),
-    gradient: tf.unstack(outputGradient),
+    r: unstackSteps(tf.mul(tf.mul(previous, r), tf.sub(1, r)) as tf.Tensor3D),
+    z: unstackSteps(tf.mul(tf.mul(tf.sub(n, previous), z), oneMinusZ) as tf.Tensor3D),
+    n: unstackSteps(tf.mul(z, tf.sub(1, tf.square(n))) as tf.Tensor3D),
+    reset: unstackSteps(r as tf.Tensor3D),
+    keep: unstackSteps(oneMinusZ as tf.Tensor3D),
+    gradient: unstackSteps(outputGradient as tf.Tensor3D),
   };
 
   const gateGradients = mapGates(() => new Array<tf.Tensor2D>(T)); // ∂a [B, H] of each step

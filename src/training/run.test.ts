@@ -189,9 +189,18 @@ describe('a run', () => {
   });
 
   it('validates eight times if it is not told otherwise', async () => {
-    const events = await eventsOf(configOf({ evalEvery: undefined, maxSteps: 16 }));
-    const expected = [2, 4, 6, 8, 10, 12, 14, 16];
+    const events = await eventsOf(configOf({ evalEvery: undefined, maxSteps: 80 }));
+    const expected = [10, 20, 30, 40, 50, 60, 70, 80];
     expect(ofType(events, 'eval').map(({ step }) => step)).toEqual(expected);
+  });
+
+  it('validates less often where that would take much of the time, but saves as often', async () => {
+    // A validation takes as long as data.valid / (2.5 · 4 · 8) steps, about.
+    const between = Math.ceil((5 * data.valid.length) / (2.5 * 4 * 8));
+    const events = await eventsOf(configOf({ evalEvery: undefined, maxSteps: 2 * between + 2 }));
+    const expected = [between, 2 * between, 2 * between + 2];
+    expect(ofType(events, 'eval').map(({ step }) => step)).toEqual(expected);
+    expect(ofType(events, 'save').length).toBeGreaterThan(expected.length);
   });
 
   it('records for each validation the mean loss of the steps since the one before', async () => {

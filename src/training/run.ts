@@ -12,7 +12,7 @@ import { type Budget, learningRateAt, progressOf, type ScheduleConfig } from './
 import { Trainer, type TrainerConfig, type TrainerSnapshot } from './trainer.ts';
 
 export interface RunConfig extends TrainerConfig, ScheduleConfig, Budget {
-  /** Steps between validations; undefined: {@link VALIDATIONS} a run. */
+  /** Steps between validations; undefined: {@link VALIDATIONS} a run, or fewer where they are slow. */
   evalEvery?: number | undefined;
   /** Steps between saves beside those at validations. */
   saveEvery?: number | undefined;
@@ -92,8 +92,12 @@ export type RunEvent =
       bestStep: number;
     };
 
-/** Validations in a run whose options do not say. */
+/** Validations and saves in a run whose options do not say. */
 const VALIDATIONS = 8;
+/** How many tokens are validated in the time that one is trained on, about. */
+const VALIDATION_SPEED = 2.5;
+/** Training between two validations takes at least this many times as long as one of them. */
+const TRAINING_A_VALIDATION = 5;
 const NO_STEPS: RecentSteps = { count: 0, lossSum: 0, epoch: 0, learningRate: 0 };
 const SAMPLE_LENGTH = { char: 160, word: 40 };
 const SAMPLE_CHOICE = { temperature: 0.8, topK: 0, topP: 1, greedy: false };
@@ -126,10 +130,9 @@ class Run {
   readonly #startedMs = performance.now();
   #best: { step: number; natsPerToken: number } | null;
   #plateaus: number;
-  #validations: number;
   #validLoss: number | null;
   #recent: RecentSteps;
-  #savedStep = -1;
+  #savedStep: number;
 
   constructor(config: RunConfig, data: RunData, trainer: Trainer, from?: RunSnapshot) {
     this.#config = config;
@@ -139,8 +142,8 @@ class Run {
     this.#elapsedBefore = from?.run.elapsedSeconds ?? 0;
     this.#best = from?.run.best ?? null;
     this.#plateaus = from?.run.plateaus ?? 0;
-    this.#validations = this.#history.length;
     this.#validLoss = from?.run.validLoss ?? null;
+    this.#savedStep = from?.progress.step ?? 0;
     this.#recent = from?.run.recent ?? NO_STEPS;
   }
 
@@ -194,11 +197,25 @@ class Run {
     const { step } = this.#trainer;
     const isValidationDue = evalEvery
       ? step % evalEvery === 0
-      : this.#progress() >= (this.#validations + 1) / VALIDATIONS;
+      : step - (this.#history.at(-1)?.step ?? 0) >= this.#stepsBetweenValidations();
     if (isValidationDue) yield* this.#validate(signal);
-    const isSaveDue = saveEvery ? step % saveEvery === 0 : isValidationDue;
+    const isSaveDue = saveEvery
+      ? step % saveEvery === 0
+      : isValidationDue ||
+        (!evalEvery && step - this.#savedStep >= this.#expectedSteps() / VALIDATIONS);
     const isBest = this.#best?.step === step;
     if ((isSaveDue || isBest) && !signal?.aborted) yield* this.#save(false);
+  }
+
+  /** The whole run's steps, as far as can be told now. */
+  #expectedSteps(): number {
+    return this.#trainer.step / this.#progress();
+  }
+
+  #stepsBetweenValidations(): number {
+    const { batchSize, bptt } = this.#config;
+    const validationInSteps = this.#data.valid.length / (VALIDATION_SPEED * batchSize * bptt);
+    return Math.max(this.#expectedSteps() / VALIDATIONS, TRAINING_A_VALIDATION * validationInSteps);
   }
 
   async *#validate(signal?: AbortSignal): AsyncGenerator<RunEvent, void, void> {
@@ -229,8 +246,6 @@ class Run {
       validLoss: natsPerToken,
     });
     this.#recent = NO_STEPS;
-    // By the budget used, so that a slow validation is not followed by the next one at once.
-    this.#validations = Math.max(this.#validations + 1, Math.floor(this.#progress() * VALIDATIONS));
     yield { type: 'eval', step, natsPerToken, isBest };
     const { sampleEvery } = this.#config;
     if (sampleEvery > 0 && this.#history.length % sampleEvery === 0) yield await this.#sample();
