@@ -39,6 +39,7 @@ export function barLine(share: number, fields: readonly string[], columns: numbe
 class LiveBar implements Progress {
   readonly #bars: MultiBar;
   readonly #bar: SingleBar;
+  #isDrawn = false;
 
   constructor() {
     this.#bars = new MultiBar({
@@ -57,6 +58,9 @@ class LiveBar implements Progress {
 
   update(share: number, fields: readonly string[]): void {
     this.#bar.update(share, { fields });
+    // At once the first time: what comes next may keep the timer that draws from running.
+    if (!this.#isDrawn) this.#bars.update();
+    this.#isDrawn = true;
   }
 
   log(line: string): void {

@@ -121,6 +121,7 @@ class TextView implements TrainView {
     );
     if (info.resumedAtStep !== undefined) notice(`going on from step ${info.resumedAtStep}`);
     this.#progress = startProgress();
+    this.#progress.update(0, ['first step…']);
   }
 
   event(event: Exclude<RunEvent, { type: 'save' }>): void {
@@ -148,6 +149,7 @@ class TextView implements TrainView {
         }
         break;
       case 'end':
+        if (this.#last) this.#progress.update(1, this.#last.fields);
         this.stop();
         this.#showEnd(event);
         break;
