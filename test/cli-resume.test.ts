@@ -60,7 +60,7 @@ describe.for(usableBackends().filter((name) => name !== 'cuda'))('on %s', (backe
     whole = bytesOf(`whole-${backend}`);
   });
 
-  test('a run that was stopped and goes on ends with the same bytes', async () => {
+  test.concurrent('a run that was stopped and goes on ends with the same bytes', async () => {
     const out = `stopped-${backend}`;
     const first = await runCli(flags(out), { cwd, onOutput: atStep(13, 'SIGINT') });
     expect(first.exitCode).toBe(130);
@@ -77,6 +77,7 @@ describe.for(usableBackends().filter((name) => name !== 'cuda'))('on %s', (backe
 
   test.runIf(backend === 'wasm')(
     'so does a run that was killed, from the checkpoint before',
+    { concurrent: true },
     async () => {
       const out = `killed-${backend}`;
       await runCli(flags(out), { cwd, onOutput: atStep(37, 'SIGKILL') });
@@ -88,29 +89,20 @@ describe.for(usableBackends().filter((name) => name !== 'cuda'))('on %s', (backe
   );
 });
 
-describe('what goes on', () => {
-  test('a finished run says that nothing is left, and takes more', async () => {
-    const args = ['train', 'corpus.txt', '--out', 'more', '--backend', 'wasm'];
-    const first = await runCli([...args, ...TINY, '--max-steps', '4'], { cwd });
-    expect(first.exitCode).toBe(0);
-    const again = await runCli([...args, '--resume'], { cwd });
-    expect(again).toMatchObject({ exitCode: 0 });
-    expect(again.stderr).toMatch(/nothing was left to do: give it more with --max-steps/);
-    const more = await runCli([...args, '--resume', '--max-steps', '8', '--json'], { cwd });
-    const steps = jsonLines(more.stdout).filter(({ event }) => event === 'step');
-    expect(steps.map(({ step }) => step)).toEqual([5, 6, 7, 8]);
-  });
-
-  test('options that may change do, and are stored', async () => {
-    const args = ['train', 'corpus.txt', '--out', 'changed', '--backend', 'wasm'];
-    await runCli([...args, ...TINY, '--max-steps', '4'], { cwd });
-    const flags = ['--resume', '--max-steps', '6', '--lr', '0.01', '--lr-decay', 'none', '--json'];
-    const { stdout } = await runCli([...args, ...flags], { cwd });
-    const rates = jsonLines(stdout)
-      .filter(({ event }) => event === 'step')
-      .map(({ learningRate }) => learningRate);
-    expect(rates).toEqual([0.01, 0.01]);
-    const info = await runCli(['info', 'changed/last', '--json'], { cwd });
-    expect(JSON.parse(info.stdout).options).toMatchObject({ learningRate: 0.01, maxSteps: 6 });
-  });
+test('a finished run says that nothing is left, and takes more, with another rate', async () => {
+  const args = ['train', 'corpus.txt', '--out', 'more', '--backend', 'wasm'];
+  const first = await runCli([...args, ...TINY, '--max-steps', '4'], { cwd });
+  expect(first.exitCode).toBe(0);
+  const again = await runCli([...args, '--resume'], { cwd });
+  expect(again.exitCode).toBe(0);
+  expect(again.stderr).toMatch(/nothing was left to do: give it more with --max-steps/);
+  const flags = ['--resume', '--max-steps', '6', '--lr', '0.01', '--lr-decay', 'none', '--json'];
+  const more = await runCli([...args, ...flags], { cwd });
+  const steps = jsonLines(more.stdout).filter(({ event }) => event === 'step');
+  expect(steps.map(({ step, learningRate }) => [step, learningRate])).toEqual([
+    [5, 0.01],
+    [6, 0.01],
+  ]);
+  const info = await runCli(['info', 'more/last', '--json'], { cwd });
+  expect(JSON.parse(info.stdout).options).toMatchObject({ learningRate: 0.01, maxSteps: 6 });
 });

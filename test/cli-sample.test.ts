@@ -15,85 +15,72 @@ async function sample(...args: string[]): Promise<string> {
   return result.stdout;
 }
 
+/** The same as `--json` gives it, one object a sample. */
+async function sampleJson(...args: string[]): Promise<Record<string, number | string>[]> {
+  const lines = (await sample('--json', ...args)).trimEnd().split('\n');
+  return lines.map((line) => JSON.parse(line) as Record<string, number | string>);
+}
+
 describe.concurrent('what is made', () => {
-  test('the same seed gives the same text, another one another', async () => {
-    const first = await sample('--seed', '5');
-    expect(await sample('--seed', '5')).toBe(first);
-    expect(await sample('--seed', '6')).not.toBe(first);
+  test('a seed gives its text; --num-samples takes one seed after another', async () => {
+    const [first, second] = await sampleJson('--seed', '5', '--num-samples', '2');
+    expect([first?.seed, second?.seed]).toEqual([5, 6]);
+    expect(second?.text).not.toBe(first?.text);
+    const [again] = await sampleJson('--seed', '6');
+    expect(again?.text).toBe(second?.text);
   });
 
   test('--greedy hangs on no seed, and --top-k 1 is the same', async () => {
-    const first = await sample('--greedy', '--seed', '1');
-    expect(await sample('--greedy', '--seed', '2')).toBe(first);
-    expect(await sample('--top-k', '1', '--seed', '3')).toBe(first);
+    const [first, second] = await sampleJson('--greedy', '--seed', '1', '--num-samples', '2');
+    expect(second?.text).toBe(first?.text);
+    const [narrow] = await sampleJson('--top-k', '1', '--seed', '3');
+    expect(narrow?.text).toBe(first?.text);
   });
 
-  test('--length counts tokens after the prompt, which comes first', async () => {
-    const text = await sample('--prompt', 'the fox', '--length', '12', '--seed', '1');
+  test('the prompt comes first, then --length tokens; --prompt - reads it', async () => {
+    const args = ['--length', '12', '--seed', '1'];
+    const text = await sample('--prompt', 'the fox', ...args);
     expect(text.slice(0, 7)).toBe('the fox');
     expect(text).toHaveLength(7 + 12 + '\n'.length);
-  });
-
-  test('--num-samples takes one seed after another', async () => {
-    const args = ['--seed', '3', '--json'];
-    const texts = (await sample(...args, '--num-samples', '2'))
-      .trimEnd()
-      .split('\n')
-      .map((line) => JSON.parse(line) as { seed: number; text: string });
-    expect(texts.map(({ seed }) => seed)).toEqual([3, 4]);
-    const second = JSON.parse(await sample('--json', '--seed', '4')) as { text: string };
-    expect(second.text).toBe(texts[1]?.text);
-  });
-
-  test('samples stand apart', async () => {
-    const [a, b] = (await sample('--num-samples', '2', '--seed', '3')).split(/\n\n—+\n/);
-    expect(a).toHaveLength(40);
-    expect(b).toHaveLength(41);
-  });
-
-  test('--stop ends before its text', async () => {
-    const whole = await sample('--seed', '5', '--length', '200');
-    const word = whole.slice(30, 33);
-    const stopped = await sample('--seed', '5', '--length', '200', '--stop', word);
-    expect(stopped).toBe(`${whole.slice(0, whole.indexOf(word))}\n`);
-  });
-
-  test('--json gives prompt, text and figures', async () => {
-    const line = await sample('--json', '--prompt', 'the ', '--seed', '9', '--length', '20');
-    const json = JSON.parse(line) as Record<string, number | string>;
-    expect(Object.keys(json)).toEqual([
+    const read = ['sample', '--prompt', '-', '--backend', 'wasm', ...args];
+    expect((await runCli(read, { cwd, input: 'the fox' })).stdout).toBe(text);
+    const [json] = await sampleJson('--prompt', 'the fox', ...args);
+    expect(Object.keys(json ?? {})).toEqual([
       ...['prompt', 'text', 'tokens', 'natsPerToken', 'seed', 'tokensPerSecond'],
     ]);
-    expect(json).toMatchObject({ prompt: 'the ', tokens: 20, seed: 9 });
-    expect(json.text).toHaveLength(20);
-    expect(json.natsPerToken).toBeGreaterThan(0);
-    expect(await sample('--prompt', 'the ', '--seed', '9', '--length', '20')).toBe(
-      `the ${json.text}\n`,
-    );
+    expect(json).toMatchObject({ prompt: 'the fox', text: text.slice(7, -1), tokens: 12, seed: 1 });
+    expect(json?.natsPerToken).toBeGreaterThan(0);
   });
 
-  test('--prompt - reads the prompt from standard input', async () => {
-    const args = ['sample', '--prompt', '-', '--length', '5', '--seed', '1', '--backend', 'wasm'];
-    const { stdout } = await runCli(args, { cwd, input: 'the dog' });
-    expect(stdout).toBe(await sample('--prompt', 'the dog', '--length', '5', '--seed', '1'));
+  test('samples stand apart, and --stop ends before its text', async () => {
+    const whole = await sample('--num-samples', '2', '--seed', '3');
+    const [a = '', b] = whole.split(/\n\n—+\n/);
+    expect(a).toHaveLength(40);
+    expect(b).toHaveLength(41);
+    const word = a.slice(30, 33);
+    expect(await sample('--seed', '3', '--stop', word)).toBe(`${a.slice(0, a.indexOf(word))}\n`);
   });
 });
 
 describe('which checkpoint', () => {
+  /** The checkpoint that a name means, by `gru-lm info`, which asks as `sample` does. */
+  async function pathOf(...name: string[]): Promise<string> {
+    const { stdout } = await runCli(['info', ...name, '--json'], { cwd });
+    return (JSON.parse(stdout) as { path: string }).path;
+  }
+
   test('<run>, <run>/best, <run>/last and the newest run under ./checkpoints', async () => {
-    const args = ['--greedy', '--length', '20'];
-    const run = await sample('checkpoints/corpus', ...args);
-    expect(await sample('checkpoints/corpus/best', ...args)).toBe(run);
-    expect(await sample('checkpoints/corpus/last', ...args)).toBe(run);
-    expect(await sample(...args)).toBe(run);
+    const run = await pathOf('checkpoints/corpus');
+    expect(run).toMatch(/^checkpoints\/corpus\/step-/);
+    expect(await pathOf('checkpoints/corpus/best')).toBe(run);
+    expect(await pathOf('checkpoints/corpus/last')).toMatch(/^checkpoints\/corpus\/step-/);
     await trainTiny(cwd, ['--out', 'checkpoints/newer', '--max-steps', '1']);
-    const newest = await runCli(['info', '--json'], { cwd });
-    expect(JSON.parse(newest.stdout).path).toMatch(/^checkpoints\/newer\//);
+    expect(await pathOf()).toMatch(/^checkpoints\/newer\//);
+    expect(await sample('--seed', '1')).toBe(await sample('checkpoints/newer', '--seed', '1'));
   });
 
   test('a word model says which word of the prompt it reads as <unk>', async () => {
-    const flags = ['--tokenizer', 'word', '--out', 'words', '--max-steps', '2'];
-    await trainTiny(cwd, flags);
+    await trainTiny(cwd, ['--tokenizer', 'word', '--out', 'words', '--max-steps', '2']);
     const { stderr, exitCode } = await runCli(
       ['sample', 'words', '--prompt', 'the unheard-of fox', '--backend', 'wasm', '--length', '3'],
       { cwd },

@@ -68,7 +68,7 @@ describe('where a run goes and what it records', () => {
   });
 });
 
-describe('texts', () => {
+describe.concurrent('texts', () => {
   test('standard input is a corpus, named stdin', async () => {
     const { stdout, exitCode } = await runCli(
       ['train', '-', ...TINY, '--max-steps', '2', '--backend', 'wasm', '--json'],
@@ -130,10 +130,11 @@ describe('ways to train', () => {
     ...['--lr-decay', decays[i % decays.length]!],
   ]);
 
-  test.concurrent.for([
-    ...ways,
-    ['--gru-variant', 'reset-before', '--dropout', '0.1', '--layers', '2'],
-  ])('%s', async (flags) => {
+  test.concurrent.for(
+    [...ways, ['--gru-variant', 'reset-before', '--dropout', '0.1', '--layers', '2']].map(
+      (flags) => [flags.join(' '), flags] as const,
+    ),
+  )('%s', async ([, flags]) => {
     const events = await trainTiny(cwd, [...flags, '--out', flags.join('').slice(2)]);
     expect(events.at(-1)).toMatchObject({ event: 'end', step: 20 });
     const losses = events.filter(({ event }) => event === 'step').map(({ loss }) => loss as number);
@@ -141,21 +142,14 @@ describe('ways to train', () => {
   });
 
   test.concurrent('--max-time ends it, the learning rate having decayed over it', async () => {
-    const events = await trainTiny(cwd, [
-      '--out',
-      'timed',
-      '--max-time',
-      '0.5s',
-      '--warmup',
-      '0.1',
-    ]);
+    const events = await trainTiny(cwd, ['--out', 'timed', '--max-time', '1.5s', '--warmup', '0']);
     const end = events.at(-1) as unknown as { elapsedSeconds: number };
     expect(end.elapsedSeconds).toBeGreaterThanOrEqual(1.5);
     expect(end.elapsedSeconds).toBeLessThan(8);
     const rates = events
       .filter(({ event }) => event === 'step')
       .map(({ learningRate }) => learningRate as number);
-    expect(rates[0]).toBe(0.004);
+    expect(rates[0]).toBeCloseTo(0.004, 6);
     expect(rates.at(-1)).toBeLessThan(0.004 / 2);
   });
 
