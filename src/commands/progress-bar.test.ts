@@ -1,14 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { barLine } from './progress-bar.ts';
 
-const fields = [
-  'step 12345',
-  'loss 1.234',
-  '1:02:03 left',
-  'ppl 3.435',
-  'epoch 12.3',
-  '123k tok/s',
-];
+const fields = ['step 12345', 'loss 1.234', '1:02:03 left', 'ppl 3.435', 'ep 12.3', '12.3k tok/s'];
 
 describe('barLine', () => {
   test.for([200, 80, 79, 60, 40, 39, 30, 20, 12, 10])('fits %i columns', (columns) => {
@@ -20,8 +13,12 @@ describe('barLine', () => {
   });
 
   test('leaves out the last fields first, and only whole ones', () => {
-    expect(barLine(0.5, fields, 40)).toMatch(/^█+░+ {2}50% {2}step 12345 {2}loss 1\.234$/);
+    expect(barLine(0.5, fields, 32)).toMatch(/^█+░+ {2}50% step 12345 loss 1\.234$/);
     expect(barLine(0.5, fields, 120)).toContain(fields.join('  '));
+  });
+
+  test('sets the fields closer before it leaves one out', () => {
+    expect(barLine(0.5, fields, 76)).toContain(fields.join(' '));
   });
 
   test('the bar is empty at the start, full at the end and 24 columns at most', () => {

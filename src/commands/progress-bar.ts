@@ -29,8 +29,11 @@ export const silentProgress: Progress = { update() {}, log() {}, stop() {} };
 export function barLine(share: number, fields: readonly string[], columns: number): string {
   const percent = `${Math.floor(share * 100)}%`.padStart(4);
   const shown = [...fields];
-  const rest = () => [percent, ...shown].join('  ');
-  while (shown.length > 0 && SHORTEST_BAR + 1 + rest().length > columns) shown.pop();
+  let gap = '  ';
+  const rest = () => [percent, ...shown].join(gap);
+  const isTooLong = () => SHORTEST_BAR + 1 + rest().length > columns;
+  if (isTooLong()) gap = ' ';
+  while (shown.length > 0 && isTooLong()) shown.pop();
   const width = Math.max(0, Math.min(LONGEST_BAR, columns - rest().length - 1));
   const done = Math.round(share * width);
   return `${'█'.repeat(done)}${'░'.repeat(width - done)} ${rest()}`;

@@ -171,8 +171,8 @@ class TextView implements TrainView {
       `step ${event.step}`,
       `loss ${this.#loss.toFixed(3)}`,
       `${clock(left)} left`,
-      `ppl ${figure(Math.exp(this.#loss))}`,
-      `epoch ${event.epoch.toFixed(1)}`,
+      `ppl ${Math.exp(this.#loss).toPrecision(3)}`,
+      `ep ${event.epoch.toFixed(1)}`,
       `${shortCount(this.#speed)} tok/s`,
       `lr ${event.learningRate.toExponential(0)}`,
     ];
