@@ -4,11 +4,10 @@
  * nothing is trimmed. Perplexity is exp(Σ nats / Σ scored tokens), summed first and divided once.
  *
  * One stream alone would use a fraction of the machine. The text is therefore cut into chunks that
- * run side by side, first from states of zeros; then each is begun again from the state in which the
- * chunk before it ended, for as long as that makes a difference, until no chunk's beginning changes
- * any more. A recurrent network forgets, so this takes little more than one pass, and what it ends
- * with is the one stream's own result (to float32 rounding): where the network does not forget, the
- * repetition goes on until every chunk has been reached from the first.
+ * run side by side, first from states of zeros, then again from the state in which the chunk before
+ * ended, for as long as that makes a difference. A recurrent network forgets, so this takes little
+ * more than one pass, and the result is the one stream's own. Where a chunk ends before the
+ * difference does, the chunks that follow are gone through one after the other: slower, and right.
  */
 import * as tf from '@tensorflow/tfjs-core';
 import {
@@ -36,7 +35,7 @@ const SHORTEST_CHUNK = 1024;
 /** Scores held at a time. */
 const SCORES_A_BLOCK = 6e6;
 /** States closer than this, in every unit, count as the same; units are in (−1, 1). */
-const SAME_STATE = 1e-5;
+const SAME_STATE = 1e-4;
 
 /**
  * The loss of each token but the first.
@@ -50,77 +49,169 @@ export async function tokenLosses(
   ids: Int32Array,
   { onProgress, signal, maxChunks = 64 }: EvaluateOptions = {},
 ): Promise<Float32Array> {
-  const count = ids.length - 1;
+  const count = Math.max(0, ids.length - 1);
   const chunks = Math.max(1, Math.min(maxChunks, Math.floor(count / SHORTEST_CHUNK)));
-  const chunkLength = Math.floor(count / chunks);
-  const losses = new Float32Array(Math.max(0, count));
-  const windows = Math.ceil(chunkLength / WINDOW);
-  /** The state after each window, of the pass that reached it last. */
-  const statesAfter: HiddenState[] = [];
+  const text = { config, weights, ids, losses: new Float32Array(count) };
+  const layout = { chunks, chunkLength: Math.floor(count / chunks) };
+  const pause = async () => {
+    await new Promise(setImmediate);
+    signal?.throwIfAborted();
+  };
+  signal?.throwIfAborted();
+  const passes = new ChunkPasses(text, layout, pause);
   try {
-    for (let pass = 0; pass < chunks; pass++) {
-      signal?.throwIfAborted();
-      let state =
-        pass === 0
-          ? zeroState(config, chunks)
-          : shiftStates(statesAfter[windows - 1] as HiddenState);
-      let converged = false;
-      for (let window = 0; window < windows && !converged; window++) {
-        const next = runWindow(config, weights, ids, losses, state, {
-          chunkLength,
-          first: window * WINDOW,
-          steps: Math.min(WINDOW, chunkLength - window * WINDOW),
-        });
-        if (window === 0) tf.dispose(state);
-        const before = statesAfter[window];
-        converged = before !== undefined && areSame(before, next);
-        tf.dispose(before ?? []);
-        statesAfter[window] = state = next;
-        if (pass === 0) onProgress?.((window + 1) / windows);
-        await new Promise(setImmediate);
-        signal?.throwIfAborted();
-      }
-      if (converged) break;
-    }
-    scoreTail(config, weights, ids, losses, chunks * chunkLength, statesAfter.at(-1));
-    return losses;
+    await passes.runFromZeros(onProgress);
+    if (chunks > 1 && !(await passes.runFromEnds())) await passes.runOneByOne();
+    passes.runTail();
+    return text.losses;
   } finally {
-    tf.dispose(statesAfter);
+    passes.dispose();
   }
 }
 
-/** Runs a window of every chunk, writes its losses to their places and returns the state after it. */
-function runWindow(
-  config: ModelConfig,
-  weights: Weights,
-  ids: Int32Array,
-  losses: Float32Array,
-  state: HiddenState,
-  { chunkLength, first, steps }: { chunkLength: number; first: number; steps: number },
-): HiddenState {
-  const chunks = state[0]!.shape[0];
-  const inputs = new Int32Array(steps * chunks);
-  const targets = new Int32Array(steps * chunks);
-  const placeOf = (t: number, chunk: number) => chunk * chunkLength + first + t;
-  for (let t = 0; t < steps; t++) {
-    for (let chunk = 0; chunk < chunks; chunk++) {
-      inputs[t * chunks + chunk] = ids[placeOf(t, chunk)]!;
-      targets[t * chunks + chunk] = ids[placeOf(t, chunk) + 1]!;
+interface TextToScore {
+  config: ModelConfig;
+  weights: Weights;
+  ids: Int32Array;
+  /** Where the results go [N]. */
+  losses: Float32Array;
+}
+
+/** Chunks of equal length; a tail shorter than one of them may follow. */
+interface Layout {
+  chunks: number;
+  chunkLength: number;
+}
+
+/** The passes over a text's chunks, and the states that they leave. */
+class ChunkPasses {
+  readonly #text: TextToScore;
+  readonly #layout: Layout;
+  readonly #pause: () => Promise<void>;
+  readonly #windows: number;
+  /** The states [chunks, H] after each window, by the last pass over all chunks that reached it. */
+  readonly #statesAfter: HiddenState[] = [];
+  /** Where the last chunk truly ends [1, H], if that is not the last of the states above. */
+  #end: HiddenState | undefined;
+
+  constructor(text: TextToScore, layout: Layout, pause: () => Promise<void>) {
+    this.#text = text;
+    this.#layout = layout;
+    this.#pause = pause;
+    this.#windows = Math.ceil(layout.chunkLength / WINDOW);
+  }
+
+  /** All chunks from states of zeros: right for the first of them. */
+  async runFromZeros(onProgress?: (share: number) => void): Promise<void> {
+    let state = zeroState(this.#text.config, this.#layout.chunks);
+    const zeros = state;
+    for (let window = 0; window < this.#windows; window++) {
+      state = this.#runWindow(window, 0, state);
+      if (window === 0) tf.dispose(zeros);
+      this.#statesAfter.push(state);
+      onProgress?.((window + 1) / this.#windows);
+      await this.#pause();
     }
   }
-  const { next, nats } = scoreWindow(config, weights, inputs, targets, state);
-  for (let t = 0; t < steps; t++) {
-    for (let chunk = 0; chunk < chunks; chunk++) {
-      losses[placeOf(t, chunk)] = nats[t * chunks + chunk]!;
+
+  /**
+   * All chunks again, each from the end of the one before. Returns whether every chunk came to where
+   * it had been, from where on it was right already; otherwise the first two are.
+   */
+  async runFromEnds(): Promise<boolean> {
+    let state = tf.tidy(() => shiftStates(this.#statesAfter.at(-1) as HiddenState));
+    const starts = state;
+    for (let window = 0; window < this.#windows; window++) {
+      const next = this.#runWindow(window, 0, state);
+      if (window === 0) tf.dispose(starts);
+      const before = this.#statesAfter[window] as HiddenState;
+      const isSame = areSame(before, next);
+      tf.dispose(before);
+      this.#statesAfter[window] = state = next;
+      if (isSame) return true;
+      await this.#pause();
     }
+    return false;
   }
-  return next;
+
+  /** The chunks from the third on, one after the other, each until it is where it had been. */
+  async runOneByOne(): Promise<void> {
+    const lastWindow = this.#windows - 1;
+    let state = this.#chunkState(lastWindow, 1); // [1, H]
+    for (let chunk = 2; chunk < this.#layout.chunks; chunk++) {
+      for (let window = 0; window < this.#windows; window++) {
+        const next = this.#runWindow(window, chunk, state);
+        tf.dispose(state);
+        state = next;
+        const before = this.#chunkState(window, chunk);
+        const isSame = areSame(before, state);
+        tf.dispose(before);
+        if (isSame) {
+          tf.dispose(state);
+          state = this.#chunkState(lastWindow, chunk);
+          break;
+        }
+        await this.#pause();
+      }
+    }
+    this.#end = state;
+  }
+
+  /** The few tokens that chunks of equal length leave. */
+  runTail(): void {
+    const { ids, losses, config } = this.#text;
+    const from = this.#layout.chunks * this.#layout.chunkLength;
+    if (from >= losses.length) return;
+    if (!this.#end && this.#windows > 0) {
+      this.#end = this.#chunkState(this.#windows - 1, this.#layout.chunks - 1);
+    }
+    const state = this.#end ?? zeroState(config, 1);
+    this.#end = state;
+    const scored = scoreWindow(this.#text, ids.slice(from, -1), ids.slice(from + 1), state);
+    losses.set(scored.nats, from);
+    tf.dispose(scored.next);
+  }
+
+  dispose(): void {
+    tf.dispose(this.#statesAfter);
+    tf.dispose(this.#end ?? []);
+  }
+
+  /** A chunk's own state [1, H] after a window. */
+  #chunkState(window: number, chunk: number): HiddenState {
+    return (this.#statesAfter[window] as HiddenState).map((layer) => tf.slice(layer, chunk, 1));
+  }
+
+  /**
+   * Runs a window of as many chunks as `state` has rows, from `firstChunk` on, and writes its losses
+   * to their places. Returns the state after it.
+   */
+  #runWindow(window: number, firstChunk: number, state: HiddenState): HiddenState {
+    const { ids, losses } = this.#text;
+    const { chunkLength } = this.#layout;
+    const rows = state[0]!.shape[0];
+    const first = firstChunk * chunkLength + window * WINDOW;
+    const steps = Math.min(WINDOW, chunkLength - window * WINDOW);
+    const inputs = new Int32Array(steps * rows);
+    const targets = new Int32Array(steps * rows);
+    const placeOf = (t: number, row: number) => first + row * chunkLength + t;
+    for (let t = 0; t < steps; t++) {
+      for (let row = 0; row < rows; row++) {
+        inputs[t * rows + row] = ids[placeOf(t, row)]!;
+        targets[t * rows + row] = ids[placeOf(t, row) + 1]!;
+      }
+    }
+    const { next, nats } = scoreWindow(this.#text, inputs, targets, state);
+    for (let t = 0; t < steps; t++) {
+      for (let row = 0; row < rows; row++) losses[placeOf(t, row)] = nats[t * rows + row]!;
+    }
+    return next;
+  }
 }
 
 /** The losses of a window, time-major as its ids [T·B], and the state after it. */
 function scoreWindow(
-  config: ModelConfig,
-  weights: Weights,
+  { config, weights }: TextToScore,
   inputs: Int32Array,
   targets: Int32Array,
   state: HiddenState,
@@ -142,37 +233,12 @@ function scoreWindow(
   return { next, nats };
 }
 
-/** Scores the few tokens that are left after chunks of equal length. */
-function scoreTail(
-  config: ModelConfig,
-  weights: Weights,
-  ids: Int32Array,
-  losses: Float32Array,
-  from: number,
-  chunkEnds: HiddenState | undefined,
-): void {
-  const left = losses.length - from;
-  if (left <= 0) return;
-  const state = tf.tidy(() =>
-    chunkEnds
-      ? chunkEnds.map((layer) => tf.slice(layer, layer.shape[0] - 1, 1))
-      : zeroState(config, 1),
-  );
-  const inputs = ids.slice(from, from + left);
-  const targets = ids.slice(from + 1, from + left + 1);
-  const { next, nats } = scoreWindow(config, weights, inputs, targets, state);
-  losses.set(nats, from);
-  tf.dispose([...state, ...next]);
-}
-
 /** Where each chunk begins: zeros for the first, for the others the end of the one before. */
 function shiftStates(ends: HiddenState): HiddenState {
-  return tf.tidy(() =>
-    ends.map((layer) => {
-      const [chunks, H] = layer.shape;
-      return tf.concat2d([tf.zeros([1, H]), tf.slice(layer, 0, chunks - 1)], 0);
-    }),
-  );
+  return ends.map((layer) => {
+    const [chunks, H] = layer.shape;
+    return tf.concat2d([tf.zeros([1, H]), tf.slice(layer, 0, chunks - 1)], 0);
+  });
 }
 
 function areSame(a: HiddenState, b: HiddenState): boolean {
