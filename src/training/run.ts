@@ -133,6 +133,8 @@ class Run {
   #validLoss: number | null;
   #recent: RecentSteps;
   #savedStep: number;
+  /** What the last validation took. */
+  #validationSeconds = 0;
 
   constructor(config: RunConfig, data: RunData, trainer: Trainer, from?: RunSnapshot) {
     this.#config = config;
@@ -213,14 +215,18 @@ class Run {
   }
 
   #stepsBetweenValidations(): number {
-    const { batchSize, bptt } = this.#config;
-    const validationInSteps = this.#data.valid.length / (VALIDATION_SPEED * batchSize * bptt);
+    const { batchSize, bptt, maxTime } = this.#config;
+    const estimated = this.#data.valid.length / (VALIDATION_SPEED * batchSize * bptt);
+    // A run limited by time goes by how long the last one took; others repeat exactly.
+    const measured = (this.#validationSeconds * this.#trainer.step) / this.#elapsed();
+    const validationInSteps = maxTime === undefined ? estimated : Math.max(estimated, measured);
     return Math.max(this.#expectedSteps() / VALIDATIONS, TRAINING_A_VALIDATION * validationInSteps);
   }
 
   async *#validate(signal?: AbortSignal): AsyncGenerator<RunEvent, void, void> {
     const { step } = this.#trainer;
     yield { type: 'evaluating', step, share: 0 };
+    const startedMs = performance.now();
     const losses = await this.#trainer
       .withWeights((weights) =>
         tokenLosses(this.#config.model, weights, this.#data.valid, { signal }),
@@ -230,6 +236,7 @@ class Run {
         throw error;
       });
     if (losses === undefined) return;
+    this.#validationSeconds = (performance.now() - startedMs) / 1000;
     const natsPerToken = meanLoss(losses);
     assertFinite(natsPerToken, `the validation loss of step ${step}`);
     const isBest = this.#best === null || natsPerToken < this.#best.natsPerToken;
