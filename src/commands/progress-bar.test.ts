@@ -17,7 +17,7 @@ describe('barLine', () => {
     expect(barLine(0.5, fields, 120)).toContain(fields.join('  '));
   });
 
-  test('sets the fields closer before it leaves one out', () => {
+  test('sets the fields closer where there is less room', () => {
     expect(barLine(0.5, fields, 76)).toContain(fields.join(' '));
   });
 

@@ -16,6 +16,8 @@ export interface Progress {
 const PLAIN_INTERVAL_MS = 5000;
 const SHORTEST_BAR = 4;
 const LONGEST_BAR = 24;
+/** From this many columns on, fields stand two spaces apart. */
+const ROOMY = 100;
 
 /** The kind of progress that fits standard error. */
 export function startProgress(): Progress {
@@ -29,11 +31,9 @@ export const silentProgress: Progress = { update() {}, log() {}, stop() {} };
 export function barLine(share: number, fields: readonly string[], columns: number): string {
   const percent = `${Math.floor(share * 100)}%`.padStart(4);
   const shown = [...fields];
-  let gap = '  ';
+  const gap = columns < ROOMY ? ' ' : '  ';
   const rest = () => [percent, ...shown].join(gap);
-  const isTooLong = () => SHORTEST_BAR + 1 + rest().length > columns;
-  if (isTooLong()) gap = ' ';
-  while (shown.length > 0 && isTooLong()) shown.pop();
+  while (shown.length > 0 && SHORTEST_BAR + 1 + rest().length > columns) shown.pop();
   const width = Math.max(0, Math.min(LONGEST_BAR, columns - rest().length - 1));
   const done = Math.round(share * width);
   return `${'█'.repeat(done)}${'░'.repeat(width - done)} ${rest()}`;
