@@ -103,9 +103,10 @@ tf.registerGradient({
   kernelName: LINEAR_CROSS_ENTROPY,
   outputsToSave: [false, true, true, true],
   gradFunc: (dy, saved) => {
-    const lossGradient = (dy as unknown as tf.Tensor[])[0] as tf.Tensor; // []
-    return Object.fromEntries(
-      saved.map((gradient, i) => [i, () => tf.mul(gradient, lossGradient)]),
-    );
+    // Nearly always 1, the loss's gradient by itself: no pass over the gradients is spent on that.
+    const scale = ((dy as unknown as tf.Tensor[])[0] as tf.Tensor).dataSync()[0] as number; // of []
+    const scaled = (gradient: tf.Tensor) =>
+      scale === 1 ? tf.clone(gradient) : tf.mul(gradient, scale);
+    return Object.fromEntries(saved.map((gradient, i) => [i, () => scaled(gradient)]));
   },
 });

@@ -1,6 +1,7 @@
 /** Clipping and the update: Adam, AdamW and SGD over named parameters. */
 import * as tf from '@tensorflow/tfjs-core';
 import { dataOf, tensorOf } from '../model/weights.ts';
+import { sumOfSquares } from '../ops/sum-of-squares.ts';
 import { type TrainableVariable, variableUpdates } from '../ops/trainable-variable.ts';
 import type { TensorData, TensorMap } from '../tensor-data.ts';
 
@@ -149,7 +150,7 @@ export class Optimizer {
 /** √Σg² over all gradients. */
 export function globalNorm(gradients: readonly tf.Tensor[]): number {
   return tf.tidy(() => {
-    const sums = gradients.map((gradient) => tf.sum(tf.square(gradient)) as tf.Scalar);
+    const sums = gradients.map((gradient) => sumOfSquares(gradient));
     return Math.sqrt(tf.addN(sums).dataSync()[0] as number);
   });
 }
