@@ -79,8 +79,8 @@ describe('training options', () => {
     });
   });
 
-  it('end a run after 150 seconds only if no other limit is given', () => {
-    expect(config.resolveTrainOptions({}).maxTime).toBe(150);
+  it('end a run after 135 seconds only if no other limit is given', () => {
+    expect(config.resolveTrainOptions({}).maxTime).toBe(135);
     expect(config.resolveTrainOptions({ maxTime: 20 }).maxTime).toBe(20);
     expect(config.resolveTrainOptions({ maxSteps: 5 }).maxTime).toBeUndefined();
     expect(config.resolveTrainOptions({ epochs: 0.5 }).maxTime).toBeUndefined();

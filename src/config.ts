@@ -200,7 +200,7 @@ export const trainOptions = {
   maxTime: {
     flag: 'max-time',
     type: 'duration',
-    help: 'stop after this time: 90s, 5m, 2h (default, if no other limit is given: 150s)',
+    help: 'stop after this time: 90s, 5m, 2h (default, if no other limit is given: 135s)',
     group: TRAINING,
   },
   optimizer: {
@@ -450,7 +450,7 @@ const presets: Record<'seed', GivenOptions<typeof trainOptions>> = {
   },
 };
 
-const DEFAULT_MAX_TIME = 150;
+const DEFAULT_MAX_TIME = 135;
 
 /**
  * A training run's options: what was given, over the preset's, over the defaults.

@@ -24,14 +24,16 @@ export interface EvaluateOptions {
   /** Called now and then with the share of the first pass that is done, in [0, 1]. */
   onProgress?: ((share: number) => void) | undefined;
   signal?: AbortSignal | undefined;
-  /** At most this many chunks side by side. */
+  /** At most this many chunks side by side. Default 64. */
   maxChunks?: number | undefined;
+  /** Tokens that a chunk has at least: a shorter one would be mostly run twice. Default 3072. */
+  shortestChunk?: number | undefined;
 }
 
 /** Steps that run at a time. */
 const WINDOW = 128;
-/** A chunk shorter than this would be mostly run twice. */
-const SHORTEST_CHUNK = 1024;
+/** Passes over all chunks side by side before those that are still not right go one by one. */
+const SIDE_BY_SIDE_PASSES = 6;
 /** Scores held at a time. */
 const SCORES_A_BLOCK = 6e6;
 /** States closer than this, in every unit, count as the same; units are in (−1, 1). */
@@ -47,10 +49,10 @@ export async function tokenLosses(
   config: ModelConfig,
   weights: Weights,
   ids: Int32Array,
-  { onProgress, signal, maxChunks = 64 }: EvaluateOptions = {},
+  { onProgress, signal, maxChunks = 64, shortestChunk = 3072 }: EvaluateOptions = {},
 ): Promise<Float32Array> {
   const count = Math.max(0, ids.length - 1);
-  const chunks = Math.max(1, Math.min(maxChunks, Math.floor(count / SHORTEST_CHUNK)));
+  const chunks = Math.max(1, Math.min(maxChunks, Math.floor(count / shortestChunk)));
   const text = { config, weights, ids, losses: new Float32Array(count) };
   const layout = { chunks, chunkLength: Math.floor(count / chunks) };
   const pause = async () => {
@@ -61,7 +63,7 @@ export async function tokenLosses(
   const passes = new ChunkPasses(text, layout, pause);
   try {
     await passes.runFromZeros(onProgress);
-    if (chunks > 1 && !(await passes.runFromEnds())) await passes.runOneByOne();
+    if (!(await passes.runUntilSame())) await passes.runOneByOne();
     passes.runTail();
     return text.losses;
   } finally {
@@ -91,6 +93,8 @@ class ChunkPasses {
   readonly #windows: number;
   /** The states [chunks, H] after each window, by the last pass over all chunks that reached it. */
   readonly #statesAfter: HiddenState[] = [];
+  /** How many chunks, from the first on, are right. */
+  #rightChunks = 1;
   /** Where the last chunk truly ends [1, H], if that is not the last of the states above. */
   #end: HiddenState | undefined;
 
@@ -114,11 +118,21 @@ class ChunkPasses {
     }
   }
 
+  /** Passes over all chunks, few enough; returns whether they made every chunk right. */
+  async runUntilSame(): Promise<boolean> {
+    for (let pass = 0; pass < SIDE_BY_SIDE_PASSES; pass++) {
+      if (this.#rightChunks >= this.#layout.chunks) return true;
+      if (await this.#runFromEnds()) return true;
+      this.#rightChunks += 1;
+    }
+    return this.#rightChunks >= this.#layout.chunks;
+  }
+
   /**
    * All chunks again, each from the end of the one before. Returns whether every chunk came to where
-   * it had been, from where on it was right already; otherwise the first two are.
+   * it had been, from where on it was right already; otherwise one more chunk is.
    */
-  async runFromEnds(): Promise<boolean> {
+  async #runFromEnds(): Promise<boolean> {
     let state = tf.tidy(() => shiftStates(this.#statesAfter.at(-1) as HiddenState));
     const starts = state;
     for (let window = 0; window < this.#windows; window++) {
@@ -134,11 +148,11 @@ class ChunkPasses {
     return false;
   }
 
-  /** The chunks from the third on, one after the other, each until it is where it had been. */
+  /** The chunks that are not right yet, one after the other, each until it is where it had been. */
   async runOneByOne(): Promise<void> {
     const lastWindow = this.#windows - 1;
-    let state = this.#chunkState(lastWindow, 1); // [1, H]
-    for (let chunk = 2; chunk < this.#layout.chunks; chunk++) {
+    let state = this.#chunkState(lastWindow, this.#rightChunks - 1); // [1, H]
+    for (let chunk = this.#rightChunks; chunk < this.#layout.chunks; chunk++) {
       for (let window = 0; window < this.#windows; window++) {
         const next = this.#runWindow(window, chunk, state);
         tf.dispose(state);
