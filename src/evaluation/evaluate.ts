@@ -18,6 +18,7 @@ import {
   zeroState,
 } from '../model/language-model.ts';
 import type { ModelConfig } from '../model/parameters.ts';
+import { rowsInABlock } from '../ops/linear-cross-entropy.ts';
 import { sparseSoftmaxCrossEntropy } from '../ops/sparse-softmax-cross-entropy.ts';
 
 export interface EvaluateOptions {
@@ -34,8 +35,6 @@ export interface EvaluateOptions {
 const WINDOW = 128;
 /** Passes over all chunks side by side before those that are still not right go one by one. */
 const SIDE_BY_SIDE_PASSES = 6;
-/** Scores held at a time. */
-const SCORES_A_BLOCK = 6e6;
 /** States closer than this, in every unit, count as the same; units are in (−1, 1). */
 const SAME_STATE = 1e-4;
 
@@ -233,7 +232,7 @@ function scoreWindow(
   const nats = new Float32Array(inputs.length);
   const next = tf.tidy(() => {
     const { features, state: after } = forward(config, weights, tf.tensor1d(inputs), state);
-    const rows = Math.max(1, Math.floor(SCORES_A_BLOCK / config.vocabularySize));
+    const rows = rowsInABlock(config.vocabularySize);
     for (let start = 0; start < inputs.length; start += rows) {
       const end = Math.min(start + rows, inputs.length);
       tf.tidy(() => {

@@ -10,6 +10,11 @@ const LINEAR_CROSS_ENTROPY = 'LinearCrossEntropy';
 /** Scores held at a time: what an allocator serves from memory that it has, and not in fresh pages. */
 const SCORES_A_BLOCK = 6e6;
 
+/** How many rows of scores [·, V] to hold at a time. */
+export function rowsInABlock(vocabularySize: number): number {
+  return Math.max(1, Math.floor(SCORES_A_BLOCK / vocabularySize));
+}
+
 /**
  * The output layer and its loss in one: the mean of −log softmax(features · weightᵀ + bias)[label].
  *
@@ -54,7 +59,7 @@ registerComposedKernel(LINEAR_CROSS_ENTROPY, (inputs, { withGradient }) => {
     tf.Tensor1D,
   ];
   const [N, V] = [features.shape[0], weight.shape[0]];
-  const rows = Math.max(1, Math.min(N, Math.floor(SCORES_A_BLOCK / V)));
+  const rows = Math.min(N, rowsInABlock(V));
   let total: Block | undefined;
   for (let start = 0; start < N; start += rows) {
     const count = Math.min(rows, N - start);
