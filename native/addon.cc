@@ -1,0 +1,62 @@
+// The addon as Node.js loads it: registers the operations with TensorFlow and says what the
+// processor offers them.
+#include <node_api.h>
+
+#include <oneapi/dnnl/dnnl.hpp>
+
+#include <string>
+
+#include "operations.h"
+
+namespace {
+
+const char* NameOf(dnnl::cpu_isa isa) {
+  switch (isa) {
+    case dnnl::cpu_isa::sse41: return "sse41";
+    case dnnl::cpu_isa::avx: return "avx";
+    case dnnl::cpu_isa::avx2: return "avx2";
+    case dnnl::cpu_isa::avx2_vnni: return "avx2_vnni";
+    case dnnl::cpu_isa::avx2_vnni_2: return "avx2_vnni_2";
+    case dnnl::cpu_isa::avx512_core: return "avx512_core";
+    case dnnl::cpu_isa::avx512_core_vnni: return "avx512_core_vnni";
+    case dnnl::cpu_isa::avx512_core_bf16: return "avx512_core_bf16";
+    case dnnl::cpu_isa::avx512_core_fp16: return "avx512_core_fp16";
+    case dnnl::cpu_isa::avx512_core_amx: return "avx512_core_amx";
+    case dnnl::cpu_isa::avx512_core_amx_fp16: return "avx512_core_amx_fp16";
+    default: return "generic";
+  }
+}
+
+/// Whether bfloat16 products are instructions of this processor, not an emulation.
+bool HasBfloat16(dnnl::cpu_isa isa) {
+  const auto wanted = static_cast<unsigned>(dnnl::cpu_isa::avx512_core_bf16);
+  return (static_cast<unsigned>(isa) & wanted) == wanted;
+}
+
+void Set(napi_env env, napi_value object, const char* name, const std::string& text) {
+  napi_value value;
+  napi_create_string_utf8(env, text.c_str(), text.size(), &value);
+  napi_set_named_property(env, object, name, value);
+}
+
+napi_value Initialize(napi_env env, napi_value exports) {
+  const std::string failure = gru_lm::RegisterOperations();
+  if (!failure.empty()) {
+    napi_throw_error(env, "GRU_LM_NATIVE", failure.c_str());
+    return nullptr;
+  }
+  const auto* version = dnnl::version();
+  const dnnl::cpu_isa isa = dnnl::get_effective_cpu_isa();
+  Set(env, exports, "oneDnnVersion",
+      std::to_string(version->major) + "." + std::to_string(version->minor) + "." +
+          std::to_string(version->patch));
+  Set(env, exports, "instructionSet", NameOf(isa));
+  napi_value bfloat16;
+  napi_get_boolean(env, HasBfloat16(isa), &bfloat16);
+  napi_set_named_property(env, exports, "bfloat16", bfloat16);
+  return exports;
+}
+
+}  // namespace
+
+NAPI_MODULE(gru_lm_operations, Initialize)
