@@ -1,8 +1,8 @@
 /**
  * Builds what the published package runs, in dist/: the command line as plain JavaScript, and
- * tfjs-node's parts, without the package around them.
+ * tfjs-node's parts, without the package around them, and the sources of the native operations.
  */
-import { cp, mkdir, rm } from 'node:fs/promises';
+import { cp, mkdir, readdir, rm } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -25,7 +25,7 @@ const common = {
 
 /**
  * The command line. Each command is a chunk of its own, loaded when it is run. All chunks lie in
- * dist/ itself: modules look for `./tfjs-node/` beside themselves.
+ * dist/ itself: modules look for `./tfjs-node/` and `./native/` beside themselves.
  */
 async function buildCommandLine(): Promise<void> {
   await build({
@@ -93,5 +93,14 @@ async function copyBinding(): Promise<void> {
   for (const [from, to] of copies) await cp(from, join(directory, to), { recursive: true });
 }
 
+/** The sources of the native operations, without their tests. */
+async function copyOperations(): Promise<void> {
+  const directory = join(dist, 'native');
+  await mkdir(directory, { recursive: true });
+  for (const name of await readdir(join(root, 'native'))) {
+    if (/\.(cc|h)$/.test(name)) await cp(join(root, 'native', name), join(directory, name));
+  }
+}
+
 await rm(dist, { recursive: true, force: true });
-await Promise.all([buildCommandLine(), buildBackend(), copyBinding()]);
+await Promise.all([buildCommandLine(), buildBackend(), copyBinding(), copyOperations()]);

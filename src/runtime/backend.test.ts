@@ -23,12 +23,10 @@ describe('the cpu backend', () => {
   });
 
   it('is TensorFlow, and says so', () => {
-    expect(selected).toEqual({
-      name: 'cpu',
-      tfjsName: 'tensorflow',
-      description: 'TensorFlow 2.21.0, CPU, 2 threads',
-      refusals: [],
-    });
+    expect(selected).toMatchObject({ name: 'cpu', tfjsName: 'tensorflow', refusals: [] });
+    expect(selected.description).toMatch(
+      /^TensorFlow 2\.21\.0( with oneDNN 3\.2\.0)?, CPU, 2 threads$/,
+    );
     expect(tf.getBackend()).toBe('tensorflow');
     expect(product()).toEqual([7, 10, 15, 22]);
   });
@@ -94,7 +92,7 @@ describe('a start', () => {
     const { stdout, stderr } = select('cpu');
     expect(stderr).toBe('');
     expect(JSON.parse(stdout)).toMatchObject({
-      selected: { description: 'TensorFlow 2.21.0, CPU, 1 thread' },
+      selected: { description: expect.stringMatching(/^TensorFlow 2\.21\.0.*, CPU, 1 thread$/) },
       phases: [],
       product: [7, 10, 15, 22],
       nativeTensors: 2,
@@ -110,6 +108,7 @@ describe('a start', () => {
     const { stdout, stderr } = select('cpu', {
       GRU_LM_CACHE: shop.directory('named'),
       GRU_LM_TENSORFLOW: tensorflow?.directory,
+      GRU_LM_OFFLINE: '1',
     });
     expect(stderr).toBe('');
     expect(JSON.parse(stdout)).toMatchObject({

@@ -1,27 +1,31 @@
 import { availableParallelism } from 'node:os';
 import * as tf from '@tensorflow/tfjs-core';
 import { UserError } from '../errors.ts';
-import type { TensorflowBinding } from './binding-types.ts';
+import type { NativeOperations, TensorflowBinding } from './binding-types.ts';
 import { createContext, type RuntimeContext } from './context.ts';
 import type { OnRuntimeEvent } from './events.ts';
 import { type LoadedTensorflow, loadTensorflow, startWasm } from './load.ts';
 import type { Device } from './locate.ts';
-import { type BackendName, type Refusal, refusalOf } from './refusal.ts';
+import { type BackendName, type Reason, type Refusal, refusalOf } from './refusal.ts';
 
-export type { TensorflowBinding } from './binding-types.ts';
+export type { NativeOperations, TensorflowBinding } from './binding-types.ts';
 export type { RuntimeEvent } from './events.ts';
 export { examineBackends } from './examine.ts';
-export type { BackendName, Refusal } from './refusal.ts';
+export type { BackendName, Reason, Refusal } from './refusal.ts';
 export { type SetupPlan, setUpRuntime } from './setup.ts';
 
 /** The backend that TF.js now runs on. */
 export interface SelectedBackend {
   name: BackendName;
   tfjsName: 'tensorflow' | 'wasm';
-  /** For people: `TensorFlow 2.21.0, CPU, 2 threads`. */
+  /** For people: `TensorFlow 2.21.0 with oneDNN 3.2.0, CPU, 2 threads`. */
   description: string;
   /** The better backends that were tried before it. */
   refusals: Refusal[];
+  /** Only where they are loaded: on cpu, if they could be had. */
+  nativeOperations?: NativeOperations;
+  /** Why they could not be had, where they were wanted. */
+  nativeRefusal?: Reason;
 }
 
 /** Settings of `selectBackend`. */
@@ -48,9 +52,22 @@ export async function selectBackend(
   const refusals: Refusal[] = [];
   for (const name of request === 'auto' ? ladder : [request]) {
     try {
-      const description =
-        name === 'wasm' ? await activateWasm() : await activateTensorflow(name, threads, context);
-      return { name, tfjsName: name === 'wasm' ? 'wasm' : 'tensorflow', description, refusals };
+      if (name === 'wasm') {
+        return { name, tfjsName: 'wasm', description: await activateWasm(), refusals };
+      }
+      const { description, nativeOperations, nativeRefusal } = await activateTensorflow(
+        name,
+        threads,
+        context,
+      );
+      return {
+        name,
+        tfjsName: 'tensorflow',
+        description,
+        refusals,
+        ...(nativeOperations && { nativeOperations }),
+        ...(nativeRefusal && { nativeRefusal }),
+      };
     } catch (error) {
       signal?.throwIfAborted();
       if (request !== 'auto' || name === 'wasm') throw error;
@@ -72,7 +89,7 @@ async function activateTensorflow(
   device: Device,
   threads: number,
   context: RuntimeContext,
-): Promise<string> {
+): Promise<LoadedTensorflow> {
   loaded ??= await loadTensorflow(device, threads, context);
   if (loaded.device !== device) {
     throw new UserError(
@@ -83,7 +100,7 @@ async function activateTensorflow(
   }
   await tf.setBackend('tensorflow');
   await tf.ready();
-  return loaded.description;
+  return loaded;
 }
 
 async function activateWasm(): Promise<string> {

@@ -12,6 +12,7 @@ import {
 } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { UserError } from '../errors.ts';
+import { type RuntimePart, tensorflowPart } from './part.ts';
 
 const temporaryPrefix = 'tmp-';
 const manifestName = 'manifest.json';
@@ -79,7 +80,7 @@ export async function makeCacheDirectory(cacheDirectory: string): Promise<void> 
   } catch (error) {
     // A parent can only be missing where none can be made, as under /proc.
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') {
-      throw notWritable(cacheDirectory, 'it cannot be made there (ENOENT)', error);
+      throw notWritable(cacheDirectory, 'it cannot be made there (ENOENT)', tensorflowPart, error);
     }
     throw explainWriteError(error, cacheDirectory);
   }
@@ -109,37 +110,49 @@ export async function removeDebris(cacheDirectory: string): Promise<void> {
 }
 
 /** Throws a `UserError` if the file system of the cache has less than `neededBytes` left. */
-export async function requireFreeSpace(cacheDirectory: string, neededBytes: number): Promise<void> {
+export async function requireFreeSpace(
+  cacheDirectory: string,
+  neededBytes: number,
+  part: RuntimePart = tensorflowPart,
+): Promise<void> {
   const { bavail, bsize } = await statfs(cacheDirectory);
   const freeBytes = bavail * bsize;
   if (freeBytes >= neededBytes) return;
   throw new UserError(
     'runtime-disk-full',
-    `Fetching and unpacking TensorFlow needs ${formatBytes(neededBytes)} free under ${cacheDirectory}; ${formatBytes(freeBytes)} are free.`,
+    `Fetching and unpacking ${part.library} needs ${formatBytes(neededBytes)} free under ${cacheDirectory}; ${formatBytes(freeBytes)} are free.`,
     'Free some space, or name a directory on a larger disk in GRU_LM_CACHE.',
   );
 }
 
 /** Turns the file system's refusals into errors that say what to do; passes others on. */
-export function explainWriteError(error: unknown, cacheDirectory: string): unknown {
+export function explainWriteError(
+  error: unknown,
+  cacheDirectory: string,
+  part: RuntimePart = tensorflowPart,
+): unknown {
   if (!(error instanceof Error) || error instanceof UserError) return error;
   const { code } = error as NodeJS.ErrnoException;
-  if (code === 'ENOSPC' || code === 'EDQUOT') return diskFullError(cacheDirectory, error);
+  if (code === 'ENOSPC' || code === 'EDQUOT') return diskFullError(cacheDirectory, part, error);
   if (code === 'EACCES' || code === 'EPERM' || code === 'EROFS') {
-    return notWritable(cacheDirectory, `it is not writable (${code})`, error);
+    return notWritable(cacheDirectory, `it is not writable (${code})`, part, error);
   }
   if (code === 'ENOTDIR' || code === 'EEXIST') {
-    return notWritable(cacheDirectory, `it cannot be a directory (${code})`, error);
+    return notWritable(cacheDirectory, `it cannot be a directory (${code})`, part, error);
   }
   return error;
 }
 
 /** The error of a disk that filled up while `cacheDirectory` was written. */
-export function diskFullError(cacheDirectory: string, cause?: unknown): UserError {
+export function diskFullError(
+  cacheDirectory: string,
+  part: RuntimePart,
+  cause?: unknown,
+): UserError {
   return new UserError(
     'runtime-disk-full',
-    `The disk filled up while TensorFlow was set up under ${cacheDirectory}; the unfinished files were removed.`,
-    'Free about 1.3 GB, or name a directory on a larger disk in GRU_LM_CACHE.',
+    `The disk filled up while ${part.library} was set up under ${cacheDirectory}; the unfinished files were removed.`,
+    `Free about ${part.space}, or name a directory on a larger disk in GRU_LM_CACHE.`,
     { cause },
   );
 }
@@ -178,11 +191,16 @@ async function syncDirectory(path: string): Promise<void> {
   }
 }
 
-function notWritable(cacheDirectory: string, why: string, cause: unknown): UserError {
+function notWritable(
+  cacheDirectory: string,
+  why: string,
+  part: RuntimePart,
+  cause: unknown,
+): UserError {
   return new UserError(
     'runtime-cache',
     `The native runtime is kept under ${cacheDirectory}; ${why}.`,
-    'Name a writable directory in GRU_LM_CACHE, or use --backend wasm.',
+    `Name a writable directory in GRU_LM_CACHE, or ${part.instead}.`,
     { cause },
   );
 }

@@ -41,12 +41,13 @@ export async function requireCompiler(context: RuntimeContext): Promise<Compiler
     const version = await askVersion(command, rest, context);
     if (version !== undefined) return { command, arguments: rest, version };
   }
+  const { addon, instead } = context.part;
   throw new UserError(
     'runtime-compiler',
     named
       ? `CXX should name a C++ compiler; "${named}" cannot be run as one.`
-      : 'The binding to TensorFlow is built by a C++ compiler; no c++, g++ or clang++ is on the PATH.',
-    'Install one (Debian and Ubuntu: apt install g++; Fedora: dnf install gcc-c++; macOS: xcode-select --install), name one in CXX, or use --backend wasm.',
+      : `${addon} must be built by a C++ compiler; no c++, g++ or clang++ is on the PATH.`,
+    `Install one (Debian and Ubuntu: apt install g++; Fedora: dnf install gcc-c++; macOS: xcode-select --install), name one in CXX, or ${instead}.`,
   );
 }
 
@@ -119,20 +120,25 @@ export async function buildBinding(
     ),
   ]);
   const written = await Promise.all(
-    [bindingName, stderrGateName].map(async (path) => {
-      const file = await stat(join(directory, path)).catch(() => undefined);
-      if (file === undefined) {
-        throw new UserError(
-          'runtime-build',
-          `${compiler.command} reported success but wrote no ${path}.`,
-          'Name another C++ compiler in CXX, then run gru-lm setup.',
-        );
-      }
-      return { path, bytes: file.size };
-    }),
+    [bindingName, stderrGateName].map((path) => requireBuilt(compiler, directory, path)),
   );
   onEvent({ type: 'done', phase: 'build' });
   return written;
+}
+
+/** What the compiler should have written. */
+export async function requireBuilt(
+  compiler: Compiler,
+  directory: string,
+  path: string,
+): Promise<ManifestFile> {
+  const file = await stat(join(directory, path)).catch(() => undefined);
+  if (file !== undefined) return { path, bytes: file.size };
+  throw new UserError(
+    'runtime-build',
+    `${compiler.command} reported success but wrote no ${path}.`,
+    'Name another C++ compiler in CXX, then run gru-lm setup.',
+  );
 }
 
 function baseFlags(context: RuntimeContext): string[] {
@@ -143,7 +149,8 @@ function baseFlags(context: RuntimeContext): string[] {
   return [...common, '-Wl,--disable-new-dtags'];
 }
 
-async function compile(
+/** Runs the compiler in `directory`; a `UserError` has what it says of the first error. */
+export async function compile(
   compiler: Compiler,
   args: readonly string[],
   directory: string,
@@ -155,14 +162,16 @@ async function compile(
     signal: context.signal,
   });
   if (result.code === 0) return;
-  if (/No space left on device/.test(result.stderr)) throw diskFullError(context.cacheDirectory);
+  if (/No space left on device/.test(result.stderr)) {
+    throw diskFullError(context.cacheDirectory, context.part);
+  }
   const lines = result.stderr.split('\n').filter((line) => line.trim() !== '');
   const cause =
     lines.find((line) => /\berror\b/i.test(line)) ?? lines.at(-1) ?? `exit code ${result.code}`;
   throw new UserError(
     'runtime-build',
-    `The binding to TensorFlow did not compile with ${compiler.version || compiler.command}: ${cause.trim()}`,
-    'Name another C++17 compiler (g++ 9 or clang++ 10, or newer) in CXX, then run gru-lm setup; or use --backend wasm.',
+    `${context.part.addon} did not compile with ${compiler.version || compiler.command}: ${cause.trim()}`,
+    `Name another C++17 compiler (g++ 9 or clang++ 10, or newer) in CXX, then run gru-lm setup; or ${context.part.instead}.`,
   );
 }
 

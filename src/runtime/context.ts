@@ -2,7 +2,8 @@ import { resolve } from 'node:path';
 import envPaths from 'env-paths';
 import type { OnRuntimeEvent } from './events.ts';
 import { type Host, readHost } from './host.ts';
-import { type WheelPin, wheelPins } from './pins.ts';
+import { type RuntimePart, tensorflowPart } from './part.ts';
+import { type OneDnnPin, oneDnnPins, type TensorflowPin, tensorflowPins } from './pins.ts';
 
 /** What provisioning depends on besides its arguments: the machine, its settings, its listener. */
 export interface RuntimeContext {
@@ -10,7 +11,10 @@ export interface RuntimeContext {
   env: NodeJS.ProcessEnv;
   /** Holds everything that the runtime writes. */
   cacheDirectory: string;
-  pins: readonly WheelPin[];
+  pins: readonly TensorflowPin[];
+  oneDnnPins: readonly OneDnnPin[];
+  /** What is being set up. */
+  part: RuntimePart;
   onEvent: OnRuntimeEvent;
   signal: AbortSignal | undefined;
 }
@@ -25,7 +29,9 @@ export function createContext(parts: ContextParts = {}): RuntimeContext {
     host: parts.host ?? readHost(),
     env,
     cacheDirectory: parts.cacheDirectory ?? runtimeCacheDirectory(env),
-    pins: parts.pins ?? wheelPins,
+    pins: parts.pins ?? tensorflowPins,
+    oneDnnPins: parts.oneDnnPins ?? oneDnnPins,
+    part: parts.part ?? tensorflowPart,
     onEvent: parts.onEvent ?? (() => {}),
     signal: parts.signal,
   };
@@ -34,6 +40,11 @@ export function createContext(parts: ContextParts = {}): RuntimeContext {
 /** True if nothing may be fetched. */
 export function isOffline(context: RuntimeContext): boolean {
   return !['', '0', undefined].includes(context.env.GRU_LM_OFFLINE);
+}
+
+/** True if the user wants no native operations. */
+export function isNativeOff(context: RuntimeContext): boolean {
+  return context.env.GRU_LM_NATIVE === '0';
 }
 
 function runtimeCacheDirectory(env: NodeJS.ProcessEnv): string {

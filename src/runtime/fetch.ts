@@ -22,10 +22,11 @@ export async function fetchWheel(
   context: RuntimeContext,
 ): Promise<string> {
   const { onEvent } = context;
-  const temporary = join(directory, 'pip');
-  const destination = join(directory, 'wheel');
-  const requirements = join(directory, 'requirements.txt');
-  await mkdir(temporary);
+  const own = join(directory, pin.project);
+  const temporary = join(own, 'pip');
+  const destination = join(own, 'wheel');
+  const requirements = join(own, 'requirements.txt');
+  await mkdir(temporary, { recursive: true });
   await mkdir(destination);
   await writeFile(requirements, requirementLine(pin));
   onEvent({
@@ -101,7 +102,8 @@ function pipArguments(pin: WheelPin, requirements: string, destination: string):
 function explainPipFailure(result: ChildResult, pin: WheelPin, context: RuntimeContext): UserError {
   const said = `${result.stderr}\n${result.stdout}`;
   const what = `${pin.project} ${pin.version}`;
-  if (/No space left on device|Errno 28/.test(said)) return diskFullError(context.cacheDirectory);
+  if (/No space left on device|Errno 28/.test(said))
+    return diskFullError(context.cacheDirectory, context.part);
   if (/DO NOT MATCH THE HASHES|Hash(es)? mismatch/i.test(said)) {
     return new UserError(
       'runtime-hash',
@@ -113,7 +115,7 @@ function explainPipFailure(result: ChildResult, pin: WheelPin, context: RuntimeC
   return new UserError(
     'runtime-fetch',
     `pip could not download ${what}: ${reason}`,
-    'Check the network and pip\'s settings for an index or a proxy ("pip config list"), then run gru-lm setup; or use --backend wasm, which needs no download.',
+    `Check the network and pip's settings for an index or a proxy ("pip config list"), then run gru-lm setup; or ${context.part.instead}.`,
   );
 }
 

@@ -12,6 +12,9 @@ const shop = new Workshop();
 // Large enough that its unpacking reports progress before it ends.
 const wheel = shop.wheel('wheel', 4_000_000);
 
+/** The wheels of TensorFlow and of oneDNN. */
+const fetchCount = 3;
+
 type Line = RuntimeEvent | { built: string };
 
 interface FirstRun {
@@ -39,7 +42,7 @@ function startFirstRun(cache: string, env: Record<string, string> = {}): FirstRu
     env: {
       PATH: process.env.PATH,
       GRU_LM_CACHE: cache,
-      PIN: JSON.stringify(wheel.pin),
+      PINS: JSON.stringify({ pins: [wheel.pin], oneDnnPins: [wheel.oneDnn] }),
       CXX: shop.compiler(),
       GRU_LM_PYTHON: shop.python(wheel, 'wheel'),
       ...env,
@@ -73,7 +76,7 @@ function expectWhole(cache: string): void {
     readdirSync(join(cache, 'runtime'))
       .map((name) => name.replace(/-.*/, ''))
       .sort(),
-  ).toEqual(['binding', 'tensorflow']);
+  ).toEqual(['binding', 'onednn', 'operations', 'tensorflow']);
 }
 
 describe('first runs at once', () => {
@@ -83,15 +86,15 @@ describe('first runs at once', () => {
     await Promise.all(runs.map((run) => run.ended));
     expect(new Set(runs.map(built)).size).toBe(1);
     expect(built(runs[0]!)).toContain(join(cache, 'runtime', 'binding-'));
-    expect(countPhase(runs, 'fetch')).toBe(1);
-    expect(countPhase(runs, 'build')).toBe(1);
+    expect(countPhase(runs, 'fetch')).toBe(fetchCount);
+    expect(countPhase(runs, 'build')).toBe(2);
     expectWhole(cache);
   });
 
   it('tell that they wait for the one that fetches', async () => {
     const cache = freshCache();
     const marker = join(shop.root, 'waiting-marker');
-    const first = startFirstRun(cache, { GRU_LM_PYTHON: shop.python(wheel, 'stuck', marker) });
+    const first = startFirstRun(cache, { GRU_LM_PYTHON: shop.python(wheel, 'stuck', { marker }) });
     await waitFor(() => readProcessIds(marker).length > 0);
     const second = startFirstRun(cache);
     await waitFor(() => second.lines.length > 0);
@@ -118,7 +121,7 @@ describe('a first run that is killed', () => {
   const kills: Kill[] = [
     {
       stage: 'download',
-      settings: (marker) => ({ GRU_LM_PYTHON: shop.python(wheel, 'stuck', marker) }),
+      settings: (marker) => ({ GRU_LM_PYTHON: shop.python(wheel, 'stuck', { marker }) }),
       isThere: (_run, marker) => readProcessIds(marker).length > 0,
       leaves: ['lock', 'tmp'],
     },
@@ -131,9 +134,9 @@ describe('a first run that is killed', () => {
     {
       stage: 'build',
       settings: (marker) => ({ CXX: shop.compiler('stuck-c++', { isStuck: true, marker }) }),
-      // The two addons are compiled at once.
-      isThere: (_run, marker) => readProcessIds(marker).length === 2,
-      leaves: ['lock', 'tensorflow', 'tmp'],
+      // The binding's two addons are compiled at once, and the native operations beside them.
+      isThere: (_run, marker) => readProcessIds(marker).length > 2,
+      leaves: ['lock', 'onednn', 'tensorflow', 'tmp', 'tmp'],
     },
   ];
 
@@ -152,7 +155,7 @@ describe('a first run that is killed', () => {
       const second = startFirstRun(cache);
       await second.ended;
       expect(built(second)).toBeDefined();
-      expect(countPhase([second], 'fetch')).toBe(leaves.includes('tensorflow') ? 0 : 1);
+      expect(countPhase([second], 'fetch')).toBe(leaves.includes('tensorflow') ? 0 : fetchCount);
       expectWhole(cache);
     },
   );

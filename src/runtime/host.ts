@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { closeSync, existsSync, openSync, readFileSync, readSync } from 'node:fs';
 import { cpus, release } from 'node:os';
 import { delimiter, join } from 'node:path';
 
@@ -10,6 +10,8 @@ export interface Host {
   glibc: string | undefined;
   osRelease: string;
   cpuModel: string;
+  /** What code compiled for this very processor depends on: its model and the features it names. */
+  processor: string;
   nodeVersion: string;
   /** What there is to see of an NVIDIA driver: its version line or its file; undefined if nothing. */
   nvidiaDriver: string | undefined;
@@ -17,12 +19,14 @@ export interface Host {
 
 /** Reads the host that this process runs on. */
 export function readHost(): Host {
+  const cpuModel = cpus()[0]?.model ?? 'unknown';
   return {
     platform: process.platform,
     arch: process.arch,
     glibc: process.platform === 'linux' ? readGlibcVersion() : undefined,
     osRelease: release(),
-    cpuModel: cpus()[0]?.model ?? 'unknown',
+    cpuModel,
+    processor: readProcessor() ?? cpuModel,
     nodeVersion: process.versions.node,
     nvidiaDriver: process.platform === 'linux' ? findNvidiaDriver(process.env) : undefined,
   };
@@ -41,6 +45,23 @@ export function isAtLeast(found: string, needed: string): boolean {
     if (difference !== 0) return difference > 0;
   }
   return true;
+}
+
+/** The first processor's lines in /proc/cpuinfo; a large machine takes long to make all of it. */
+function readProcessor(): string | undefined {
+  try {
+    const file = openSync('/proc/cpuinfo', 'r');
+    try {
+      const buffer = Buffer.alloc(1 << 14);
+      const lines = buffer.toString('latin1', 0, readSync(file, buffer)).split('\n');
+      const find = (name: string) => lines.find((line) => line.startsWith(name)) ?? '';
+      return `${find('model name')}\n${find('flags')}`;
+    } finally {
+      closeSync(file);
+    }
+  } catch {
+    return undefined;
+  }
 }
 
 function readGlibcVersion(): string | undefined {

@@ -1,20 +1,35 @@
 import { createRequire } from 'node:module';
 import * as tf from '@tensorflow/tfjs-core';
-import type { TensorflowBinding } from './binding-types.ts';
+import { errorMessage } from '../errors.ts';
+import type { NativeOperations, TensorflowBinding } from './binding-types.ts';
 import type { RuntimeContext } from './context.ts';
 import { missingGpu, requireNvidiaDriver } from './cuda.ts';
 import type { Device } from './locate.ts';
+import type { BuiltOperations, OperationsOutcome } from './operations.ts';
+import { ensureOperationsProbed } from './operations-probe.ts';
 import { type BuiltBinding, ensureProbed } from './probe.ts';
 import { provision } from './provision.ts';
+import type { Reason } from './refusal.ts';
 import { withoutStderr } from './stderr-gate.ts';
-import { loadBackendClass, locateTfjsNode } from './tfjs-node.ts';
+import { loadBackendClass, locateTfjsNode, type TensorflowBackend } from './tfjs-node.ts';
 
 /** The TensorFlow that runs in this process; there can be only one. */
 export interface LoadedTensorflow {
   device: Device;
   binding: TensorflowBinding;
   description: string;
+  /** Undefined where they are not loaded. */
+  nativeOperations: NativeOperations | undefined;
+  /** Why they are not, if they were wanted. */
+  nativeRefusal: Reason | undefined;
 }
+
+/**
+ * How often a waiting thread of libgomp, on which oneDNN runs, looks for work before it sleeps. Its
+ * own default is to look for milliseconds, which takes the processors away from TensorFlow's threads
+ * between one product and the next.
+ */
+const ompSpinCount = '3000';
 
 /** Sets TensorFlow up where needed, loads it, and registers it as the backend `tensorflow`. */
 export async function loadTensorflow(
@@ -23,16 +38,52 @@ export async function loadTensorflow(
   context: RuntimeContext,
 ): Promise<LoadedTensorflow> {
   if (device === 'cuda') requireNvidiaDriver(context);
-  const built = await provision(context, device);
+  const { binding: built, operations } = await provision(context, device);
   const probed = await ensureProbed(built, device, context);
   if (device === 'cuda' && !probed.isUsingGpuDevice) throw missingGpu();
+  const provided = await probeOperations(operations, built, context);
   const binding = loadBinding(built, device, threads);
   const Backend = loadBackendClass();
   const backend = new Backend(binding, 'gru-lm');
+  const refusal = provided.built ? addOperations(backend, provided.built) : provided.refusal;
   tf.registerBackend('tensorflow', () => backend, 3);
   const place =
     device === 'cuda' ? 'CUDA' : `CPU, ${threads} ${threads === 1 ? 'thread' : 'threads'}`;
-  return { device, binding, description: `TensorFlow ${binding.TF_Version}, ${place}` };
+  const { nativeOperations } = backend;
+  const companion = nativeOperations ? ` with oneDNN ${nativeOperations.oneDnnVersion}` : '';
+  return {
+    device,
+    binding,
+    description: `TensorFlow ${binding.TF_Version}${companion}, ${place}`,
+    nativeOperations,
+    nativeRefusal: refusal,
+  };
+}
+
+/** Those that were built, if they load. */
+async function probeOperations(
+  { built, refusal }: OperationsOutcome,
+  binding: BuiltBinding,
+  context: RuntimeContext,
+): Promise<OperationsOutcome> {
+  if (built === undefined) return refusal ? { refusal } : {};
+  const probed = await ensureOperationsProbed(built, binding, context);
+  return 'found' in probed ? { built } : probed;
+}
+
+/** Registers the native operations with the TensorFlow under the backend; or says why they will not. */
+function addOperations(backend: TensorflowBackend, built: BuiltOperations): Reason | undefined {
+  try {
+    const addon = createRequire(import.meta.url)(built.addonPath) as NativeOperations;
+    const { oneDnnVersion, instructionSet, bfloat16 } = addon;
+    backend.nativeOperations = { oneDnnVersion, instructionSet, bfloat16 };
+    return undefined;
+  } catch (error) {
+    return {
+      reason: `The native operations do not load: ${errorMessage(error)}.`,
+      mend: 'Try gru-lm setup --force.',
+    };
+  }
 }
 
 /** Starts TF.js's WebAssembly backend, whose files come with its package. */
@@ -55,6 +106,7 @@ function loadBinding(built: BuiltBinding, device: Device, threads: number): Tens
   for (const name of ['TF_NUM_INTRAOP_THREADS', 'TF_NUM_INTEROP_THREADS', 'OMP_NUM_THREADS']) {
     env[name] = String(threads);
   }
+  if (env.OMP_WAIT_POLICY === undefined) env.GOMP_SPINCOUNT ??= ompSpinCount;
   // Whoever sets the level wants to see the log.
   if (env.TF_CPP_MIN_LOG_LEVEL !== undefined) return load();
   env.TF_CPP_MIN_LOG_LEVEL = '3';

@@ -55,8 +55,8 @@ describe('a TensorFlow that is already there', () => {
 
   it('spares the download: only the binding is built', async () => {
     const context = shop.context(wheel, { env: { GRU_LM_PYTHON: cpuPackage.python } });
-    const { tensorflow } = await provision(context, 'cpu');
-    expect(tensorflow.directory).toBe(cpuPackage.directory);
+    const { binding } = await provision(context, 'cpu');
+    expect(binding.tensorflow.directory).toBe(cpuPackage.directory);
     const phases = context.events.map((event) => 'phase' in event && event.phase);
     expect(phases).toEqual(['build', 'build']);
   });

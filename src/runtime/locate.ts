@@ -1,11 +1,11 @@
 import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
-import { join, resolve } from 'node:path';
+import { basename, join, resolve } from 'node:path';
 import { UserError } from '../errors.ts';
 import { readManifest } from './cache.ts';
 import type { RuntimeContext } from './context.ts';
 import { platformKey } from './host.ts';
-import { tensorflowVersion, type WheelPin } from './pins.ts';
+import { type TensorflowPin, tensorflowVersion } from './pins.ts';
 import { findPythons } from './python.ts';
 
 /** Where a computation is to run. */
@@ -34,7 +34,7 @@ export function isSupportedVersion(version: string): boolean {
 }
 
 /** The directory of the cache in which a fetched wheel is unpacked. */
-export function cachedTensorflowDirectory(pin: WheelPin, cacheDirectory: string): string {
+export function cachedTensorflowDirectory(pin: TensorflowPin, cacheDirectory: string): string {
   return join(cacheDirectory, `${pin.project}-${pin.version}-${pin.platform}`);
 }
 
@@ -66,7 +66,7 @@ export async function locateCached(
 }
 
 /** The TensorFlow of this pin as it is in the cache, or will be. */
-export function describeCached(pin: WheelPin, context: RuntimeContext): LocatedTensorflow {
+export function describeCached(pin: TensorflowPin, context: RuntimeContext): LocatedTensorflow {
   const directory = cachedTensorflowDirectory(pin, context.cacheDirectory);
   return {
     source: 'cache',
@@ -78,6 +78,13 @@ export function describeCached(pin: WheelPin, context: RuntimeContext): LocatedT
     frameworkLibrary: join(directory, pin.frameworkLibrary),
     isCudaBuild: false,
   };
+}
+
+/** Where an addon looks for TensorFlow: beside itself in the cache, which may be moved as a whole. */
+export function runtimeLibraryPath(context: RuntimeContext, tensorflow: LocatedTensorflow): string {
+  if (tensorflow.source !== 'cache') return tensorflow.libraryDirectory;
+  const origin = context.host.platform === 'darwin' ? '@loader_path' : '$ORIGIN';
+  return `${origin}/../${basename(tensorflow.libraryDirectory)}`;
 }
 
 async function requireNamed(

@@ -4,10 +4,8 @@ import { type Host, isAtLeast, platformKey } from './host.ts';
 /** The TensorFlow release that everything here is built and tested against. */
 export const tensorflowVersion = '2.21.0';
 
-/** A wheel on the Python package index that holds TensorFlow's libraries for one platform. */
+/** A wheel on the Python package index, of which some members are used here. */
 export interface WheelPin {
-  /** The host that it runs on, as `platformKey` writes it. */
-  platform: string;
   /** The project's name on the index. */
   project: string;
   version: string;
@@ -18,20 +16,52 @@ export interface WheelPin {
   unpackedBytes: number;
   /** The platform tag, as `pip download --platform` takes it. */
   pipPlatform: string;
+  /** Members that must be there, and the paths that they are kept under. */
+  members: Readonly<Record<string, string>>;
+  /** Prefixes of members that are kept too, and what stands in place of the prefix. */
+  prefixes: Readonly<Record<string, string>>;
+}
+
+/** The wheel that holds TensorFlow's libraries for one platform. */
+export interface TensorflowPin extends WheelPin {
+  /** The host that it runs on, as `platformKey` writes it. */
+  platform: string;
   /** The oldest glibc that the libraries load on; undefined outside Linux. */
   minimumGlibc?: string;
   ccLibrary: string;
   frameworkLibrary: string;
 }
 
+/** The wheels that hold oneDNN's library and headers for one platform. */
+export interface OneDnnPin {
+  /** The host that it runs on, as `platformKey` writes it. */
+  platform: string;
+  project: string;
+  version: string;
+  /** The oldest glibc that the library loads on. */
+  minimumGlibc: string;
+  /** The library's file, as it is kept. */
+  library: string;
+  wheels: readonly WheelPin[];
+}
+
+/** The headers that the binding and TensorFlow's C kernel API need: paths begin with one of these. */
+const headerPrefixes: readonly string[] = [
+  'tensorflow/c/',
+  'tensorflow/core/common_runtime/next_pluggable_device/c/',
+  'tensorflow/core/platform/ctstring',
+  'tsl/platform/ctstring',
+  'tsl/platform/platform.h',
+  'xla/tsl/c/',
+];
+
 const linuxLibraries = {
   minimumGlibc: '2.27',
-  ccLibrary: 'libtensorflow_cc.so.2',
-  frameworkLibrary: 'libtensorflow_framework.so.2',
+  ...tensorflowMembers('libtensorflow_cc.so.2', 'libtensorflow_framework.so.2'),
 };
 
 /** The CPU builds of TensorFlow that can be fetched, one a platform. */
-export const wheelPins: readonly WheelPin[] = [
+export const tensorflowPins: readonly TensorflowPin[] = [
   {
     platform: 'linux-x64',
     project: 'tensorflow-cpu',
@@ -63,26 +93,64 @@ export const wheelPins: readonly WheelPin[] = [
     sha256: '56ecd7d47429acbe1df2694d50b75bf9fc3995ac92cb367cd9af6c4780ead712',
     unpackedBytes: 741_384_273,
     pipPlatform: 'macosx_12_0_arm64',
-    ccLibrary: 'libtensorflow_cc.2.dylib',
-    frameworkLibrary: 'libtensorflow_framework.2.dylib',
+    ...tensorflowMembers('libtensorflow_cc.2.dylib', 'libtensorflow_framework.2.dylib'),
   },
 ];
 
-/** Where the headers stand inside a wheel; what follows is their include path. */
-export const wheelIncludePrefix = 'tensorflow/include/';
+const oneDnnVersion = '2023.2.0';
+const oneDnnData = (project: string) => `${project}-${oneDnnVersion}.data/data/`;
 
-/** The headers that the binding and TensorFlow's C kernel API need: paths begin with one of these. */
-export const headerPrefixes: readonly string[] = [
-  'tensorflow/c/',
-  'tensorflow/core/common_runtime/next_pluggable_device/c/',
-  'tensorflow/core/platform/ctstring',
-  'tsl/platform/ctstring',
-  'tsl/platform/platform.h',
-  'xla/tsl/c/',
+/**
+ * The builds of oneDNN that can be fetched, for the native operations: the last release whose wheel
+ * for processors runs on GCC's own OpenMP and asks for no SYCL runtime.
+ */
+export const oneDnnPins: readonly OneDnnPin[] = [
+  {
+    platform: 'linux-x64',
+    project: 'onednn-cpu-gomp',
+    version: oneDnnVersion,
+    minimumGlibc: '2.27',
+    library: 'libdnnl.so.3',
+    wheels: [
+      {
+        project: 'onednn-cpu-gomp',
+        version: oneDnnVersion,
+        file: 'onednn_cpu_gomp-2023.2.0-py2.py3-none-manylinux1_x86_64.whl',
+        bytes: 38_888_991,
+        sha256: '2f22a54d6a890ed14bfa185d42a4be65d8b5b1df85dc1f0f3a9abe31620416fb',
+        unpackedBytes: 54_623_590,
+        pipPlatform: 'manylinux1_x86_64',
+        members: {
+          [`${oneDnnData('onednn_cpu_gomp')}lib/libdnnl.so.3`]: 'libdnnl.so.3',
+          [`${oneDnnData('onednn_cpu_gomp')}share/doc/onednn/LICENSE`]: 'LICENSE',
+          [`${oneDnnData('onednn_cpu_gomp')}share/doc/onednn/THIRD-PARTY-PROGRAMS`]:
+            'THIRD-PARTY-PROGRAMS',
+        },
+        prefixes: {},
+      },
+      {
+        project: 'onednn-devel-cpu-gomp',
+        version: oneDnnVersion,
+        file: 'onednn_devel_cpu_gomp-2023.2.0-py2.py3-none-manylinux1_x86_64.whl',
+        bytes: 188_103,
+        sha256: '9763c69e8c907e119056bd52ad918ca84ac9ba939d130a99dfa95ccca3e5e284',
+        unpackedBytes: 1_067_298,
+        pipPlatform: 'manylinux1_x86_64',
+        members: {
+          [`${oneDnnData('onednn_devel_cpu_gomp')}include/oneapi/dnnl/dnnl.hpp`]:
+            'include/oneapi/dnnl/dnnl.hpp',
+        },
+        prefixes: { [`${oneDnnData('onednn_devel_cpu_gomp')}include/`]: 'include/' },
+      },
+    ],
+  },
 ];
 
 /** The wheel for this host, or a `UserError` that says why none runs here. */
-export function requirePin(host: Host, pins: readonly WheelPin[] = wheelPins): WheelPin {
+export function requirePin(
+  host: Host,
+  pins: readonly TensorflowPin[] = tensorflowPins,
+): TensorflowPin {
   const key = platformKey(host);
   const pin = pins.find((candidate) => candidate.platform === key);
   if (pin === undefined) {
@@ -107,4 +175,18 @@ export function requirePin(host: Host, pins: readonly WheelPin[] = wheelPins): W
     );
   }
   return pin;
+}
+
+function tensorflowMembers(ccLibrary: string, frameworkLibrary: string) {
+  return {
+    ccLibrary,
+    frameworkLibrary,
+    members: {
+      [`tensorflow/${ccLibrary}`]: ccLibrary,
+      [`tensorflow/${frameworkLibrary}`]: frameworkLibrary,
+    },
+    prefixes: Object.fromEntries(
+      headerPrefixes.map((prefix) => [`tensorflow/include/${prefix}`, `include/${prefix}`]),
+    ),
+  };
 }

@@ -21,7 +21,8 @@ export interface ProbeResult {
   isUsingGpuDevice: boolean;
 }
 
-const probeTimeoutMs = 180_000;
+/** After this long a child counts as stuck. */
+export const probeTimeoutMs = 180_000;
 
 /** What mends a TensorFlow that does not work, by where it came from. */
 const hints: Record<LocatedTensorflow['source'], string> = {
@@ -60,8 +61,11 @@ export async function ensureProbed(
   device: Device,
   context: RuntimeContext,
 ): Promise<ProbeResult> {
-  const recordPath = join(built.directory, `probe-${await probeKey(built, device, context)}.json`);
-  const recorded = await readRecord(recordPath);
+  const files = [built.bindingPath, built.tensorflow.ccLibrary, built.tensorflow.frameworkLibrary];
+  const gpus = device === 'cuda' ? context.env.CUDA_VISIBLE_DEVICES : '';
+  const key = await probeKey(files, context, [gpus, device]);
+  const recordPath = join(built.directory, `probe-${key}.json`);
+  const recorded = await readRecord<ProbeResult>(recordPath);
   if (recorded !== undefined) return recorded;
   context.onEvent({ type: 'phase', phase: 'probe', message: 'trying TensorFlow out' });
   const result = await probeBinding(
@@ -93,7 +97,7 @@ export async function probeBinding(
     signal: context.signal,
     timeoutMs: probeTimeoutMs,
   });
-  const answer = parseAnswer(child.stdout);
+  const answer = parseAnswer<Probed>(child.stdout);
   if (isIllegalInstruction(child)) {
     const processor = `this processor (${context.host.cpuModel})`;
     throw probeError(
@@ -116,22 +120,24 @@ export async function probeBinding(
   return { tensorflowVersion, isUsingGpuDevice };
 }
 
-type Answer = (ProbeResult & { product: number[] }) | { error: string };
+type Probed = ProbeResult & { product: number[] };
 
-function parseAnswer(text: string): Answer | undefined {
+/** What a child printed; undefined if it did not come to that. */
+export function parseAnswer<T extends object>(text: string): T | { error: string } | undefined {
   try {
-    return JSON.parse(text) as Answer;
+    return JSON.parse(text) as T | { error: string };
   } catch {
     return undefined;
   }
 }
 
 /** TensorFlow checks for some instructions itself, and then ends the process. */
-function isIllegalInstruction(child: ChildResult): boolean {
+export function isIllegalInstruction(child: ChildResult): boolean {
   return child.signal === 'SIGILL' || /compiled to use \w+ instructions/.test(child.stderr);
 }
 
-function describeCrash(child: ChildResult): string {
+/** How a child ended that printed no answer. */
+export function describeCrash(child: ChildResult): string {
   const lastWords = child.stderr
     .split('\n')
     .map((line) => line.trim())
@@ -150,13 +156,12 @@ function probeError(reason: string, hint: string): UserError {
   );
 }
 
-/** Changes when the addon, the library or the machine does. */
-async function probeKey(
-  built: BuiltBinding,
-  device: Device,
-  context: RuntimeContext,
+/** Changes when one of the files or the machine does. */
+export async function probeKey(
+  files: readonly string[],
+  { host }: RuntimeContext,
+  settings: readonly unknown[],
 ): Promise<string> {
-  const files = [built.bindingPath, built.tensorflow.ccLibrary, built.tensorflow.frameworkLibrary];
   const identities = await Promise.all(
     files.map(async (file) => {
       const path = await realpath(file);
@@ -164,19 +169,14 @@ async function probeKey(
       return [path, size, mtimeMs];
     }),
   );
-  const { host } = context;
-  const parts = [
-    identities,
-    host,
-    device === 'cuda' ? context.env.CUDA_VISIBLE_DEVICES : '',
-    device,
-  ];
+  const parts = [identities, host, settings];
   return createHash('sha256').update(JSON.stringify(parts)).digest('hex').slice(0, 16);
 }
 
-async function readRecord(path: string): Promise<ProbeResult | undefined> {
+/** What an earlier probe found, if there was one. */
+export async function readRecord<T extends object>(path: string): Promise<T | undefined> {
   try {
-    return JSON.parse(await readFile(path, 'utf8')) as ProbeResult;
+    return JSON.parse(await readFile(path, 'utf8')) as T;
   } catch {
     return undefined;
   }

@@ -7,7 +7,7 @@ import {
   symlinkSync,
   truncateSync,
 } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { UserError } from '../errors.ts';
 import type { RuntimeContext } from './context.ts';
@@ -34,11 +34,14 @@ function cacheEntries(context: RuntimeContext): string[] {
 async function expectGoodRunAfter(context: RuntimeContext): Promise<void> {
   const { cacheDirectory } = context;
   const good = shop.context(wheel, { cacheDirectory });
-  const built = await provision(good, 'cpu');
+  const { binding: built, operations } = await provision(good, 'cpu', { retry: true });
   expect(existsSync(built.bindingPath)).toBe(true);
   expect(existsSync(built.tensorflow.ccLibrary)).toBe(true);
+  expect(existsSync(operations.built?.addonPath ?? '')).toBe(true);
   expect(cacheEntries(good).sort()).toEqual([
-    built.directory.split('/').at(-1),
+    basename(built.directory),
+    'onednn-cpu-gomp-2023.2.0-linux-x64',
+    basename(operations.built?.directory ?? ''),
     'tensorflow-cpu-2.21.0-linux-x64',
   ]);
 }
@@ -46,7 +49,7 @@ async function expectGoodRunAfter(context: RuntimeContext): Promise<void> {
 describe('a first run', () => {
   it('fetches, checks, unpacks only what is named, builds, and leaves nothing else', async () => {
     const context = shop.context(wheel);
-    const built = await provision(context, 'cpu');
+    const { binding: built } = await provision(context, 'cpu');
     const kept = readdirSync(built.tensorflow.directory, { recursive: true, withFileTypes: true });
     expect(
       kept
@@ -60,7 +63,7 @@ describe('a first run', () => {
       'manifest.json',
     ]);
     const phases = context.events.filter((event) => event.type === 'phase');
-    expect(phases.map((event) => event.phase)).toEqual(['fetch', 'verify', 'unpack', 'build']);
+    expect(phases.map((event) => event.phase).slice(0, 3)).toEqual(['fetch', 'verify', 'unpack']);
     await expectGoodRunAfter(context);
   });
 
@@ -81,14 +84,15 @@ describe('a first run', () => {
 
   it('is repeated with force, and after a file of it was damaged', async () => {
     const context = shop.context(wheel);
-    const built = await provision(context, 'cpu');
+    const { binding: built } = await provision(context, 'cpu');
     await provision(context, 'cpu', { force: true });
     truncateSync(built.tensorflow.ccLibrary, 10);
     await provision(context, 'cpu');
     const fetches = context.events.filter(
       (event) => event.type === 'done' && event.phase === 'fetch',
     );
-    expect(fetches).toHaveLength(3);
+    // TensorFlow and the two wheels of oneDNN; the damage was to TensorFlow alone.
+    expect(fetches).toHaveLength(3 + 3 + 1);
     await expectGoodRunAfter(context);
   });
 });
@@ -138,7 +142,7 @@ describe('a machine that lacks something', () => {
     const context = shop.context(wheel, { env: { PATH: path, CXX: '', GRU_LM_PYTHON: 'python3' } });
     const error = await failure(context);
     expect(error.message).toBe(
-      'The binding to TensorFlow is built by a C++ compiler; no c++, g++ or clang++ is on the PATH.',
+      'The binding to TensorFlow must be built by a C++ compiler; no c++, g++ or clang++ is on the PATH.',
     );
     expect(error.hint).toContain('apt install g++');
     expect(context.events).toEqual([]);
@@ -159,7 +163,8 @@ echo 'tfjs_backend.cc:1:1: error: unknown language' >&2; exit 1
     expect(error.message).toBe(
       'The binding to TensorFlow did not compile with broken c++ 0.1: tfjs_backend.cc:1:1: error: unknown language',
     );
-    expect(cacheEntries(context)).toEqual(['tensorflow-cpu-2.21.0-linux-x64']);
+    expect(cacheEntries(context)).toContain('tensorflow-cpu-2.21.0-linux-x64');
+    expect(cacheEntries(context).filter((name) => /^(tmp|binding)-/.test(name))).toEqual([]);
     await expectGoodRunAfter(context);
   });
 
@@ -269,7 +274,7 @@ describe('bytes that are not the pinned ones', () => {
 
 describe('an abort', () => {
   const stages: [string, (marker: string) => Record<string, string>][] = [
-    ['download', (marker) => ({ GRU_LM_PYTHON: shop.python(wheel, 'stuck', marker) })],
+    ['download', (marker) => ({ GRU_LM_PYTHON: shop.python(wheel, 'stuck', { marker }) })],
     ['build', (marker) => ({ CXX: shop.compiler('stuck-c++', { isStuck: true, marker }) })],
   ];
   it.each(stages)('during the %s ends the child and leaves no debris', async (stage, settings) => {

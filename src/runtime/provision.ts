@@ -1,13 +1,6 @@
-import { basename, join } from 'node:path';
+import { join } from 'node:path';
 import { UserError } from '../errors.ts';
-import {
-  formatBytes,
-  installDirectory,
-  makeTemporary,
-  readManifest,
-  removeTree,
-  requireFreeSpace,
-} from './cache.ts';
+import { formatBytes, installDirectory, readManifest } from './cache.ts';
 import {
   bindingKey,
   bindingName,
@@ -18,56 +11,105 @@ import {
 } from './compiler.ts';
 import { isOffline, type RuntimeContext } from './context.ts';
 import { missingCudaBuild } from './cuda.ts';
-import { fetchWheel } from './fetch.ts';
+import { installWheels } from './install-wheels.ts';
 import {
   cachedTensorflowDirectory,
   type Device,
   type LocatedTensorflow,
   locateCached,
   locateTensorflow,
+  runtimeLibraryPath,
 } from './locate.ts';
 import { withCacheLock } from './lock.ts';
-import { requirePin, type WheelPin } from './pins.ts';
+import {
+  type EnsureOptions,
+  ensureOperations,
+  findOperations,
+  type OperationsOutcome,
+} from './operations.ts';
+import { requirePin, type TensorflowPin } from './pins.ts';
 import type { BuiltBinding } from './probe.ts';
 import { type Python, requirePip } from './python.ts';
+import { reasonOf } from './refusal.ts';
 import { locateTfjsNode } from './tfjs-node.ts';
-import { unpackWheel, verifyWheel } from './wheel.ts';
 
-/** How much of the runtime is to be made anew although it is there. */
-export interface ProvisionOptions {
-  force?: boolean;
+/** What is ready to be loaded. */
+export interface Provisioned {
+  binding: BuiltBinding;
+  operations: OperationsOutcome;
 }
 
 /**
- * Makes TensorFlow and the binding to it ready, fetching and building what is missing.
+ * Makes TensorFlow, the binding to it and the native operations ready, fetching and building what is
+ * missing. Where the native operations cannot be had, that is told in what is returned.
  *
  * Only the CPU build is ever fetched: for `cuda` a CUDA build has to be on the machine already.
  */
 export async function provision(
   context: RuntimeContext,
   device: Device,
-  { force = false }: ProvisionOptions = {},
-): Promise<BuiltBinding> {
+  { force = false, retry = force }: Partial<EnsureOptions> = {},
+): Promise<Provisioned> {
   let isForced = force;
-  return await withCacheLock(
-    context,
-    async () => (isForced ? undefined : await findProvisioned(context, device)),
-    async (locked) => {
-      const tensorflow = await ensureTensorflow(locked, device, isForced);
-      const built = await ensureBinding(locked, tensorflow, isForced);
-      isForced = false;
-      return built;
-    },
-  );
+  try {
+    return await withCacheLock(
+      context,
+      async () => (isForced ? undefined : await findProvisioned(context, device, retry)),
+      async (locked) => {
+        const tensorflow = await ensureTensorflow(locked, device, isForced);
+        const built = await ensureBuilt(locked, tensorflow, device, { force: isForced, retry });
+        isForced = false;
+        return built;
+      },
+    );
+  } catch (error) {
+    context.signal?.throwIfAborted();
+    const binding = force ? undefined : await findBuilt(context, device);
+    if (binding === undefined) throw error;
+    // Only the native operations were missing, and not even trying was possible.
+    return { binding, operations: { refusal: reasonOf(error) } };
+  }
 }
 
 /** What is ready on this machine, without fetching or building anything. */
 async function findProvisioned(
   context: RuntimeContext,
   device: Device,
+  retry: boolean,
+): Promise<Provisioned | undefined> {
+  const binding = await findBuilt(context, device);
+  if (binding === undefined) return undefined;
+  const operations = await findOperations(context, binding.tensorflow, device, { retry });
+  return operations && { binding, operations };
+}
+
+async function findBuilt(
+  context: RuntimeContext,
+  device: Device,
 ): Promise<BuiltBinding | undefined> {
   const tensorflow = await locateTensorflow(context, device);
   return tensorflow === undefined ? undefined : await findBinding(context, tensorflow);
+}
+
+/** Builds the binding and the native operations side by side; a failure of the former ends both. */
+async function ensureBuilt(
+  context: RuntimeContext,
+  tensorflow: LocatedTensorflow,
+  device: Device,
+  options: EnsureOptions,
+): Promise<Provisioned> {
+  const failed = new AbortController();
+  const signal = AbortSignal.any([failed.signal, ...(context.signal ? [context.signal] : [])]);
+  const [binding, operations] = await Promise.allSettled([
+    ensureBinding(context, tensorflow, options.force).catch((error: unknown) => {
+      failed.abort(error);
+      throw error;
+    }),
+    ensureOperations({ ...context, signal }, tensorflow, device, options),
+  ]);
+  if (binding.status === 'rejected') throw binding.reason;
+  if (operations.status === 'rejected') throw operations.reason;
+  return { binding: binding.value, operations: operations.value };
 }
 
 /** The binding to this TensorFlow, if it is built. */
@@ -82,7 +124,7 @@ export async function findBinding(
 /** What a fetch needs; a `UserError` says what of it is missing. */
 export async function requireFetchable(
   context: RuntimeContext,
-): Promise<{ pin: WheelPin; compiler: Compiler; python: Python }> {
+): Promise<{ pin: TensorflowPin; compiler: Compiler; python: Python }> {
   const pin = requirePin(context.host, context.pins);
   if (isOffline(context)) {
     throw new UserError(
@@ -93,11 +135,6 @@ export async function requireFetchable(
   }
   // The build needs a compiler: that is asked before the long download, not after it.
   return { pin, compiler: await requireCompiler(context), python: await requirePip(context) };
-}
-
-/** Bytes that must be free before a fetch: the wheel and what is unpacked from it, with a margin. */
-function neededBytes(pin: WheelPin): number {
-  return Math.ceil((pin.bytes + pin.unpackedBytes) * 1.1);
 }
 
 async function ensureTensorflow(
@@ -112,27 +149,17 @@ async function ensureTensorflow(
 }
 
 async function fetchTensorflow(context: RuntimeContext): Promise<LocatedTensorflow> {
-  const { cacheDirectory } = context;
   const { pin, python } = await requireFetchable(context);
-  await requireFreeSpace(cacheDirectory, neededBytes(pin));
-  const download = await makeTemporary(cacheDirectory);
-  try {
-    const wheel = await fetchWheel(pin, download, python, context);
-    await verifyWheel(wheel, pin, context);
-    await installDirectory(
-      cacheDirectory,
-      cachedTensorflowDirectory(pin, cacheDirectory),
-      async (directory) => ({
-        format: 1,
-        what: `TensorFlow ${pin.version} (CPU) for ${pin.platform}: libraries and C headers`,
-        version: pin.version,
-        files: await unpackWheel(wheel, pin, directory, context),
-        details: { wheel: pin.file, sha256: pin.sha256 },
-      }),
-    );
-  } finally {
-    await removeTree(download);
-  }
+  await installWheels(
+    {
+      directory: cachedTensorflowDirectory(pin, context.cacheDirectory),
+      what: `TensorFlow ${pin.version} (CPU) for ${pin.platform}: libraries and C headers`,
+      version: pin.version,
+      wheels: [pin],
+    },
+    python,
+    context,
+  );
   const located = await locateCached(context);
   if (located === undefined) throw new Error('the unpacked TensorFlow is not where it was put');
   return located;
@@ -172,11 +199,4 @@ export async function describeBinding(
     stderrGatePath: join(directory, stderrGateName),
     tensorflow,
   };
-}
-
-/** Where the addon looks for TensorFlow: beside itself in the cache, which may be moved as a whole. */
-function runtimeLibraryPath(context: RuntimeContext, tensorflow: LocatedTensorflow): string {
-  if (tensorflow.source !== 'cache') return tensorflow.libraryDirectory;
-  const origin = context.host.platform === 'darwin' ? '@loader_path' : '$ORIGIN';
-  return `${origin}/../${basename(tensorflow.libraryDirectory)}`;
 }

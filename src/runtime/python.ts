@@ -62,6 +62,7 @@ async function askPythons(context: RuntimeContext): Promise<Python[]> {
 
 /** The first Python that has pip; a `UserError` if there is none. */
 export async function requirePip(context: RuntimeContext): Promise<Python> {
+  const { library, instead } = context.part;
   const pythons = await findPythons(context);
   const withPip = pythons.find((python) => python.pipVersion !== undefined);
   if (withPip !== undefined) return withPip;
@@ -69,14 +70,14 @@ export async function requirePip(context: RuntimeContext): Promise<Python> {
   if (first === undefined) {
     throw new UserError(
       'runtime-python',
-      'TensorFlow is fetched by pip, which needs Python 3; no python3 or python is on the PATH.',
-      'Install Python with pip (Debian and Ubuntu: apt install python3-pip), name one in GRU_LM_PYTHON, or use --backend wasm.',
+      `${library} is fetched by pip, which needs Python 3; no python3 or python is on the PATH.`,
+      `Install Python with pip (Debian and Ubuntu: apt install python3-pip), name one in GRU_LM_PYTHON, or ${instead}.`,
     );
   }
   throw new UserError(
     'runtime-pip',
-    `TensorFlow is fetched by pip; ${first.command} (Python ${first.version}) has no pip.`,
-    'Install pip (Debian and Ubuntu: apt install python3-pip; elsewhere: python3 -m ensurepip --user), name another Python in GRU_LM_PYTHON, or use --backend wasm.',
+    `${library} is fetched by pip; ${first.command} (Python ${first.version}) has no pip.`,
+    `Install pip (Debian and Ubuntu: apt install python3-pip; elsewhere: python3 -m ensurepip --user), name another Python in GRU_LM_PYTHON, or ${instead}.`,
   );
 }
 

@@ -2,7 +2,8 @@ import { requireCompiler } from './compiler.ts';
 import { type ContextParts, createContext, type RuntimeContext } from './context.ts';
 import { missingCudaBuild, missingGpu, requireNvidiaDriver } from './cuda.ts';
 import { type Device, describeCached, type LocatedTensorflow, locateTensorflow } from './locate.ts';
-import type { WheelPin } from './pins.ts';
+import { ensureOperationsProbed } from './operations-probe.ts';
+import type { TensorflowPin } from './pins.ts';
 import { ensureProbed } from './probe.ts';
 import { describeBinding, findBinding, provision, requireFetchable } from './provision.ts';
 
@@ -47,9 +48,10 @@ export async function setUpRuntime(options: SetupOptions = {}): Promise<SetupPla
   const context = createContext(parts);
   const plan = await planSetup(context, device, force);
   if (dryRun) return plan;
-  const built = await provision(context, device, { force });
-  const probed = await ensureProbed(built, device, context);
+  const { binding, operations } = await provision(context, device, { force, retry: true });
+  const probed = await ensureProbed(binding, device, context);
   if (device === 'cuda' && !probed.isUsingGpuDevice) throw missingGpu();
+  if (operations.built) await ensureOperationsProbed(operations.built, binding, context);
   return plan;
 }
 
@@ -91,7 +93,7 @@ async function planSetup(
 }
 
 function describeWheel(
-  pin: WheelPin,
+  pin: TensorflowPin,
   python: string,
 ): NonNullable<SetupPlan['tensorflow']['wheel']> {
   const { file, bytes, unpackedBytes, sha256 } = pin;

@@ -3,7 +3,7 @@ import { createRequire, Module } from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { KernelBackend } from '@tensorflow/tfjs-core';
-import type { TensorflowBinding } from './binding-types.ts';
+import type { NativeOperations, TensorflowBinding } from './binding-types.ts';
 
 const require = createRequire(import.meta.url);
 
@@ -17,14 +17,18 @@ export interface TfjsNodeFiles {
   bindingDirectory: string;
   /** Holds `node_api.h`. */
   nodeHeaders: string;
+  /** Holds the C++ sources of the native operations. */
+  operationsDirectory: string;
   /** Holds the `.wasm` files of the WebAssembly backend, with a separator at its end. */
   wasmDirectory: string;
 }
 
 /** tfjs-node's backend, as far as the runtime uses it. */
-interface TensorflowBackend extends KernelBackend {
+export interface TensorflowBackend extends KernelBackend {
   readonly binding: TensorflowBinding;
   readonly isUsingGpuDevice: boolean;
+  /** Undefined where the native operations are not loaded. */
+  nativeOperations?: NativeOperations;
 }
 
 type BackendClass = new (binding: TensorflowBinding, packageName: string) => TensorflowBackend;
@@ -41,6 +45,7 @@ export function locateTfjsNode(): TfjsNodeFiles {
       layout: 'packed',
       backendModule: join(packed, 'backend.cjs'),
       bindingDirectory: join(packed, 'binding'),
+      operationsDirectory: fileURLToPath(new URL('./native/', import.meta.url)),
       ...common,
     };
   }
@@ -49,6 +54,7 @@ export function locateTfjsNode(): TfjsNodeFiles {
     layout: 'checkout',
     backendModule: join(dirname(manifest), 'dist', 'nodejs_kernel_backend.js'),
     bindingDirectory: join(dirname(manifest), 'binding'),
+    operationsDirectory: fileURLToPath(new URL('../../native/', import.meta.url)),
     ...common,
   };
 }

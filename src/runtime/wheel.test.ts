@@ -1,8 +1,8 @@
 import { expect, it } from 'vitest';
-import { wheelPins } from './pins.ts';
+import { tensorflowPins } from './pins.ts';
 import { targetPath } from './wheel.ts';
 
-const target = (name: string) => targetPath(name, wheelPins[0]!);
+const target = (name: string) => targetPath(name, tensorflowPins[0]!);
 
 it('keeps the two libraries and the named headers of a wheel', () => {
   expect(target('tensorflow/libtensorflow_cc.so.2')).toBe('libtensorflow_cc.so.2');

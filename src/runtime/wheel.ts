@@ -9,7 +9,7 @@ import yauzl, { type Entry, type ZipFile } from 'yauzl';
 import { errorMessage, UserError } from '../errors.ts';
 import { formatBytes, type ManifestFile } from './cache.ts';
 import type { RuntimeContext } from './context.ts';
-import { headerPrefixes, type WheelPin, wheelIncludePrefix } from './pins.ts';
+import type { WheelPin } from './pins.ts';
 
 const retryHint =
   'Run gru-lm setup again; if it stays so, whoever serves the file (a mirror, a proxy) changes it: see "pip config list".';
@@ -49,8 +49,8 @@ export async function verifyWheel(
 }
 
 /**
- * Unpacks TensorFlow's two libraries and the headers from a verified wheel: libraries into
- * `directory`, headers under `directory/include`. Returns what was written.
+ * Unpacks the members of a verified wheel that its pin names into `directory`, where the pin has
+ * them. Returns what was written.
  */
 export async function unpackWheel(
   path: string,
@@ -82,16 +82,12 @@ export async function unpackWheel(
   return written;
 }
 
-/** Where a member goes, relative to the directory of the library; undefined for members not kept. */
+/** Where a member goes, relative to the directory that is filled; undefined for members not kept. */
 export function targetPath(name: string, pin: WheelPin): string | undefined {
   if (name.endsWith('/') || name.split('/').includes('..')) return undefined;
-  if (name === `tensorflow/${pin.ccLibrary}`) return pin.ccLibrary;
-  if (name === `tensorflow/${pin.frameworkLibrary}`) return pin.frameworkLibrary;
-  if (!name.startsWith(wheelIncludePrefix)) return undefined;
-  const header = name.slice(wheelIncludePrefix.length);
-  return headerPrefixes.some((prefix) => header.startsWith(prefix))
-    ? `include/${header}`
-    : undefined;
+  if (Object.hasOwn(pin.members, name)) return pin.members[name];
+  const found = Object.entries(pin.prefixes).find(([prefix]) => name.startsWith(prefix));
+  return found && `${found[1]}${name.slice(found[0].length)}`;
 }
 
 async function openZip(path: string, pin: WheelPin): Promise<ZipFile> {
@@ -115,22 +111,21 @@ async function listWanted(
     const target = targetPath(entry.fileName, pin);
     if (target !== undefined) wanted.push({ entry, target });
   }
-  requireLibraries(
-    wanted.map(({ target }) => target),
+  requireMembers(
+    wanted.map(({ entry }) => entry.fileName),
     pin,
   );
   return wanted;
 }
 
-function requireLibraries(targets: readonly string[], pin: WheelPin): void {
-  for (const library of [pin.ccLibrary, pin.frameworkLibrary]) {
-    if (targets.includes(library)) continue;
-    throw new UserError(
-      'runtime-wheel',
-      `${pin.file} should hold tensorflow/${library}; it does not.`,
-      retryHint,
-    );
-  }
+function requireMembers(names: readonly string[], pin: WheelPin): void {
+  const missing = Object.keys(pin.members).find((name) => !names.includes(name));
+  if (missing === undefined) return;
+  throw new UserError(
+    'runtime-wheel',
+    `${pin.file} should hold ${missing}; it does not.`,
+    retryHint,
+  );
 }
 
 async function unpackEntry(

@@ -1,21 +1,37 @@
 import { execFileSync } from 'node:child_process';
-import { createHash, randomFillSync } from 'node:crypto';
-import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createHash, randomFillSync, randomUUID } from 'node:crypto';
+import {
+  chmodSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { type ContextParts, createContext, type RuntimeContext } from '../context.ts';
 import type { RuntimeEvent } from '../events.ts';
 import { readHost } from '../host.ts';
-import { type WheelPin, wheelPins } from '../pins.ts';
+import {
+  type OneDnnPin,
+  oneDnnPins,
+  type TensorflowPin,
+  tensorflowPins,
+  type WheelPin,
+} from '../pins.ts';
 
-/** A small wheel in a directory of its own, and the pin that names it. */
+/** Small wheels in a directory of their own, and the pins that name them. */
 export interface FakeWheel {
   directory: string;
+  /** That of TensorFlow. */
   path: string;
-  pin: WheelPin;
+  pin: TensorflowPin;
+  oneDnn: OneDnnPin;
 }
 
-/** What the fake pip delivers in place of the wheel. */
+/** What the fake pip delivers in place of a wheel. */
 export type Delivery =
   | 'wheel'
   | 'altered'
@@ -25,7 +41,8 @@ export type Delivery =
   | 'disk-full'
   | 'nothing';
 
-const real = wheelPins[0]!;
+const real = tensorflowPins[0]!;
+const realOneDnn = oneDnnPins[0]!;
 
 /** Removed when the tests of a file are over. */
 export class Workshop {
@@ -51,28 +68,47 @@ export class Workshop {
     rmSync(this.root, { recursive: true, force: true });
   }
 
-  /** Makes a wheel with the members that the real one has, but two tiny libraries. */
+  /** Makes wheels with the members that the real ones have, but tiny libraries. */
   wheel(name = 'wheel', libraryBytes = 600_000): FakeWheel {
-    const tree = `${name}-tree`;
-    const info = 'tensorflow_cpu-2.21.0.dist-info';
-    const library = randomFillSync(Buffer.alloc(libraryBytes));
-    this.file(`${tree}/tensorflow/${real.ccLibrary}`, library);
-    this.file(`${tree}/tensorflow/${real.frameworkLibrary}`, 'framework');
-    this.file(`${tree}/tensorflow/include/tensorflow/c/c_api.h`, '// c_api\n');
-    this.file(`${tree}/tensorflow/include/tensorflow/core/other.h`, '// not needed\n');
-    this.file(`${tree}/tensorflow/python/run_me.py`, 'raise SystemExit\n');
-    this.file(`${tree}/${info}/METADATA`, metadata);
-    this.file(`${tree}/${info}/WHEEL`, 'Wheel-Version: 1.0\nTag: cp312-cp312-any\n');
-    this.file(`${tree}/${info}/RECORD`, '');
     const directory = this.directory(name);
-    const path = join(directory, real.file);
-    execFileSync('python3', ['-m', 'zipfile', '-c', path, 'tensorflow', info], {
-      cwd: join(this.root, tree),
+    const library = randomFillSync(Buffer.alloc(libraryBytes));
+    const tensorflow = this.pack(directory, real, {
+      [`tensorflow/${real.ccLibrary}`]: library,
+      [`tensorflow/${real.frameworkLibrary}`]: 'framework',
+      'tensorflow/include/tensorflow/c/c_api.h': '// c_api\n',
+      'tensorflow/include/tensorflow/core/other.h': '// not needed\n',
+      'tensorflow/python/run_me.py': 'raise SystemExit\n',
     });
+    const wheels = realOneDnn.wheels.map((pin) => {
+      const members = Object.keys(pin.members).map((member) => [member, `${member}\n`]);
+      const other = `${pin.project}.data/data/lib/cmake/dnnl/dnnl-config.cmake`;
+      return this.pack(directory, pin, { ...Object.fromEntries(members), [other]: 'no\n' });
+    });
+    return {
+      directory,
+      path: join(directory, real.file),
+      pin: { ...real, ...tensorflow, unpackedBytes: libraryBytes + 18 },
+      oneDnn: { ...realOneDnn, wheels },
+    };
+  }
+
+  /** Packs a wheel with these members under the pin's name, and gives back the pin for it. */
+  private pack(directory: string, pin: WheelPin, members: Record<string, string | Buffer>) {
+    const tree = `${pin.file}-${randomUUID()}`;
+    const info = `${pin.project.replaceAll('-', '_')}-${pin.version}.dist-info`;
+    const all = {
+      ...members,
+      [`${info}/METADATA`]: `Metadata-Version: 2.1\nName: ${pin.project}\nVersion: ${pin.version}\n`,
+      [`${info}/WHEEL`]: 'Wheel-Version: 1.0\n',
+      [`${info}/RECORD`]: '',
+    };
+    for (const [path, text] of Object.entries(all)) this.file(`${tree}/${path}`, text);
+    const path = join(directory, pin.file);
+    const cwd = join(this.root, tree);
+    execFileSync('python3', ['-m', 'zipfile', '-c', path, ...readdirSync(cwd)], { cwd });
     const bytes = readFileSync(path);
     const sha256 = createHash('sha256').update(bytes).digest('hex');
-    const unpackedBytes = libraryBytes + 18;
-    return { directory, path, pin: { ...real, bytes: bytes.length, sha256, unpackedBytes } };
+    return { ...pin, bytes: bytes.length, sha256, unpackedBytes: 1000 };
   }
 
   /** A compiler that writes its output at once; or, if `isStuck`, its process id in `marker`, and stays. */
@@ -90,24 +126,26 @@ echo addon > "$out"
     );
   }
 
-  /** A Python whose pip delivers `delivery`; `marker` receives its process id if it gets stuck. */
-  python(wheel: FakeWheel, delivery: Delivery, marker = ''): string {
-    const name = wheel.pin.file;
-    const deliver = {
-      wheel: `cp '${wheel.path}' "$dest/${name}"`,
-      altered: `cp '${wheel.path}' "$dest/${name}"; printf X | dd of="$dest/${name}" bs=1 seek=99 conv=notrunc 2>/dev/null`,
-      truncated: `head -c 1000 '${wheel.path}' > "$dest/${name}"`,
-      page: `echo '<!DOCTYPE html><title>Sign in</title>' > "$dest/${name}"`,
-      stuck: `head -c 1000 '${wheel.path}' > "$TMPDIR/${name}"; echo $$ > '${marker}'; exec sleep 60`,
-      'disk-full': `echo 'ERROR: [Errno 28] No space left on device' >&2; exit 1`,
-      nothing: ':',
-    }[delivery];
+  /**
+   * A Python whose pip delivers `delivery` for TensorFlow, and `oneDnn` for the library of oneDNN;
+   * `marker` receives its process id if it gets stuck.
+   */
+  python(
+    wheel: FakeWheel,
+    delivery: Delivery,
+    { marker = '', oneDnn = 'wheel' }: { marker?: string; oneDnn?: Delivery } = {},
+  ): string {
+    const [library, headers] = wheel.oneDnn.wheels.map(({ file }) => join(wheel.directory, file));
     return this.file(
-      `bin/python-${delivery}-${wheel.pin.sha256.slice(0, 8)}`,
+      `bin/python-${delivery}-${oneDnn}-${wheel.pin.sha256.slice(0, 8)}`,
       `#!/bin/sh
 [ "$1" = -c ] && { echo '{"version": "3.12.0", "pip": "25.0", "tensorflow": null}'; exit 0; }
-while [ $# -gt 0 ]; do [ "$1" = -d ] && dest=$2; shift; done
-${deliver}
+while [ $# -gt 0 ]; do [ "$1" = -d ] && dest=$2; [ "$1" = -r ] && read -r wanted < "$2"; shift; done
+case "$wanted" in
+onednn-cpu-gomp*) ${deliver(library!, oneDnn, marker)} ;;
+onednn-devel*) ${deliver(headers!, 'wheel', marker)} ;;
+*) ${deliver(wheel.path, delivery, marker)} ;;
+esac
 `,
       0o755,
     );
@@ -128,6 +166,7 @@ ${deliver}
     const context = createContext({
       host: { ...readHost(), platform: 'linux', arch: 'x64', glibc: '2.36' },
       pins: [wheel.pin],
+      oneDnnPins: [wheel.oneDnn],
       cacheDirectory: join(mkdtempSync(join(this.root, 'cache-')), 'runtime'),
       env: settings,
       onEvent: (event) => events.push(event),
@@ -137,7 +176,16 @@ ${deliver}
   }
 }
 
-const metadata = `Metadata-Version: 2.1
-Name: tensorflow-cpu
-Version: 2.21.0
-`;
+/** The shell command by which the fake pip delivers a wheel, or what is asked for in its place. */
+function deliver(path: string, delivery: Delivery, marker: string): string {
+  const name = basename(path);
+  return {
+    wheel: `cp '${path}' "$dest/${name}"`,
+    altered: `cp '${path}' "$dest/${name}"; printf X | dd of="$dest/${name}" bs=1 seek=99 conv=notrunc 2>/dev/null`,
+    truncated: `head -c 1000 '${path}' > "$dest/${name}"`,
+    page: `echo '<!DOCTYPE html><title>Sign in</title>' > "$dest/${name}"`,
+    stuck: `head -c 1000 '${path}' > "$TMPDIR/${name}"; echo $$ > '${marker}'; exec sleep 60`,
+    'disk-full': `echo 'ERROR: [Errno 28] No space left on device' >&2; exit 1`,
+    nothing: ':',
+  }[delivery];
+}

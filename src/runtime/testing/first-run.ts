@@ -1,7 +1,6 @@
 import { writeSync } from 'node:fs';
-import { createContext } from '../context.ts';
+import { createContext, type RuntimeContext } from '../context.ts';
 import { readHost } from '../host.ts';
-import type { WheelPin } from '../pins.ts';
 import { provision } from '../provision.ts';
 
 /**
@@ -10,14 +9,14 @@ import { provision } from '../provision.ts';
  * Prints its events as JSON lines, then `{"built": directory}`. It stands still, its event loop
  * too, at the first progress of the phase named by STAND_STILL_AT.
  */
-const { PIN, STAND_STILL_AT } = process.env;
-const pin = JSON.parse(PIN ?? '') as WheelPin;
+const { PINS, STAND_STILL_AT } = process.env;
+const pins = JSON.parse(PINS ?? '') as Pick<RuntimeContext, 'pins' | 'oneDnnPins'>;
 const print = (value: object) => writeSync(1, `${JSON.stringify(value)}\n`);
 
-const built = await provision(
+const { binding } = await provision(
   createContext({
     host: { ...readHost(), platform: 'linux', arch: 'x64', glibc: '2.36' },
-    pins: [pin],
+    ...pins,
     onEvent: (event) => {
       print(event);
       if (event.type === 'progress' && event.phase === STAND_STILL_AT) {
@@ -27,4 +26,4 @@ const built = await provision(
   }),
   'cpu',
 );
-print({ built: built.directory });
+print({ built: binding.directory });
