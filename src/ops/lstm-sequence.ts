@@ -1,0 +1,120 @@
+import * as tf from '@tensorflow/tfjs-core';
+import {
+  type LstmPrecision,
+  lstmBackwardNative,
+  lstmForwardNative,
+} from './lstm-sequence-native.ts';
+import { type LstmTensors, lstmBackward, lstmForward } from './lstm-sequence-reference.ts';
+import { isRecordingGradient, registerComposedKernel, runKernel } from './register.ts';
+import { assertShape } from './shapes.ts';
+import {
+  runsOnTensorFlow,
+  type TensorFlowBackend,
+  tensorFlowBackend,
+} from './tensorflow-binding.ts';
+
+/** Kernel: outputs [T, B, H], final cell [B, H], then, where a gradient is recorded, the workspace. */
+const LSTM_SEQUENCE = 'LstmSequence';
+/** Kernel: the gradients of the inputs of {@link LSTM_SEQUENCE}, in its order; one for both biases. */
+const LSTM_SEQUENCE_GRADIENT = 'LstmSequenceGradient';
+
+/** The kernel's inputs in their order. */
+const NAMES = [
+  'inputs',
+  'initialState',
+  'initialCell',
+  'weightIh',
+  'weightHh',
+  'biasIh',
+  'biasHh',
+] as const satisfies readonly (keyof LstmTensors)[];
+
+/**
+ * An LSTM layer over a whole sequence, with forget gates (Hochreiter and Schmidhuber, "Long
+ * short-term memory", 1997; Gers, Schmidhuber and Cummins, "Learning to forget", 2000).
+ *
+ * @param tensors `inputs` [T, B, I], `initialState` and `initialCell` [B, H], `weightIh` [4H, I],
+ *   `weightHh` [4H, H], `biasIh` and `biasHh` [4H]; the rows are the gates i, f, g, o, as in PyTorch
+ * @param precision what products are multiplied in where the native library runs them; elsewhere
+ *   it is always float32
+ * @returns `outputs`, the state after each step [T, B, H], of which the last is the final state, and
+ *   `finalCell` [B, H]. Gradients flow from both to every tensor given
+ * @throws Error naming the argument whose shape does not fit
+ */
+export function lstmSequence(
+  tensors: LstmTensors,
+  precision: LstmPrecision = 'float32',
+): { outputs: tf.Tensor3D; finalCell: tf.Tensor2D } {
+  const bound: Record<string, number> = {};
+  assertShape('lstmSequence inputs', tensors.inputs, ['T', 'B', 'I'], bound);
+  assertShape('lstmSequence initialState', tensors.initialState, ['B', 'H'], bound);
+  assertShape('lstmSequence initialCell', tensors.initialCell, ['B', 'H'], bound);
+  const rows = 4 * (bound.H as number);
+  assertShape('lstmSequence weightIh', tensors.weightIh, [rows, 'I'], bound);
+  assertShape('lstmSequence weightHh', tensors.weightHh, [rows, 'H'], bound);
+  assertShape('lstmSequence biasIh', tensors.biasIh, [rows], bound);
+  assertShape('lstmSequence biasHh', tensors.biasHh, [rows], bound);
+  const [outputs, finalCell] = runKernel(
+    LSTM_SEQUENCE,
+    NAMES.map((name) => tensors[name]),
+    { precision, keepWorkspace: isRecordingGradient() },
+  );
+  return { outputs: outputs as tf.Tensor3D, finalCell: finalCell as tf.Tensor2D };
+}
+
+registerComposedKernel(LSTM_SEQUENCE, (inputs, attributes) => {
+  const tensors = fromList(inputs);
+  const keepWorkspace = attributes.keepWorkspace === true;
+  const native = nativeBackend();
+  const { outputs, finalCell, workspace } = native
+    ? lstmForwardNative(native, tensors, keepWorkspace, attributes.precision as LstmPrecision)
+    : lstmForward(tensors, keepWorkspace);
+  return workspace ? [outputs, finalCell, workspace.gates, workspace.cells] : [outputs, finalCell];
+});
+
+registerComposedKernel(LSTM_SEQUENCE_GRADIENT, (inputs, attributes) => {
+  const tensors = fromList(inputs);
+  const [outputs, gates, cells, outputGradient, finalCellGradient] = inputs.slice(NAMES.length) as [
+    tf.Tensor3D,
+    tf.Tensor3D,
+    tf.Tensor3D,
+    tf.Tensor3D,
+    tf.Tensor2D,
+  ];
+  const of = [tensors, outputs, { gates, cells }, outputGradient, finalCellGradient] as const;
+  const native = nativeBackend();
+  const gradients = native
+    ? lstmBackwardNative(native, ...of, attributes.precision as LstmPrecision)
+    : lstmBackward(...of);
+  const { inputs: dInputs, initialState, initialCell, weightIh, weightHh, bias } = gradients;
+  return [dInputs, initialState, initialCell, weightIh, weightHh, bias];
+});
+
+tf.registerGradient({
+  kernelName: LSTM_SEQUENCE,
+  saveAllInputs: true,
+  outputsToSave: [true, false, true, true],
+  gradFunc: (dy, saved, attributes) => {
+    const [outputGradient, finalCellGradient] = dy as unknown as [tf.Tensor, tf.Tensor];
+    const { precision } = attributes;
+    const gradients = runKernel(
+      LSTM_SEQUENCE_GRADIENT,
+      [...saved, outputGradient, finalCellGradient],
+      { precision },
+    );
+    // The biases share a gradient, but each is another tensor's to dispose.
+    const bias = gradients.at(-1) as tf.Tensor;
+    return Object.fromEntries(NAMES.map((_, i) => [i, () => gradients[i] ?? tf.clone(bias)]));
+  },
+});
+
+function fromList(list: readonly tf.Tensor[]): LstmTensors {
+  return Object.fromEntries(NAMES.map((name, i) => [name, list[i]])) as unknown as LstmTensors;
+}
+
+/** TensorFlow's backend, if operations run there and the native library has added its own. */
+function nativeBackend(): TensorFlowBackend | undefined {
+  const backend: (TensorFlowBackend & { nativeOperations?: unknown }) | undefined =
+    runsOnTensorFlow() ? tensorFlowBackend() : undefined;
+  return backend?.nativeOperations ? backend : undefined;
+}
