@@ -4,8 +4,7 @@
  */
 import * as tf from '@tensorflow/tfjs-core';
 import fc from 'fast-check';
-import { beforeAll, describe, expect, it, onTestFinished, type TestContext } from 'vitest';
-import { useBackend } from '../../test/support/backends.ts';
+import { beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import {
   expectClose,
   expectNoTensorsLeft,
@@ -28,16 +27,14 @@ import {
   lstmBackward,
   lstmForward,
 } from './lstm-sequence-reference.ts';
+import {
+  needNative,
+  randomLstmTensors,
+  type Sizes,
+  useLstmBackend,
+} from './lstm-sequence-testing.ts';
 import { type TensorFlowBackend, tensorFlowBackend } from './tensorflow-binding.ts';
 import './core-gradients.ts';
-
-/** T steps, B batch, I input size, H hidden size. */
-interface Sizes {
-  T: number;
-  B: number;
-  I: number;
-  H: number;
-}
 
 interface Implementation {
   forward: (tensors: LstmTensors) => LstmForward;
@@ -57,20 +54,6 @@ function native(precision: LstmPrecision): Implementation {
   };
 }
 
-/** In the order of `lstmSequence`. */
-function randomLstmTensors(random: Random, { T, B, I, H }: Sizes): LstmTensors {
-  const of = (...shape: number[]) => randomTensor(random, shape, 0.5);
-  return {
-    inputs: of(T, B, I) as tf.Tensor3D,
-    initialState: of(B, H) as tf.Tensor2D,
-    initialCell: of(B, H) as tf.Tensor2D,
-    weightIh: of(4 * H, I) as tf.Tensor2D,
-    weightHh: of(4 * H, H) as tf.Tensor2D,
-    biasIh: of(4 * H) as tf.Tensor1D,
-    biasHh: of(4 * H) as tf.Tensor1D,
-  };
-}
-
 /** Everything that an implementation computes from the numbers of a seed, by name. */
 function resultsOf(
   { forward, backward }: Implementation,
@@ -80,7 +63,7 @@ function resultsOf(
   return tf.tidy(() => {
     const { T, B, H } = sizes;
     const random = new Random(seed);
-    const tensors = randomLstmTensors(random, sizes);
+    const tensors = randomLstmTensors(random, sizes, 0.5);
     const { outputs, finalCell, workspace } = forward(tensors);
     const { gates, cells } = workspace as LstmWorkspace;
     expect([gates.shape, cells.shape]).toEqual([
@@ -129,9 +112,9 @@ describe('the reference of lstmSequence', () => {
   it('computes the same on TensorFlow as in plain JavaScript', async () => {
     await fc.assert(
       fc.asyncProperty(sizesUpTo(20), fc.nat(), async (sizes, seed) => {
-        await useBackend('cpu');
+        await useLstmBackend('cpu');
         const expected = resultsOf(reference, sizes, seed);
-        await useBackend('tensorflow');
+        await useLstmBackend('tensorflow');
         expectSameResults(resultsOf(reference, sizes, seed), expected, 1e-5);
       }),
       { numRuns: 40 },
@@ -140,7 +123,7 @@ describe('the reference of lstmSequence', () => {
 });
 
 describe('the native operations of lstmSequence', () => {
-  beforeAll(() => useBackend('tensorflow'));
+  beforeAll(() => useLstmBackend('native'));
 
   it('compute in float32 what the reference computes', (ctx) => {
     needNative(ctx);
@@ -203,13 +186,6 @@ describe('the native operations of lstmSequence', () => {
     ]);
   });
 });
-
-/** What the native library offers; skips the test where it is not loaded. */
-function needNative(ctx: TestContext): { bfloat16: boolean } {
-  const backend: TensorFlowBackend & { nativeOperations?: { bfloat16: boolean } | undefined } =
-    tensorFlowBackend();
-  return backend.nativeOperations ?? ctx.skip('the native library is not loaded');
-}
 
 /**
  * Lets the reference answer for the native operations, from the inputs in the order in which the

@@ -1,28 +1,26 @@
 import * as tf from '@tensorflow/tfjs-core';
-import { beforeAll, describe, expect, it } from 'vitest';
-import { testBackends, useBackend } from '../../test/support/backends.ts';
+import { beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { readFixture } from '../../test/support/fixtures.ts';
 import {
   expectClose,
   expectNoTensorsLeft,
   finiteDifferences,
   gradientsOf,
-  randomTensor,
   randomValues,
   valuesOf,
 } from '../../test/support/numbers.ts';
 import { Random } from '../random.ts';
 import { lstmSequence } from './lstm-sequence.ts';
 import type { LstmForward, LstmTensors } from './lstm-sequence-reference.ts';
+import {
+  lstmBackends,
+  lstmTensors,
+  needNative,
+  randomLstmTensors,
+  type Sizes,
+  useLstmBackend,
+} from './lstm-sequence-testing.ts';
 import './core-gradients.ts';
-
-/** T steps, B batch, I input size, H hidden size. */
-interface Sizes {
-  T: number;
-  B: number;
-  I: number;
-  H: number;
-}
 
 interface Golden extends Sizes {
   tensors: Record<string, number[]>;
@@ -36,28 +34,6 @@ interface Golden extends Sizes {
 const goldens = readFixture<{ cases: Golden[] }>('lstm-sequence').cases;
 /** Float32's own share, over a few dozen sums of numbers near 1. */
 const TOLERANCE = 1e-5;
-
-/** The tensors of an LSTM layer in the order of `lstmSequence`, by name. */
-function lstmTensors(
-  { T, B, I, H }: Sizes,
-  make: (shape: number[], name: string) => tf.Tensor,
-): LstmTensors {
-  const shapes = {
-    inputs: [T, B, I],
-    initialState: [B, H],
-    initialCell: [B, H],
-    weightIh: [4 * H, I],
-    weightHh: [4 * H, H],
-    biasIh: [4 * H],
-    biasHh: [4 * H],
-  };
-  const entries = Object.entries(shapes).map(([name, shape]) => [name, make(shape, name)]);
-  return Object.fromEntries(entries) as LstmTensors;
-}
-
-function randomLstmTensors(random: Random, sizes: Sizes): LstmTensors {
-  return lstmTensors(sizes, (shape) => randomTensor(random, shape));
-}
 
 function goldenTensors(golden: Golden): LstmTensors {
   return lstmTensors(golden, (shape, name) =>
@@ -104,8 +80,11 @@ function stepByHand(
   return { h: cell.map((value, k) => sigmoid(sum(3 * H + k)) * Math.tanh(value)), c: cell };
 }
 
-describe.each(testBackends)('lstmSequence on %s', (backend) => {
-  beforeAll(() => useBackend(backend));
+describe.each(lstmBackends)('lstmSequence on %s', (backend) => {
+  beforeAll(() => useLstmBackend(backend));
+  beforeEach((ctx) => {
+    if (backend === 'native') needNative(ctx);
+  });
 
   it.each(goldens)('has the outputs and cell of PyTorch for T=$T B=$B I=$I H=$H', (golden) => {
     const { outputs, finalCell } = lstmSequence(goldenTensors(golden));
