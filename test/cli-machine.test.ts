@@ -1,6 +1,7 @@
-import { existsSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
+import { createContext } from '../src/runtime/context.ts';
 import {
   jsonLines,
   listTree,
@@ -49,6 +50,42 @@ describe('where TensorFlow is not set up and cannot be', () => {
   });
 });
 
+describe('where the native operations are not set up and cannot be', () => {
+  const cache = join(cwd, 'without-operations');
+  const env = { GRU_LM_CACHE: cache, GRU_LM_OFFLINE: '1' };
+  beforeAll(() => {
+    const { cacheDirectory } = createContext();
+    mkdirSync(join(cache, 'runtime'), { recursive: true });
+    for (const name of readdirSync(cacheDirectory)) {
+      if (/^(onednn|operations|tmp)-|^lock$/.test(name)) continue;
+      symlinkSync(join(cacheDirectory, name), join(cache, 'runtime', name));
+    }
+  });
+  const trainOnCpu = [...train, '--backend', 'cpu'];
+
+  test('TensorFlow runs alone; one line says so, why, and what mends it', async () => {
+    const result = await runCli([...trainOnCpu, '--out', 'alone', '--json'], { cwd, env });
+    expect(result.exitCode).toBe(0);
+    expect(result.stderr).toMatch(
+      /^Without the native operations, which is slower: \S.*\. \S.*GRU_LM_NATIVE=0.*\n$/,
+    );
+  });
+
+  test('GRU_LM_NATIVE=0 leaves them out without a word', async () => {
+    const off = { ...env, GRU_LM_NATIVE: '0' };
+    const result = await runCli([...trainOnCpu, '--out', 'off', '--json'], { cwd, env: off });
+    expect(result).toMatchObject({ exitCode: 0, stderr: '' });
+  });
+
+  test('doctor says why, and setup does not fail', async () => {
+    const { stdout } = await runCli(['doctor'], { cwd, env });
+    expect(stdout).toMatch(/^cpu {3}works .*\n {6}native operations: not now {2}\S.*\n {6}\S/m);
+    const setup = await runCli(['setup'], { cwd, env });
+    expect(setup.exitCode).toBe(0);
+    expect(setup.stdout).toMatch(/^without the native operations: \S.*\n {2}\S/m);
+  });
+});
+
 describe('doctor', () => {
   test('names every backend, with the reason and what mends it, and changes nothing', async () => {
     const before = listTree(cwd);
@@ -59,6 +96,18 @@ describe('doctor', () => {
     expect(stdout).toMatch(/^wasm {2}works {2}/m);
     expect(listTree(cwd)).toEqual(before);
   });
+
+  test.runIf(process.platform === 'linux' && process.arch === 'x64')(
+    'says what the native operations run on, or that they are turned off',
+    async () => {
+      const line = async (env: Record<string, string | undefined>) =>
+        /^ {6}native operations: (.*)$/m.exec((await runCli(['doctor'], { cwd, env })).stdout)?.[1];
+      expect(await line({ GRU_LM_NATIVE: undefined })).toMatch(
+        /^oneDNN 3\.2\.0, \w+(, bfloat16)?$/,
+      );
+      expect(await line({ GRU_LM_NATIVE: '0' })).toBe('not now  turned off by GRU_LM_NATIVE=0');
+    },
+  );
 
   test('--json holds the same', async () => {
     const { stdout } = await runCli(['doctor', '--json'], { cwd, env: bare });

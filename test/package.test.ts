@@ -165,6 +165,13 @@ describe('the packed package', () => {
     }
   });
 
+  it('carries the sources of the native operations, without their tests', async () => {
+    const sources = await readdir(join(root, 'native'));
+    const carried = await readdir(join(home, 'node_modules', 'gru-lm', 'dist', 'native'));
+    expect(carried).toContain('addon.cc');
+    expect(carried.sort()).toEqual(sources.filter((name) => /\.(cc|h)$/.test(name)).sort());
+  });
+
   it('carries the licences of what it copies', async () => {
     const place = join(home, 'node_modules', 'gru-lm');
     for (const file of ['LICENSE', 'NOTICE', 'dist/tfjs-node/LICENSE']) {
@@ -234,8 +241,12 @@ describe('the packed package', () => {
       expect(await gruLm(['info', out])).toContain('embedding.weight');
     });
 
-    it('finds its backends', async () => {
-      expect(await gruLm(['doctor'])).toMatch(/^wasm +works/m);
+    it('finds its backends and the native operations', async () => {
+      const found = await gruLm(['doctor']);
+      expect(found).toMatch(/^wasm +works/m);
+      if (process.platform === 'linux' && process.arch === 'x64') {
+        expect(found).toMatch(/^cpu +works.*\n +native operations: oneDNN 3\.2\.0/m);
+      }
     });
   });
 });

@@ -12,9 +12,13 @@ export async function run({ json = false }: GivenOptions<typeof doctorOptions>):
     return;
   }
   printLine(`Node ${host.node} on ${host.platform} ${host.architecture}\n`);
-  for (const { backend, usable, detail, mend } of backends) {
+  for (const { backend, usable, detail, mend, nativeOperations: native } of backends) {
     const mark = usable ? outStyle.green('works') : outStyle.yellow('not now');
     printLine(`${outStyle.bold(backend.padEnd(6))}${mark}  ${detail}`);
     if (mend) printLine(`      ${outStyle.dim(mend)}`);
+    if (native === undefined) continue;
+    const found = native.usable ? native.detail : `${outStyle.yellow('not now')}  ${native.detail}`;
+    printLine(`      native operations: ${found}`);
+    if (native.mend) printLine(`      ${outStyle.dim(native.mend)}`);
   }
 }

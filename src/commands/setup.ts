@@ -1,6 +1,11 @@
 import { setupOptions } from '../config.ts';
 import { type GivenOptions, withDefaults } from '../option-table.ts';
-import { type SetupPlan, setUpRuntime } from '../runtime/backend.ts';
+import {
+  type PlannedWheel,
+  type SetupPlan,
+  setUpRuntime,
+  summarizeOperations,
+} from '../runtime/backend.ts';
 import { runtimeReporter } from './start-backend.ts';
 import { byteCount, printJson, printLine } from './terminal.ts';
 
@@ -20,16 +25,12 @@ export async function run(
   for (const line of describe(plan, dryRun)) printLine(line);
 }
 
-function describe({ tensorflow, binding, downloadBytes, diskBytes }: SetupPlan, dryRun: boolean) {
+function describe(plan: SetupPlan, dryRun: boolean): string[] {
+  const { tensorflow, binding, downloadBytes, diskBytes } = plan;
   const { wheel } = tensorflow;
-  const lines =
-    tensorflow.action === 'fetch' && wheel
-      ? [
-          `${dryRun ? 'would fetch' : 'fetched'}  ${wheel.file} (${byteCount(wheel.bytes)}) by ${wheel.fetchedBy}`,
-          `SHA-256      ${wheel.sha256}`,
-          `${dryRun ? 'would unpack' : 'unpacked'} ${byteCount(wheel.unpackedBytes)} to ${tensorflow.directory}`,
-        ]
-      : [`TensorFlow ${tensorflow.version ?? ''} is there: ${tensorflow.directory}`];
+  const lines = wheel
+    ? describeFetch([wheel], tensorflow.directory, dryRun)
+    : [`TensorFlow ${tensorflow.version ?? ''} is there: ${tensorflow.directory}`];
   if (binding.action === 'build') {
     lines.push(
       `${dryRun ? 'would build' : 'built'}  the binding with ${binding.compiler ?? 'no compiler found'} in ${binding.directory}`,
@@ -37,8 +38,36 @@ function describe({ tensorflow, binding, downloadBytes, diskBytes }: SetupPlan, 
   } else {
     lines.push(`the binding is there: ${binding.directory}`);
   }
+  lines.push(...summarizeOperationsPlan(plan.operations, dryRun));
   if (dryRun) {
     lines.push(`in all: ${byteCount(downloadBytes)} to fetch, ${byteCount(diskBytes)} on disk`);
   }
   return lines;
+}
+
+function describeFetch(wheels: PlannedWheel[], directory: string, dryRun: boolean): string[] {
+  if (wheels.length === 0) return [];
+  const unpackedBytes = wheels.reduce((total, wheel) => total + wheel.unpackedBytes, 0);
+  return [
+    ...wheels.flatMap(({ file, bytes, sha256, fetchedBy }) => [
+      `${dryRun ? 'would fetch' : 'fetched'}  ${file} (${byteCount(bytes)}) by ${fetchedBy}`,
+      `SHA-256      ${sha256}`,
+    ]),
+    `${dryRun ? 'would unpack' : 'unpacked'} ${byteCount(unpackedBytes)} to ${directory}`,
+  ];
+}
+
+function summarizeOperationsPlan(plan: SetupPlan['operations'], dryRun: boolean): string[] {
+  const { action, directory, compiler, oneDnn, found, refusal } = plan;
+  if (refusal !== undefined) {
+    return [`without the native operations: ${refusal.reason}`, `  ${refusal.mend}`];
+  }
+  if (action === 'none') return [];
+  return [
+    ...(oneDnn ? describeFetch(oneDnn.wheels, oneDnn.directory, dryRun) : []),
+    action === 'build'
+      ? `${dryRun ? 'would build' : 'built'}  the native operations with ${compiler} in ${directory}`
+      : `the native operations are there: ${directory}`,
+    ...(found ? [`native operations: ${summarizeOperations(found)}`] : []),
+  ];
 }

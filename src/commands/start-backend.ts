@@ -5,7 +5,6 @@ import { byteCount, errorStyle, notice } from './terminal.ts';
 /** Shows what the runtime does while the user waits for it. */
 export function runtimeReporter(): { onEvent: (event: RuntimeEvent) => void; stop: () => void } {
   let progress: Progress | undefined;
-  let label = '';
   const stop = () => {
     progress?.stop();
     progress = undefined;
@@ -17,13 +16,12 @@ export function runtimeReporter(): { onEvent: (event: RuntimeEvent) => void; sto
         notice(event.message);
       } else if (event.type === 'phase') {
         stop();
-        label = event.phase;
         notice(event.message);
       } else if (event.type === 'progress') {
         progress ??= startProgress();
-        const { doneBytes, totalBytes } = event;
+        const { phase, doneBytes, totalBytes } = event;
         const share = totalBytes > 0 ? Math.min(1, doneBytes / totalBytes) : 0;
-        progress.update(share, [label, `${byteCount(doneBytes)} of ${byteCount(totalBytes)}`]);
+        progress.update(share, [phase, `${byteCount(doneBytes)} of ${byteCount(totalBytes)}`]);
       } else {
         stop();
       }
@@ -47,6 +45,12 @@ export async function startBackend(
         errorStyle.yellow(
           `Using the slower wasm backend: ${refusal?.reason ?? 'TensorFlow is not there.'} ${refusal?.mend ?? ''}`,
         ),
+      );
+    }
+    if (selected.nativeRefusal) {
+      const { reason, mend } = selected.nativeRefusal;
+      notice(
+        errorStyle.yellow(`Without the native operations, which is slower: ${reason} ${mend}`),
       );
     }
     return selected;

@@ -10,6 +10,8 @@ import { Workshop } from './testing/fake-machine.ts';
 const shop = new Workshop();
 afterAll(() => shop.remove());
 
+const hasOperations = process.platform === 'linux' && process.arch === 'x64';
+
 const product = () =>
   tf.tidy(() => {
     const matrix = tf.tensor2d([1, 2, 3, 4], [2, 2]);
@@ -24,11 +26,21 @@ describe('the cpu backend', () => {
 
   it('is TensorFlow, and says so', () => {
     expect(selected).toMatchObject({ name: 'cpu', tfjsName: 'tensorflow', refusals: [] });
-    expect(selected.description).toMatch(
-      /^TensorFlow 2\.21\.0( with oneDNN 3\.2\.0)?, CPU, 2 threads$/,
-    );
+    expect(selected.description).toMatch(/^TensorFlow 2\.21\.0.*, CPU, 2 threads$/);
     expect(tf.getBackend()).toBe('tensorflow');
     expect(product()).toEqual([7, 10, 15, 22]);
+  });
+
+  it.runIf(hasOperations)('has the native operations, and tells what they run on', () => {
+    const expected = {
+      oneDnnVersion: '3.2.0',
+      instructionSet: expect.stringMatching(/^(sse41|avx\w*)$/),
+      bfloat16: expect.any(Boolean),
+    };
+    expect(selected.nativeRefusal).toBeUndefined();
+    expect(selected.nativeOperations).toEqual(expected);
+    expect(tf.backend()).toMatchObject({ nativeOperations: expected });
+    expect(selected.description).toBe('TensorFlow 2.21.0 with oneDNN 3.2.0, CPU, 2 threads');
   });
 
   it('gives the raw binding, whose tensors are the caller’s', () => {
@@ -99,11 +111,32 @@ describe('a start', () => {
     });
   });
 
+  it('keeps the threads of oneDNN from spinning, unless the user set how long they do', () => {
+    const spinCount = (env: Record<string, string | undefined>) =>
+      (JSON.parse(select('cpu', env).stdout) as { spinCount?: string }).spinCount;
+    const unset = { GOMP_SPINCOUNT: undefined, OMP_WAIT_POLICY: undefined };
+    expect(Number(spinCount(unset))).toBeGreaterThan(0);
+    expect(spinCount({ ...unset, GOMP_SPINCOUNT: '7' })).toBe('7');
+    expect(spinCount({ ...unset, OMP_WAIT_POLICY: 'active' })).toBeUndefined();
+  });
+
+  it('leaves the native operations out for those who say so, and does not complain', () => {
+    const { selected } = JSON.parse(select('cpu', { GRU_LM_NATIVE: '0' }).stdout) as {
+      selected: SelectedBackend;
+    };
+    expect(selected).toEqual({
+      name: 'cpu',
+      tfjsName: 'tensorflow',
+      description: 'TensorFlow 2.21.0, CPU, 1 thread',
+      refusals: [],
+    });
+  });
+
   it('shows TensorFlow’s log to those who set its level', () => {
     expect(select('cpu', { TF_CPP_MIN_LOG_LEVEL: '0' }).stderr).not.toBe('');
   });
 
-  it('builds against the TensorFlow that GRU_LM_TENSORFLOW names', async () => {
+  it('builds against the TensorFlow that GRU_LM_TENSORFLOW names, and runs without what it may not fetch', async () => {
     const tensorflow = await locateTensorflow(createContext(), 'cpu');
     const { stdout, stderr } = select('cpu', {
       GRU_LM_CACHE: shop.directory('named'),
@@ -114,6 +147,10 @@ describe('a start', () => {
     expect(JSON.parse(stdout)).toMatchObject({
       phases: ['build', 'probe'],
       product: [7, 10, 15, 22],
+      selected: {
+        description: 'TensorFlow 2.21.0, CPU, 1 thread',
+        nativeRefusal: { reason: expect.stringMatching(hasOperations ? /^oneDNN .*39 MB/ : /./) },
+      },
     });
   });
 

@@ -10,9 +10,9 @@ import { type BackendName, type Reason, type Refusal, refusalOf } from './refusa
 
 export type { NativeOperations, TensorflowBinding } from './binding-types.ts';
 export type { RuntimeEvent } from './events.ts';
-export { examineBackends } from './examine.ts';
+export { examineBackends, summarizeOperations } from './examine.ts';
 export type { BackendName, Reason, Refusal } from './refusal.ts';
-export { type SetupPlan, setUpRuntime } from './setup.ts';
+export { type PlannedWheel, type SetupPlan, setUpRuntime } from './setup.ts';
 
 /** The backend that TF.js now runs on. */
 export interface SelectedBackend {

@@ -1,7 +1,14 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
+import type { NativeOperations } from './binding-types.ts';
 import { formatBytes } from './cache.ts';
-import { type ContextParts, createContext, isOffline, type RuntimeContext } from './context.ts';
+import {
+  type ContextParts,
+  createContext,
+  isNativeOff,
+  isOffline,
+  type RuntimeContext,
+} from './context.ts';
 import { missingCudaBuild, missingGpu, requireNvidiaDriver } from './cuda.ts';
 import {
   cachedTensorflowDirectory,
@@ -9,7 +16,10 @@ import {
   type LocatedTensorflow,
   locateTensorflow,
 } from './locate.ts';
-import { ensureProbed } from './probe.ts';
+import { missingBytes } from './onednn.ts';
+import { findOperations } from './operations.ts';
+import { ensureOperationsProbed } from './operations-probe.ts';
+import { type BuiltBinding, ensureProbed } from './probe.ts';
 import { findBinding, requireFetchable } from './provision.ts';
 import { type BackendName, refusalOf } from './refusal.ts';
 import { locateTfjsNode } from './tfjs-node.ts';
@@ -22,6 +32,8 @@ export interface BackendExamination {
   detail: string;
   /** What the user can do if it is not usable. */
   mend?: string;
+  /** What is to be said of the native operations of a backend that may have them. */
+  nativeOperations?: Omit<BackendExamination, 'backend'>;
 }
 
 /** Looks at every backend, the best first; nothing is fetched or built, whatever is missing. */
@@ -67,7 +79,37 @@ async function examineTensorflow(device: Device, context: RuntimeContext): Promi
   }
   const probed = await ensureProbed(built, device, context);
   if (device === 'cuda' && !probed.isUsingGpuDevice) throw missingGpu();
-  return { usable: true, detail: describe({ ...tensorflow, version: probed.tensorflowVersion }) };
+  return {
+    usable: true,
+    detail: describe({ ...tensorflow, version: probed.tensorflowVersion }),
+    ...(device === 'cpu' && { nativeOperations: await examineOperations(built, context) }),
+  };
+}
+
+async function examineOperations(binding: BuiltBinding, context: RuntimeContext): Promise<Finding> {
+  if (isNativeOff(context)) {
+    return {
+      usable: false,
+      detail: 'turned off by GRU_LM_NATIVE=0',
+      mend: 'Unset GRU_LM_NATIVE to have them.',
+    };
+  }
+  const outcome = await findOperations(context, binding.tensorflow, 'cpu', { retry: false });
+  if (outcome === undefined) {
+    return {
+      usable: false,
+      detail: 'not set up yet',
+      mend: 'Run gru-lm setup, or just use the backend, which sets them up.',
+    };
+  }
+  const { built, refusal } = outcome;
+  const probed = built ? await ensureOperationsProbed(built, binding, context) : { refusal };
+  if ('found' in probed) return { usable: true, detail: summarizeOperations(probed.found) };
+  return {
+    usable: false,
+    detail: probed.refusal?.reason ?? '',
+    mend: probed.refusal?.mend ?? '',
+  };
 }
 
 async function examineFetch(context: RuntimeContext): Promise<Finding> {
@@ -79,13 +121,19 @@ async function examineFetch(context: RuntimeContext): Promise<Finding> {
   const offline = isOffline(context) ? 'unset GRU_LM_OFFLINE and ' : '';
   return {
     usable: false,
-    detail: `${state}: gru-lm setup fetches ${formatBytes(pin.bytes)}`,
+    detail: `${state}: gru-lm setup fetches ${formatBytes(pin.bytes + (await missingBytes(context)))}`,
     mend: `${offline}run gru-lm setup`.replace(/^./, (first) => first.toUpperCase()).concat('.'),
   };
 }
 
 function withoutOffline({ env }: RuntimeContext): NodeJS.ProcessEnv {
   return { ...env, GRU_LM_OFFLINE: '' };
+}
+
+/** `oneDNN 3.2.0, avx512_core_bf16, bfloat16` */
+export function summarizeOperations(found: NativeOperations): string {
+  const { oneDnnVersion, instructionSet, bfloat16 } = found;
+  return [`oneDNN ${oneDnnVersion}`, instructionSet, ...(bfloat16 ? ['bfloat16'] : [])].join(', ');
 }
 
 function describe(tensorflow: LocatedTensorflow): string {

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
-import type { RuntimeContext } from './context.ts';
+import type { ContextParts, RuntimeContext } from './context.ts';
 import { examineBackends } from './examine.ts';
 import { readHost } from './host.ts';
 import { locateTensorflow } from './locate.ts';
@@ -124,11 +124,12 @@ describe('doctor and a dry run', () => {
   it('say what setup would fetch, and do not touch the disk', async () => {
     const context = shop.context(wheel, { host: driverless });
     const [, cpu, wasm] = await examineBackends(context);
-    const megabytes = Math.round(wheel.pin.bytes / 1e3);
+    const oneDnnBytes = wheel.oneDnn.wheels.map(({ bytes }) => bytes);
+    const bytes = [wheel.pin.bytes, ...oneDnnBytes].reduce((sum, each) => sum + each, 0);
     expect(cpu).toEqual({
       backend: 'cpu',
       usable: false,
-      detail: `not set up yet: gru-lm setup fetches ${megabytes} kB`,
+      detail: `not set up yet: gru-lm setup fetches ${Math.round(bytes / 1e3)} kB`,
       mend: 'Run gru-lm setup.',
     });
     expect(wasm).toMatchObject({ backend: 'wasm', usable: true });
@@ -141,8 +142,17 @@ describe('doctor and a dry run', () => {
         wheel: { file: wheel.pin.file, bytes: wheel.pin.bytes, sha256: wheel.pin.sha256 },
       },
       binding: { action: 'build', compiler: 'fake c++ 1.0' },
-      downloadBytes: wheel.pin.bytes,
-      diskBytes: wheel.pin.unpackedBytes,
+      operations: {
+        action: 'build',
+        compiler: 'fake c++ 1.0',
+        oneDnn: {
+          version: '2023.2.0',
+          directory: join(context.cacheDirectory, 'onednn-cpu-gomp-2023.2.0-linux-x64'),
+          wheels: wheel.oneDnn.wheels.map(({ file, sha256 }) => ({ file, sha256 })),
+        },
+      },
+      downloadBytes: bytes,
+      diskBytes: wheel.pin.unpackedBytes + 2000,
     });
     expect(context.events).toEqual([]);
     await expect(locateTensorflow(context, 'cpu')).resolves.toBeUndefined();
@@ -154,11 +164,23 @@ describe('doctor and a dry run', () => {
     expect(await setUpRuntime({ ...context, dryRun: true })).toMatchObject({
       tensorflow: { action: 'present', source: 'cache' },
       binding: { action: 'present' },
+      operations: { action: 'present', oneDnn: { wheels: [] } },
       downloadBytes: 0,
     });
     expect(await setUpRuntime({ ...context, dryRun: true, force: true })).toMatchObject({
       tensorflow: { action: 'fetch' },
       binding: { action: 'build' },
+      operations: { action: 'build' },
+    });
+  });
+
+  it('say why the native operations are left out', async () => {
+    const plan = async (parts: ContextParts) =>
+      (await setUpRuntime({ ...shop.context(wheel, parts as object), dryRun: true })).operations;
+    expect(await plan({ env: { GRU_LM_NATIVE: '0' } })).toEqual({ action: 'none' });
+    expect(await plan({ oneDnnPins: [] })).toMatchObject({
+      action: 'none',
+      refusal: { reason: expect.stringContaining('this machine is linux-x64') },
     });
   });
 

@@ -1,9 +1,10 @@
 import { join } from 'node:path';
 import { UserError } from '../errors.ts';
 import { formatBytes, readManifest } from './cache.ts';
-import { isOffline, type RuntimeContext } from './context.ts';
+import { isNativeOff, isOffline, type RuntimeContext } from './context.ts';
 import { isAtLeast, platformKey } from './host.ts';
 import { installWheels } from './install-wheels.ts';
+import { operationsPart } from './part.ts';
 import type { OneDnnPin } from './pins.ts';
 import { requirePip } from './python.ts';
 
@@ -49,8 +50,17 @@ export async function hasOneDnn({ directory }: CachedOneDnn): Promise<boolean> {
   return (await readManifest(directory)) !== undefined;
 }
 
-/** What a fetch of it comes to in bytes. */
-export function downloadBytes({ pin }: CachedOneDnn): number {
+/** What setting up would have to fetch of it, in bytes. */
+export async function missingBytes(context: RuntimeContext): Promise<number> {
+  try {
+    const oneDnn = requireOneDnn(context);
+    return isNativeOff(context) || (await hasOneDnn(oneDnn)) ? 0 : downloadBytes(oneDnn);
+  } catch {
+    return 0;
+  }
+}
+
+function downloadBytes({ pin }: CachedOneDnn): number {
   return pin.wheels.reduce((total, { bytes }) => total + bytes, 0);
 }
 
@@ -60,7 +70,7 @@ export function oneDnnOffline(oneDnn: CachedOneDnn): UserError {
   return new UserError(
     'runtime-offline',
     `oneDNN ${oneDnn.pin.version} is not set up, and GRU_LM_OFFLINE forbids fetching it (${bytes}).`,
-    'Unset GRU_LM_OFFLINE and run gru-lm setup; or set GRU_LM_NATIVE=0 to do without.',
+    `Unset GRU_LM_OFFLINE and run gru-lm setup; or ${operationsPart.instead}.`,
   );
 }
 

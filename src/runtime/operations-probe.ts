@@ -4,6 +4,7 @@ import { UserError } from '../errors.ts';
 import type { NativeOperations } from './binding-types.ts';
 import type { RuntimeContext } from './context.ts';
 import { type BuiltOperations, recordFailure } from './operations.ts';
+import { operationsPart } from './part.ts';
 import {
   type BuiltBinding,
   describeCrash,
@@ -43,11 +44,10 @@ export async function ensureOperationsProbed(
   const { tensorflow, oneDnn, addonPath, directory, failurePath } = operations;
   const { ccLibrary, frameworkLibrary } = tensorflow;
   const files = [binding.bindingPath, ccLibrary, frameworkLibrary, oneDnn.library, addonPath];
-  const recordPath = join(directory, `probe-${await probeKey(files, context, [])}.json`);
-  const recorded = await readRecord<NativeOperations>(recordPath);
-  if (recorded !== undefined) return { found: recorded };
-  context.onEvent({ type: 'phase', phase: 'probe', message: 'trying the native operations out' });
   try {
+    const recordPath = join(directory, `probe-${await probeKey(files, context, [])}.json`);
+    const recorded = await readRecord<NativeOperations>(recordPath);
+    if (recorded !== undefined) return { found: recorded };
     const found = await probeOperations(addonPath, binding.bindingPath, context);
     await writeFile(recordPath, `${JSON.stringify(found)}\n`).catch(() => {});
     await rm(failurePath, { force: true }).catch(() => {});
@@ -55,17 +55,16 @@ export async function ensureOperationsProbed(
   } catch (error) {
     context.signal?.throwIfAborted();
     return { refusal: await recordFailure(operations, reasonOf(error)) };
-  } finally {
-    context.onEvent({ type: 'done', phase: 'probe' });
   }
 }
 
 /** Loads the addon after the binding in a child process; a `UserError` says why it does not work. */
-export async function probeOperations(
+async function probeOperations(
   addonPath: string,
   bindingPath: string,
   context: RuntimeContext,
 ): Promise<NativeOperations> {
+  context.onEvent({ type: 'phase', phase: 'probe', message: 'trying the native operations out' });
   const env: NodeJS.ProcessEnv = {
     ...context.env,
     TF_CPP_MIN_LOG_LEVEL: '3',
@@ -77,6 +76,7 @@ export async function probeOperations(
     signal: context.signal,
     timeoutMs: probeTimeoutMs,
   });
+  context.onEvent({ type: 'done', phase: 'probe' });
   if (isIllegalInstruction(child)) {
     throw probeError(
       `this processor (${context.host.cpuModel}) lacks instructions that they were compiled for`,
@@ -89,7 +89,7 @@ export async function probeOperations(
     throw new UserError(
       'runtime-probe',
       'The native operations need libgomp.so.1, the OpenMP runtime of GCC; it is not on this machine.',
-      'Install it (Debian and Ubuntu: apt install libgomp1; Fedora: dnf install libgomp), then run gru-lm setup; or set GRU_LM_NATIVE=0 to do without.',
+      `Install it (Debian and Ubuntu: apt install libgomp1; Fedora: dnf install libgomp), then run gru-lm setup; or ${operationsPart.instead}.`,
     );
   }
   throw probeError(answer.error);
@@ -99,6 +99,6 @@ function probeError(reason: string): UserError {
   return new UserError(
     'runtime-probe',
     `The native operations were built but do not load on this machine: ${reason}.`,
-    'Try gru-lm setup --force, which fetches and builds them anew; or set GRU_LM_NATIVE=0 to do without.',
+    `Try gru-lm setup --force, which fetches and builds them anew; or ${operationsPart.instead}.`,
   );
 }

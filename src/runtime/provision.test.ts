@@ -323,6 +323,16 @@ describe('a cache that cannot be written', () => {
     await provision(context, 'cpu');
     expect(context.events).toEqual([]);
   });
+
+  it.runIf(canMount())('and lacks only the native operations serves without them', async () => {
+    const mount = mountTmpfs('without-operations', 'size=20m');
+    const cacheDirectory = join(mount, 'runtime');
+    await provision(shop.context(wheel, { cacheDirectory, env: { GRU_LM_NATIVE: '0' } }), 'cpu');
+    execFileSync('mount', ['-o', 'remount,ro', mount]);
+    const { binding, operations } = await provision(shop.context(wheel, { cacheDirectory }), 'cpu');
+    expect(existsSync(binding.bindingPath)).toBe(true);
+    expect(operations.refusal?.reason).toContain('it is not writable (EROFS)');
+  });
 });
 
 describe('a disk that is full', () => {

@@ -1,11 +1,40 @@
+import type { NativeOperations } from './binding-types.ts';
+import { readManifest } from './cache.ts';
 import { requireCompiler } from './compiler.ts';
-import { type ContextParts, createContext, type RuntimeContext } from './context.ts';
+import { type ContextParts, createContext, isOffline, type RuntimeContext } from './context.ts';
 import { missingCudaBuild, missingGpu, requireNvidiaDriver } from './cuda.ts';
 import { type Device, describeCached, type LocatedTensorflow, locateTensorflow } from './locate.ts';
+import { type CachedOneDnn, hasOneDnn, oneDnnOffline } from './onednn.ts';
+import { describeOperations, wantsOperations } from './operations.ts';
 import { ensureOperationsProbed } from './operations-probe.ts';
-import type { TensorflowPin } from './pins.ts';
+import { operationsPart } from './part.ts';
+import type { WheelPin } from './pins.ts';
 import { ensureProbed } from './probe.ts';
 import { describeBinding, findBinding, provision, requireFetchable } from './provision.ts';
+import { type Python, requirePip } from './python.ts';
+import { type Reason, reasonOf } from './refusal.ts';
+
+/** A wheel that is to be fetched. */
+export interface PlannedWheel {
+  file: string;
+  bytes: number;
+  unpackedBytes: number;
+  sha256: string;
+  fetchedBy: string;
+}
+
+/** What is done about the native operations, without which TensorFlow runs too. */
+export interface OperationsPlan {
+  /** `none` where they are not wanted or cannot be had. */
+  action: 'build' | 'present' | 'none';
+  directory?: string;
+  compiler?: string;
+  oneDnn?: { version: string; directory: string; wheels: PlannedWheel[] };
+  /** What they said of themselves when they were tried out. */
+  found?: NativeOperations;
+  /** Why they cannot be had, although they are wanted. */
+  refusal?: Reason;
+}
 
 /** What setting up does, or has done: what is fetched, how large, from where, to where. */
 export interface SetupPlan {
@@ -18,15 +47,10 @@ export interface SetupPlan {
     directory: string;
     source: LocatedTensorflow['source'];
     /** Only for a fetch. */
-    wheel?: {
-      file: string;
-      bytes: number;
-      unpackedBytes: number;
-      sha256: string;
-      fetchedBy: string;
-    };
+    wheel?: PlannedWheel;
   };
   binding: { action: 'build' | 'present'; directory: string; compiler: string | undefined };
+  operations: OperationsPlan;
   /** What has to come over the network. */
   downloadBytes: number;
   /** What is added to the cache in the end. */
@@ -51,8 +75,9 @@ export async function setUpRuntime(options: SetupOptions = {}): Promise<SetupPla
   const { binding, operations } = await provision(context, device, { force, retry: true });
   const probed = await ensureProbed(binding, device, context);
   if (device === 'cuda' && !probed.isUsingGpuDevice) throw missingGpu();
-  if (operations.built) await ensureOperationsProbed(operations.built, binding, context);
-  return plan;
+  const { built, ...refused } = operations;
+  const outcome = built ? await ensureOperationsProbed(built, binding, context) : refused;
+  return { ...plan, operations: { ...plan.operations, ...outcome } };
 }
 
 async function planSetup(
@@ -71,7 +96,9 @@ async function planSetup(
   const isBuild = force || isFetch || (await findBinding(context, tensorflow)) === undefined;
   const compiler = isBuild ? (fetchable?.compiler ?? (await requireCompiler(context))) : undefined;
   const { directory } = await describeBinding(context, tensorflow);
-  const wheel = fetchable && describeWheel(fetchable.pin, fetchable.python.command);
+  const wheel = fetchable && planWheel(fetchable.pin, fetchable.python);
+  const operations = await planOperations(context, tensorflow, device, force);
+  const wheels = [...(wheel ? [wheel] : []), ...(operations.oneDnn?.wheels ?? [])];
   return {
     device,
     cacheDirectory: context.cacheDirectory,
@@ -87,15 +114,48 @@ async function planSetup(
       directory,
       compiler: compiler?.version || compiler?.command,
     },
-    downloadBytes: wheel?.bytes ?? 0,
-    diskBytes: wheel?.unpackedBytes ?? 0,
+    operations,
+    downloadBytes: sum(wheels.map(({ bytes }) => bytes)),
+    diskBytes: sum(wheels.map(({ unpackedBytes }) => unpackedBytes)),
   };
 }
 
-function describeWheel(
-  pin: TensorflowPin,
-  python: string,
-): NonNullable<SetupPlan['tensorflow']['wheel']> {
+async function planOperations(
+  parent: RuntimeContext,
+  tensorflow: LocatedTensorflow,
+  device: Device,
+  force: boolean,
+): Promise<OperationsPlan> {
+  const context = { ...parent, part: operationsPart };
+  if (!wantsOperations(context, device)) return { action: 'none' };
+  try {
+    const { oneDnn, directory } = await describeOperations(context, tensorflow);
+    const isFetch = force || !(await hasOneDnn(oneDnn));
+    const isBuild = isFetch || (await readManifest(directory)) === undefined;
+    const wheels = isFetch ? await planOneDnn(oneDnn, context) : [];
+    const compiler = isBuild ? await requireCompiler(context) : undefined;
+    return {
+      action: isBuild ? 'build' : 'present',
+      directory,
+      ...(compiler && { compiler: compiler.version || compiler.command }),
+      oneDnn: { version: oneDnn.pin.version, directory: oneDnn.directory, wheels },
+    };
+  } catch (error) {
+    return { action: 'none', refusal: reasonOf(error) };
+  }
+}
+
+async function planOneDnn(oneDnn: CachedOneDnn, context: RuntimeContext): Promise<PlannedWheel[]> {
+  if (isOffline(context)) throw oneDnnOffline(oneDnn);
+  const python = await requirePip(context);
+  return oneDnn.pin.wheels.map((pin) => planWheel(pin, python));
+}
+
+function planWheel(pin: WheelPin, python: Python): PlannedWheel {
   const { file, bytes, unpackedBytes, sha256 } = pin;
-  return { file, bytes, unpackedBytes, sha256, fetchedBy: `${python} -m pip` };
+  return { file, bytes, unpackedBytes, sha256, fetchedBy: `${python.command} -m pip` };
+}
+
+function sum(values: readonly number[]): number {
+  return values.reduce((total, value) => total + value, 0);
 }

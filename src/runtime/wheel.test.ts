@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { tensorflowPins } from './pins.ts';
+import { oneDnnPins, tensorflowPins } from './pins.ts';
 import { targetPath } from './wheel.ts';
 
 const target = (name: string) => targetPath(name, tensorflowPins[0]!);
@@ -23,6 +23,20 @@ it('leaves everything else in the wheel', () => {
     'libtensorflow_cc.so.2',
   ]) {
     expect(target(name)).toBeUndefined();
+  }
+});
+
+it('keeps one copy of oneDNN’s library, its licences and its headers', () => {
+  const [library, headers] = oneDnnPins[0]!.wheels;
+  const kept = (pin: typeof library, name: string) =>
+    targetPath(`${pin!.project.replaceAll('-', '_')}-${pin!.version}.data/data/${name}`, pin!);
+  expect(kept(library, 'lib/libdnnl.so.3')).toBe('libdnnl.so.3');
+  expect(kept(library, 'share/doc/onednn/LICENSE')).toBe('LICENSE');
+  expect(kept(headers, 'include/oneapi/dnnl/dnnl.hpp')).toBe('include/oneapi/dnnl/dnnl.hpp');
+  expect(kept(headers, 'include/dnnl.hpp')).toBe('include/dnnl.hpp');
+  for (const name of ['lib/libdnnl.so', 'lib/libdnnl.so.3.2', 'lib/cmake/dnnl/dnnl-config.cmake']) {
+    expect(kept(library, name)).toBeUndefined();
+    expect(kept(headers, name)).toBeUndefined();
   }
 });
 

@@ -111,13 +111,17 @@ export class Workshop {
     return { ...pin, bytes: bytes.length, sha256, unpackedBytes: 1000 };
   }
 
-  /** A compiler that writes its output at once; or, if `isStuck`, its process id in `marker`, and stays. */
-  compiler(name = 'fake-c++', { isStuck = false, marker = '' } = {}): string {
+  /**
+   * A compiler that writes its output at once; or, if `isStuck`, its process id in `marker`, and
+   * stays. `log` receives what it was called with.
+   */
+  compiler(name = 'fake-c++', { isStuck = false, marker = '', log = '/dev/null' } = {}): string {
     const stay = isStuck ? `echo half > "$out"; echo $$ >> '${marker}'; exec sleep 60` : '';
     return this.file(
       `bin/${name}`,
       `#!/bin/sh
 [ "$1" = --version ] && { echo 'fake c++ 1.0'; exit 0; }
+echo "$*" >> '${log}'
 while [ $# -gt 0 ]; do [ "$1" = -o ] && out=$2; shift; done
 ${stay}
 echo addon > "$out"

@@ -16,6 +16,7 @@ console.log(
     selected,
     phases,
     product: [...(await tf.matMul(matrix, matrix).data())],
+    spinCount: process.env.GOMP_SPINCOUNT,
     nativeTensors: selected.tfjsName === 'tensorflow' ? nativeBinding().getNumOfTensors() : 0,
   }),
 );
