@@ -1,7 +1,238 @@
 #include "operations.h"
 
-namespace gru_lm {
+#include <mutex>
 
-std::string RegisterOperations() { return {}; }
+#include "generation_step.h"
+#include "gru.h"
+#include "linear_cross_entropy.h"
+#include "lstm.h"
+#include "tensorflow_op.h"
+
+namespace gru_lm {
+namespace {
+
+// Letters of the shapes: T steps, B streams, I inputs, H hidden units, V tokens in the vocabulary,
+// E the embedding's size, L layers, N rows.
+
+GruSizes GruSizesOf(const Call& call) {
+  return {call.Size("T"), call.Size("B"),          call.Size("I"),
+          call.Size("H"), call.Flag("reset_after"), call.precision()};
+}
+
+/// The shapes leave the second bias out where they may: only reset-after has one.
+void RequireBias(bool reset_after, const float* recurrent_bias) {
+  if (reset_after == (recurrent_bias != nullptr)) return;
+  throw ArgumentError(reset_after ? "b_hh should be [3H] with reset_after; it has no elements"
+                                  : "b_hh should have no elements without reset_after; it has some");
+}
+
+const OpDeclaration kGruForward{
+    "GruLmGruForward",
+    {{"x: float", "T B I"},
+     {"h0: float", "B H"},
+     {"w_ih: float", "3H I"},
+     {"w_hh: float", "3H H"},
+     {"b_ih: float", "3H"},
+     {"b_hh: float", "3H?"}},
+    {{"y: float", "T B H"}, {"gates: float", "T B 3H?"}, {"recurrent_n: float", "T B H?"}},
+    {"reset_after: bool", "keep_workspace: bool", kPrecisionAttribute},
+    [](Call& call) {
+      const bool reset_after = call.Flag("reset_after"), keep = call.Flag("keep_workspace");
+      RequireBias(reset_after, call.Input(5));
+      float* y = call.Output(0);
+      GruWorkspace workspace{};
+      if (keep) workspace.gates = call.Output(1);
+      else call.OmitOutput(1);
+      if (keep && reset_after) workspace.recurrent_n = call.Output(2);
+      else call.OmitOutput(2);
+      GruForward(GruSizesOf(call), call.Input(0), call.Input(1),
+                 {call.Input(2), call.Input(3), call.Input(4), call.Input(5)}, y, workspace);
+    }};
+
+const OpDeclaration kGruBackward{
+    "GruLmGruBackward",
+    {{"x: float", "T B I"},
+     {"h0: float", "B H"},
+     {"w_ih: float", "3H I"},
+     {"w_hh: float", "3H H"},
+     {"y: float", "T B H"},
+     {"gates: float", "T B 3H"},
+     {"recurrent_n: float", "T B H?"},
+     {"dy: float", "T B H"}},
+    {{"dx: float", "T B I"},
+     {"dh0: float", "B H"},
+     {"dw_ih: float", "3H I"},
+     {"dw_hh: float", "3H H"},
+     {"db_ih: float", "3H"},
+     {"db_hh: float", "3H?"}},
+    {"reset_after: bool", kPrecisionAttribute},
+    [](Call& call) {
+      const bool reset_after = call.Flag("reset_after");
+      if (reset_after && call.Input(6) == nullptr) {
+        throw ArgumentError("recurrent_n should be [T, B, H] with reset_after; it has no elements");
+      }
+      GruGradients gradients{call.Output(0), call.Output(1), call.Output(2),
+                             call.Output(3), call.Output(4), nullptr};
+      if (reset_after) gradients.recurrent_bias = call.Output(5);
+      else call.OmitOutput(5);
+      // The gradient reads the workspace only.
+      const GruWorkspace workspace{const_cast<float*>(call.Input(5)),
+                                   const_cast<float*>(call.Input(6))};
+      GruBackward(GruSizesOf(call), call.Input(0), call.Input(1),
+                  {call.Input(2), call.Input(3), nullptr, nullptr}, call.Input(4), workspace,
+                  call.Input(7), gradients);
+    }};
+
+LstmSizes LstmSizesOf(const Call& call) {
+  return {call.Size("T"), call.Size("B"), call.Size("I"), call.Size("H"), call.precision()};
+}
+
+const OpDeclaration kLstmForward{
+    "GruLmLstmForward",
+    {{"x: float", "T B I"},
+     {"h0: float", "B H"},
+     {"c0: float", "B H"},
+     {"w_ih: float", "4H I"},
+     {"w_hh: float", "4H H"},
+     {"b_ih: float", "4H"},
+     {"b_hh: float", "4H"}},
+    {{"y: float", "T B H"},
+     {"final_cell: float", "B H"},
+     {"gates: float", "T B 4H?"},
+     {"cells: float", "T B H?"}},
+    {"keep_workspace: bool", kPrecisionAttribute},
+    [](Call& call) {
+      float *y = call.Output(0), *final_cell = call.Output(1);
+      LstmWorkspace workspace{};
+      if (call.Flag("keep_workspace")) {
+        workspace = {call.Output(2), call.Output(3)};
+      } else {
+        call.OmitOutput(2);
+        call.OmitOutput(3);
+      }
+      LstmForward(LstmSizesOf(call), call.Input(0), call.Input(1), call.Input(2),
+                  {call.Input(3), call.Input(4), call.Input(5), call.Input(6)}, y, final_cell,
+                  workspace);
+    }};
+
+const OpDeclaration kLstmBackward{
+    "GruLmLstmBackward",
+    {{"x: float", "T B I"},
+     {"h0: float", "B H"},
+     {"c0: float", "B H"},
+     {"w_ih: float", "4H I"},
+     {"w_hh: float", "4H H"},
+     {"y: float", "T B H"},
+     {"gates: float", "T B 4H"},
+     {"cells: float", "T B H"},
+     {"dy: float", "T B H"},
+     {"d_final_cell: float", "B H"}},
+    {{"dx: float", "T B I"},
+     {"dh0: float", "B H"},
+     {"dc0: float", "B H"},
+     {"dw_ih: float", "4H I"},
+     {"dw_hh: float", "4H H"},
+     {"db: float", "4H"}},
+    {kPrecisionAttribute},
+    [](Call& call) {
+      const LstmGradients gradients{call.Output(0), call.Output(1), call.Output(2),
+                                    call.Output(3), call.Output(4), call.Output(5)};
+      const LstmWorkspace workspace{const_cast<float*>(call.Input(6)),
+                                    const_cast<float*>(call.Input(7))};
+      LstmBackward(LstmSizesOf(call), call.Input(0), call.Input(1), call.Input(2),
+                   {call.Input(3), call.Input(4), nullptr, nullptr}, call.Input(5), workspace,
+                   call.Input(8), call.Input(9), gradients);
+    }};
+
+/// Reading past a table would be worse than any message.
+void RequireIds(const char* what, const int32_t* ids, int64_t count, int64_t vocabulary) {
+  for (int64_t i = 0; i < count; i++) {
+    if (ids[i] >= 0 && ids[i] < vocabulary) continue;
+    throw ArgumentError(std::string(what) + " should be in [0, V) = [0, " +
+                        std::to_string(vocabulary) + "); at " + std::to_string(i) + " is " +
+                        std::to_string(ids[i]));
+  }
+}
+
+const OpDeclaration kLinearCrossEntropy{
+    "GruLmLinearCrossEntropy",
+    {{"features: float", "N H"},
+     {"weight: float", "V H"},
+     {"bias: float", "V"},
+     {"labels: int32", "N"}},
+    {{"loss: float", ""},
+     {"d_features: float", "N H?"},
+     {"d_weight: float", "V H?"},
+     {"d_bias: float", "V?"}},
+    {"with_gradient: bool", kPrecisionAttribute},
+    [](Call& call) {
+      const int64_t N = call.Size("N"), V = call.Size("V");
+      RequireIds("labels", call.IntegerInput(3), N, V);
+      float* loss = call.Output(0);
+      LinearCrossEntropyGradients gradients{};
+      if (call.Flag("with_gradient")) {
+        gradients = {call.Output(1), call.Output(2), call.Output(3)};
+      } else {
+        for (int output = 1; output < 4; output++) call.OmitOutput(output);
+      }
+      *loss = LinearCrossEntropy({N, call.Size("H"), V, call.precision()}, call.Input(0),
+                                 call.Input(1), call.Input(2), call.IntegerInput(3), gradients);
+    }};
+
+constexpr int kTensorsALayer = 4;
+
+const OpDeclaration kGenerationStep{
+    "GruLmGenerationStep",
+    {{"ids: int32", "B"},
+     {"states: float", "L B H"},
+     {"embedding: float", "V E"},
+     {"output_weight: float", "V H"},
+     {"output_bias: float", "V"},
+     // w_ih [3H, I], w_hh [3H, H], b_ih [3H], b_hh [3H] of each layer; without reset_after b_hh is empty
+     {"layers: layer_tensors * float", ""}},
+    {{"logits: float", "B V"}, {"new_states: float", "L B H"}},
+    {"layer_tensors: int >= 4", "reset_after: bool"},
+    [](Call& call) {
+      const int64_t V = call.Size("V"), E = call.Size("E"), H = call.Size("H");
+      const int first = 5;
+      const int64_t expected = call.Size("L") * kTensorsALayer;
+      if (call.InputCount() - first != expected) {
+        throw ArgumentError("layers should be 4L = " + std::to_string(expected) +
+                            " tensors; they are " + std::to_string(call.InputCount() - first));
+      }
+      RequireIds("ids", call.IntegerInput(0), call.Size("B"), V);
+      GenerationModel model{V, E, H, call.Flag("reset_after"), call.Input(2), {}, call.Input(3),
+                            call.Input(4)};
+      for (int64_t layer = 0; layer < call.Size("L"); layer++) {
+        const int at = first + static_cast<int>(layer) * kTensorsALayer;
+        std::map<std::string, int64_t> sizes{{"H", H}, {"I", layer == 0 ? E : H}};
+        const char* shapes[] = {"3H I", "3H H", "3H", "3H?"};
+        const char* names[] = {"w_ih", "w_hh", "b_ih", "b_hh"};
+        for (int i = 0; i < kTensorsALayer; i++) {
+          RequireShape(std::string(names[i]) + " of layer " + std::to_string(layer),
+                       call.ShapeOf(at + i), shapes[i], sizes);
+        }
+        RequireBias(model.reset_after, call.Input(at + 3));
+        model.layers.push_back(
+            {call.Input(at), call.Input(at + 1), call.Input(at + 2), call.Input(at + 3)});
+      }
+      GenerationStep(model, call.Size("B"), call.IntegerInput(0), call.Input(1), call.Output(0),
+                     call.Output(1));
+    }};
+
+}  // namespace
+
+std::string RegisterOperations() {
+  static std::once_flag once;
+  static std::string failure;
+  std::call_once(once, [] {
+    for (const auto& attempt :
+         {Register<kGruForward>, Register<kGruBackward>, Register<kLstmForward>,
+          Register<kLstmBackward>, Register<kLinearCrossEntropy>, Register<kGenerationStep>}) {
+      if (failure.empty()) failure = attempt();
+    }
+  });
+  return failure;
+}
 
 }  // namespace gru_lm

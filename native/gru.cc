@@ -1,0 +1,321 @@
+#include "gru.h"
+
+#include <cstring>
+#include <optional>
+
+#include "buffer.h"
+#include "operand.h"
+#include "parallel.h"
+#include "product.h"
+#include "sequence.h"
+
+namespace gru_lm {
+namespace {
+
+/// One step of reset-after: from W x in `gates` and U h in `recurrent` [B, 3H].
+template <class Element>
+void StepResetAfter(const GruSizes& s, const GruWeights& w, const float* recurrent, const float* h,
+                    float* gates, float* recurrent_n, float* y, Element* next) {
+  const int64_t H = s.hidden;
+  ParallelFor(H, UnitsAThread(s.batch), 16, [&](int64_t begin, int64_t end) {
+    const float *br = w.input_bias, *bz = br + H, *bn = bz + H;
+    const float *cr = w.recurrent_bias, *cz = cr + H, *cn = cz + H;
+    for (int64_t b = 0; b < s.batch; b++) {
+      float *gr = gates + b * 3 * H, *gz = gr + H, *gn = gz + H;
+      const float *ur = recurrent + b * 3 * H, *uz = ur + H, *un = uz + H;
+      const float* before = h + b * H;
+      float *after = y + b * H, *kept = recurrent_n ? recurrent_n + b * H : nullptr;
+      Element* operand = next ? next + b * H : nullptr;
+      const auto unit = [&](int64_t j) {
+        const float r = Sigmoid(gr[j] + ur[j] + (br[j] + cr[j]));
+        const float z = Sigmoid(gz[j] + uz[j] + (bz[j] + cz[j]));
+        const float m = un[j] + cn[j];
+        const float n = Tanh(gn[j] + bn[j] + r * m);
+        gr[j] = r, gz[j] = z, gn[j] = n;
+        after[j] = n + z * (before[j] - n);
+        return m;
+      };
+      if (kept) {
+#pragma GCC ivdep
+        for (int64_t j = begin; j < end; j++) kept[j] = unit(j);
+      } else {
+#pragma GCC ivdep
+        for (int64_t j = begin; j < end; j++) unit(j);
+      }
+      if (operand) {
+        for (int64_t j = begin; j < end; j++) Store(operand + j, after[j]);
+      }
+    }
+  });
+}
+
+/// The gates r and z of reset-before, from W x in `gates` [B, 3H] and U h in `recurrent` [B, 2H];
+/// r ⊙ h goes to `reset` [B, H].
+template <class Element>
+void GatesResetBefore(const GruSizes& s, const GruWeights& w, const float* recurrent,
+                      const float* h, float* gates, Element* reset) {
+  const int64_t H = s.hidden;
+  ParallelFor(H, UnitsAThread(s.batch), 16, [&](int64_t begin, int64_t end) {
+    const float *br = w.input_bias, *bz = br + H;
+    for (int64_t b = 0; b < s.batch; b++) {
+      float *gr = gates + b * 3 * H, *gz = gr + H;
+      const float *ur = recurrent + b * 2 * H, *uz = ur + H;
+      const float* before = h + b * H;
+      Element* out = reset + b * H;
+#pragma GCC ivdep
+      for (int64_t j = begin; j < end; j++) {
+        const float r = Sigmoid(gr[j] + ur[j] + br[j]);
+        gr[j] = r;
+        gz[j] = Sigmoid(gz[j] + uz[j] + bz[j]);
+        Store(out + j, r * before[j]);
+      }
+    }
+  });
+}
+
+/// The rest of a step of reset-before, from U_n (r ⊙ h) in `candidate` [B, H].
+template <class Element>
+void StateResetBefore(const GruSizes& s, const GruWeights& w, const float* candidate,
+                      const float* h, float* gates, float* y, Element* next) {
+  const int64_t H = s.hidden;
+  ParallelFor(H, UnitsAThread(s.batch), 16, [&](int64_t begin, int64_t end) {
+    const float* bn = w.input_bias + 2 * H;
+    for (int64_t b = 0; b < s.batch; b++) {
+      float *gz = gates + b * 3 * H + H, *gn = gz + H;
+      const float *un = candidate + b * H, *before = h + b * H;
+      float* after = y + b * H;
+#pragma GCC ivdep
+      for (int64_t j = begin; j < end; j++) {
+        const float n = Tanh(gn[j] + un[j] + bn[j]);
+        gn[j] = n;
+        after[j] = before[j] + gz[j] * (n - before[j]);
+      }
+      if (next) {
+        for (int64_t j = begin; j < end; j++) Store(next + b * H + j, after[j]);
+      }
+    }
+  });
+}
+
+template <class Element>
+void Forward(const GruSizes& s, const float* x, const float* h0, const GruWeights& w, float* y,
+             const GruWorkspace& workspace) {
+  constexpr Precision precision = kPrecisionOf<Element>;
+  constexpr bool converts = !std::is_same_v<Element, float>;
+  const int64_t T = s.steps, B = s.batch, I = s.inputs, H = s.hidden;
+  const int64_t at_a_time = StepsAtATime(T, B * 3 * H);
+  const PackedMatrix input_weights(w.inputs, Stored::kTransposed, I, 3 * H, at_a_time * B,
+                                   precision);
+  Buffer<float> own_gates(workspace.gates ? 0 : at_a_time * B * 3 * H);
+
+  // Reset-after takes U h of all gates at once; reset-before needs r before it can take n's.
+  const int64_t at_once = s.reset_after ? 3 * H : 2 * H;
+  const PackedMatrix weights(w.recurrent, Stored::kTransposed, H, at_once, B, precision);
+  Product product(weights.ShapeFor(B));
+  std::optional<PackedMatrix> candidate_weights;
+  std::optional<Product> candidate_product;
+  if (!s.reset_after) {
+    candidate_weights.emplace(w.recurrent + 2 * H * H, Stored::kTransposed, H, H, B, precision);
+    candidate_product.emplace(candidate_weights->ShapeFor(B));
+  }
+  Buffer<float> recurrent(B * at_once), candidate(s.reset_after ? 0 : B * H);
+  Buffer<Element> reset(s.reset_after ? 0 : B * H), state(converts ? B * H : 0);
+  if (converts) Convert(h0, state.data(), B * H);
+
+  for (int64_t first = 0; first < T; first += at_a_time) {
+    const int64_t steps = std::min(at_a_time, T - first);
+    float* projected = workspace.gates ? workspace.gates + first * B * 3 * H : own_gates.data();
+    const Operand<Element> inputs(x + first * B * I, steps * B * I);
+    Product(input_weights.ShapeFor(steps * B)).Run(inputs.data(), input_weights.data(), projected);
+    for (int64_t t = first; t < first + steps; t++) {
+      const float* before = t > 0 ? y + (t - 1) * B * H : h0;
+      const void* operand = converts ? static_cast<const void*>(state.data()) : before;
+      Element* next = converts ? state.data() : nullptr;
+      float *gates = projected + (t - first) * B * 3 * H, *after = y + t * B * H;
+      product.Run(operand, weights.data(), recurrent.data());
+      if (s.reset_after) {
+        float* kept = workspace.recurrent_n ? workspace.recurrent_n + t * B * H : nullptr;
+        StepResetAfter(s, w, recurrent.data(), before, gates, kept, after, next);
+      } else {
+        GatesResetBefore(s, w, recurrent.data(), before, gates, reset.data());
+        candidate_product->Run(reset.data(), candidate_weights->data(), candidate.data());
+        StateResetBefore(s, w, candidate.data(), before, gates, after, next);
+      }
+    }
+  }
+}
+
+/// One step back through reset-after. `carry` [B, H] comes in as the gradient of this step's state
+/// from later steps, and goes out as what reaches the state before it through z.
+/// `d_projected` is the gradient of W x + b, `d_recurrent` of U h + b' [B, 3H].
+template <class Element>
+void StepBackResetAfter(const GruSizes& s, const float* dy, const float* h, const float* gates,
+                        const float* recurrent_n, float* carry, Element* d_projected,
+                        Element* d_recurrent, float* d_input_bias, float* d_recurrent_bias) {
+  const int64_t H = s.hidden;
+  ParallelFor(H, UnitsAThread(s.batch), 16, [&](int64_t begin, int64_t end) {
+    float *dbr = d_input_bias, *dbz = dbr + H, *dbn = dbz + H, *dcn = d_recurrent_bias + 2 * H;
+    for (int64_t b = 0; b < s.batch; b++) {
+      const float *gr = gates + b * 3 * H, *gz = gr + H, *gn = gz + H;
+      const float *m = recurrent_n + b * H, *before = h + b * H, *d_after = dy + b * H;
+      float* through = carry + b * H;
+      Element *dr = d_projected + b * 3 * H, *dz = dr + H, *dn = dz + H;
+      Element *er = d_recurrent + b * 3 * H, *ez = er + H, *en = ez + H;
+#pragma GCC ivdep
+      for (int64_t j = begin; j < end; j++) {
+        const float dh = d_after[j] + through[j];
+        const float r = gr[j], z = gz[j], n = gn[j];
+        const float an = dh * (1 - z) * (1 - n * n);
+        const float az = dh * (before[j] - n) * z * (1 - z);
+        const float ar = an * m[j] * r * (1 - r);
+        const float un = an * r;
+        through[j] = dh * z;
+        Store(dr + j, ar), Store(dz + j, az), Store(dn + j, an);
+        Store(er + j, ar), Store(ez + j, az), Store(en + j, un);
+        dbr[j] += ar, dbz[j] += az, dbn[j] += an, dcn[j] += un;
+      }
+    }
+  });
+}
+
+/// The first half of a step back through reset-before: z and n, before what r scales is known.
+template <class Element>
+void CandidateBackResetBefore(const GruSizes& s, const float* dy, const float* h,
+                              const float* gates, float* carry, Element* d_projected,
+                              Element* d_gates, Element* d_candidate, float* d_input_bias) {
+  const int64_t H = s.hidden;
+  ParallelFor(H, UnitsAThread(s.batch), 16, [&](int64_t begin, int64_t end) {
+    float *dbz = d_input_bias + H, *dbn = dbz + H;
+    for (int64_t b = 0; b < s.batch; b++) {
+      const float *gz = gates + b * 3 * H + H, *gn = gz + H;
+      const float *before = h + b * H, *d_after = dy + b * H;
+      float* through = carry + b * H;
+      Element *dz = d_projected + b * 3 * H + H, *dn = dz + H;
+      Element *ez = d_gates + b * 2 * H + H, *en = d_candidate + b * H;
+#pragma GCC ivdep
+      for (int64_t j = begin; j < end; j++) {
+        const float dh = d_after[j] + through[j];
+        const float z = gz[j], n = gn[j];
+        const float an = dh * z * (1 - n * n);
+        const float az = dh * (n - before[j]) * z * (1 - z);
+        through[j] = dh * (1 - z);
+        Store(dz + j, az), Store(dn + j, an);
+        Store(ez + j, az), Store(en + j, an);
+        dbz[j] += az, dbn[j] += an;
+      }
+    }
+  });
+}
+
+/// The second half: r, from the gradient of r ⊙ h in `d_reset` [B, H].
+template <class Element>
+void ResetBackResetBefore(const GruSizes& s, const float* h, const float* gates,
+                          const float* d_reset, float* carry, Element* d_projected,
+                          Element* d_gates, float* d_input_bias) {
+  const int64_t H = s.hidden;
+  ParallelFor(H, UnitsAThread(s.batch), 16, [&](int64_t begin, int64_t end) {
+    for (int64_t b = 0; b < s.batch; b++) {
+      const float *gr = gates + b * 3 * H, *before = h + b * H, *d = d_reset + b * H;
+      float* through = carry + b * H;
+      Element *dr = d_projected + b * 3 * H, *er = d_gates + b * 2 * H;
+#pragma GCC ivdep
+      for (int64_t j = begin; j < end; j++) {
+        const float r = gr[j];
+        const float ar = d[j] * before[j] * r * (1 - r);
+        through[j] += d[j] * r;
+        Store(dr + j, ar), Store(er + j, ar);
+        d_input_bias[j] += ar;
+      }
+    }
+  });
+}
+
+template <class Element>
+void Backward(const GruSizes& s, const float* x, const float* h0, const GruWeights& w,
+              const float* y, const GruWorkspace& workspace, const float* dy,
+              const GruGradients& d) {
+  constexpr Precision precision = kPrecisionOf<Element>;
+  const int64_t T = s.steps, B = s.batch, I = s.inputs, H = s.hidden;
+  Buffer<Element> d_projected(T * B * 3 * H);  // of W x
+  // Of U h: of all gates [T·B, 3H]; for reset-before of r and z [T·B, 2H], then of n [T·B, H].
+  Buffer<Element> d_recurrent(T * B * 3 * H);
+  Element* d_candidate = d_recurrent + T * B * 2 * H;
+  float* carry = d.initial_state;
+  std::memset(carry, 0, sizeof(float) * B * H);
+  std::memset(d.input_bias, 0, sizeof(float) * 3 * H);
+  if (s.reset_after) std::memset(d.recurrent_bias, 0, sizeof(float) * 3 * H);
+
+  {
+    const int64_t at_once = s.reset_after ? 3 * H : 2 * H;
+    const PackedMatrix weights(w.recurrent, Stored::kAsIs, at_once, H, B, precision);
+    ProductShape into_carry = weights.ShapeFor(B);
+    into_carry.accumulate = true;
+    Product to_carry(into_carry);
+    std::optional<PackedMatrix> candidate_weights;
+    std::optional<Product> to_reset;
+    if (!s.reset_after) {
+      candidate_weights.emplace(w.recurrent + 2 * H * H, Stored::kAsIs, H, H, B, precision);
+      to_reset.emplace(candidate_weights->ShapeFor(B));
+    }
+    Buffer<float> d_reset(s.reset_after ? 0 : B * H);
+    for (int64_t t = T - 1; t >= 0; t--) {
+      const float* before = t > 0 ? y + (t - 1) * B * H : h0;
+      const float *gates = workspace.gates + t * B * 3 * H, *d_after = dy + t * B * H;
+      Element *dp = d_projected + t * B * 3 * H, *dr = d_recurrent + t * B * at_once;
+      if (s.reset_after) {
+        StepBackResetAfter(s, d_after, before, gates, workspace.recurrent_n + t * B * H, carry, dp,
+                           dr, d.input_bias, d.recurrent_bias);
+      } else {
+        Element* dn = d_candidate + t * B * H;
+        CandidateBackResetBefore(s, d_after, before, gates, carry, dp, dr, dn, d.input_bias);
+        to_reset->Run(dn, candidate_weights->data(), d_reset.data());
+        ResetBackResetBefore(s, before, gates, d_reset.data(), carry, dp, dr, d.input_bias);
+      }
+      to_carry.Run(dr, weights.data(), carry);
+    }
+  }
+  if (s.reset_after) std::memcpy(d.recurrent_bias, d.input_bias, sizeof(float) * 2 * H);
+
+  {
+    const PackedMatrix weights(w.inputs, Stored::kAsIs, 3 * H, I, T * B, precision);
+    Product(weights.ShapeFor(T * B)).Run(d_projected.data(), weights.data(), d.x);
+    const Operand<Element> inputs(x, T * B * I);
+    ProductOverRows(T * B, 3 * H, I, d_projected.data(), inputs.data(), d.inputs);
+  }
+  Buffer<Element> previous(T * B * H);
+  CopyPreviousStates(h0, y, T, B * H, previous.data());
+  if (s.reset_after) {
+    ProductOverRows(T * B, 3 * H, H, d_recurrent.data(), previous.data(), d.recurrent);
+    return;
+  }
+  ProductOverRows(T * B, 2 * H, H, d_recurrent.data(), previous.data(), d.recurrent);
+  // For n the state was scaled by r.
+  const int64_t rows_a_thread = std::max<int64_t>(1, kElementsAThread / H);
+  ParallelFor(T * B, rows_a_thread, 1, [&](int64_t begin, int64_t end) {
+    for (int64_t row = begin; row < end; row++) {
+      const float* h = row < B ? h0 + row * H : y + (row - B) * H;
+      const float* r = workspace.gates + row * 3 * H;
+      for (int64_t j = 0; j < H; j++) Store(previous + row * H + j, r[j] * h[j]);
+    }
+  });
+  ProductOverRows(T * B, H, H, d_candidate, previous.data(), d.recurrent + 2 * H * H);
+}
+
+}  // namespace
+
+void GruForward(const GruSizes& sizes, const float* x, const float* h0, const GruWeights& weights,
+                float* y, const GruWorkspace& workspace) {
+  WithElement(sizes.precision, [&](auto element) {
+    Forward<decltype(element)>(sizes, x, h0, weights, y, workspace);
+  });
+}
+
+void GruBackward(const GruSizes& sizes, const float* x, const float* h0, const GruWeights& weights,
+                 const float* y, const GruWorkspace& workspace, const float* dy,
+                 const GruGradients& gradients) {
+  WithElement(sizes.precision, [&](auto element) {
+    Backward<decltype(element)>(sizes, x, h0, weights, y, workspace, dy, gradients);
+  });
+}
+
+}  // namespace gru_lm

@@ -1,0 +1,161 @@
+#include "lstm.h"
+
+#include <cstring>
+
+#include "buffer.h"
+#include "operand.h"
+#include "parallel.h"
+#include "product.h"
+#include "sequence.h"
+
+namespace gru_lm {
+namespace {
+
+/// One step: from W x in `gates` and U h in `recurrent` [B, 4H]. `cell` may be `cell_before`.
+template <class Element>
+void Step(const LstmSizes& s, const LstmWeights& w, const float* recurrent,
+          const float* cell_before, float* gates, float* cell, float* y, Element* next) {
+  const int64_t H = s.hidden;
+  ParallelFor(H, UnitsAThread(s.batch), 16, [&](int64_t begin, int64_t end) {
+    const float *bi = w.input_bias, *bf = bi + H, *bg = bf + H, *bo = bg + H;
+    const float *ci = w.recurrent_bias, *cf = ci + H, *cg = cf + H, *co = cg + H;
+    for (int64_t b = 0; b < s.batch; b++) {
+      float *gi = gates + b * 4 * H, *gf = gi + H, *gg = gf + H, *go = gg + H;
+      const float *ui = recurrent + b * 4 * H, *uf = ui + H, *ug = uf + H, *uo = ug + H;
+      const float* before = cell_before + b * H;
+      float *after = cell + b * H, *out = y + b * H;
+#pragma GCC ivdep
+      for (int64_t j = begin; j < end; j++) {
+        const float i = Sigmoid(gi[j] + ui[j] + (bi[j] + ci[j]));
+        const float f = Sigmoid(gf[j] + uf[j] + (bf[j] + cf[j]));
+        const float g = Tanh(gg[j] + ug[j] + (bg[j] + cg[j]));
+        const float o = Sigmoid(go[j] + uo[j] + (bo[j] + co[j]));
+        const float c = f * before[j] + i * g;
+        gi[j] = i, gf[j] = f, gg[j] = g, go[j] = o;
+        after[j] = c;
+        out[j] = o * Tanh(c);
+      }
+      if (next) {
+        for (int64_t j = begin; j < end; j++) Store(next + b * H + j, out[j]);
+      }
+    }
+  });
+}
+
+/// One step back. `carry` and `carry_cell` [B, H] come in as the gradients of this step's state and
+/// cell from later steps; the latter goes out as that of the cell before. `d_gates` [B, 4H] is the
+/// gradient of W x + U h.
+template <class Element>
+void StepBack(const LstmSizes& s, const float* dy, const float* cell_before, const float* gates,
+              const float* cell, const float* carry, float* carry_cell, Element* d_gates,
+              float* d_bias) {
+  const int64_t H = s.hidden;
+  ParallelFor(H, UnitsAThread(s.batch), 16, [&](int64_t begin, int64_t end) {
+    float *dbi = d_bias, *dbf = dbi + H, *dbg = dbf + H, *dbo = dbg + H;
+    for (int64_t b = 0; b < s.batch; b++) {
+      const float *gi = gates + b * 4 * H, *gf = gi + H, *gg = gf + H, *go = gg + H;
+      const float *before = cell_before + b * H, *now = cell + b * H;
+      const float *d_after = dy + b * H, *later = carry + b * H;
+      float* through = carry_cell + b * H;
+      Element *di = d_gates + b * 4 * H, *df = di + H, *dg = df + H, *d_o = dg + H;
+#pragma GCC ivdep
+      for (int64_t j = begin; j < end; j++) {
+        const float dh = d_after[j] + later[j];
+        const float i = gi[j], f = gf[j], g = gg[j], o = go[j], c = Tanh(now[j]);
+        const float dc = through[j] + dh * o * (1 - c * c);
+        const float ai = dc * g * i * (1 - i);
+        const float af = dc * before[j] * f * (1 - f);
+        const float ag = dc * i * (1 - g * g);
+        const float ao = dh * c * o * (1 - o);
+        through[j] = dc * f;
+        Store(di + j, ai), Store(df + j, af), Store(dg + j, ag), Store(d_o + j, ao);
+        dbi[j] += ai, dbf[j] += af, dbg[j] += ag, dbo[j] += ao;
+      }
+    }
+  });
+}
+
+template <class Element>
+void Forward(const LstmSizes& s, const float* x, const float* h0, const float* c0,
+             const LstmWeights& w, float* y, float* final_cell, const LstmWorkspace& workspace) {
+  constexpr Precision precision = kPrecisionOf<Element>;
+  constexpr bool converts = !std::is_same_v<Element, float>;
+  const int64_t T = s.steps, B = s.batch, I = s.inputs, H = s.hidden;
+  const int64_t at_a_time = StepsAtATime(T, B * 4 * H);
+  const PackedMatrix input_weights(w.inputs, Stored::kTransposed, I, 4 * H, at_a_time * B,
+                                   precision);
+  const PackedMatrix weights(w.recurrent, Stored::kTransposed, H, 4 * H, B, precision);
+  Product product(weights.ShapeFor(B));
+  Buffer<float> own_gates(workspace.gates ? 0 : at_a_time * B * 4 * H), recurrent(B * 4 * H);
+  Buffer<Element> state(converts ? B * H : 0);
+  if (converts) Convert(h0, state.data(), B * H);
+
+  const float* cell_before = c0;
+  for (int64_t first = 0; first < T; first += at_a_time) {
+    const int64_t steps = std::min(at_a_time, T - first);
+    float* projected = workspace.gates ? workspace.gates + first * B * 4 * H : own_gates.data();
+    const Operand<Element> inputs(x + first * B * I, steps * B * I);
+    Product(input_weights.ShapeFor(steps * B)).Run(inputs.data(), input_weights.data(), projected);
+    for (int64_t t = first; t < first + steps; t++) {
+      const float* before = t > 0 ? y + (t - 1) * B * H : h0;
+      float* cell = workspace.cells ? workspace.cells + t * B * H : final_cell;
+      product.Run(converts ? static_cast<const void*>(state.data()) : before, weights.data(),
+                  recurrent.data());
+      Step(s, w, recurrent.data(), cell_before, projected + (t - first) * B * 4 * H, cell,
+           y + t * B * H, converts ? state.data() : nullptr);
+      cell_before = cell;
+    }
+  }
+  if (workspace.cells) std::memcpy(final_cell, cell_before, sizeof(float) * B * H);
+}
+
+template <class Element>
+void Backward(const LstmSizes& s, const float* x, const float* h0, const float* c0,
+              const LstmWeights& w, const float* y, const LstmWorkspace& workspace,
+              const float* dy, const float* d_final_cell, const LstmGradients& d) {
+  constexpr Precision precision = kPrecisionOf<Element>;
+  const int64_t T = s.steps, B = s.batch, I = s.inputs, H = s.hidden;
+  Buffer<Element> d_gates(T * B * 4 * H);
+  std::memset(d.initial_state, 0, sizeof(float) * B * H);
+  std::memcpy(d.initial_cell, d_final_cell, sizeof(float) * B * H);
+  std::memset(d.bias, 0, sizeof(float) * 4 * H);
+  {
+    const PackedMatrix weights(w.recurrent, Stored::kAsIs, 4 * H, H, B, precision);
+    Product product(weights.ShapeFor(B));
+    for (int64_t t = T - 1; t >= 0; t--) {
+      Element* dg = d_gates + t * B * 4 * H;
+      StepBack(s, dy + t * B * H, t > 0 ? workspace.cells + (t - 1) * B * H : c0,
+               workspace.gates + t * B * 4 * H, workspace.cells + t * B * H, d.initial_state,
+               d.initial_cell, dg, d.bias);
+      product.Run(dg, weights.data(), d.initial_state);
+    }
+  }
+  const PackedMatrix weights(w.inputs, Stored::kAsIs, 4 * H, I, T * B, precision);
+  Product(weights.ShapeFor(T * B)).Run(d_gates.data(), weights.data(), d.x);
+  const Operand<Element> inputs(x, T * B * I);
+  ProductOverRows(T * B, 4 * H, I, d_gates.data(), inputs.data(), d.inputs);
+  Buffer<Element> previous(T * B * H);
+  CopyPreviousStates(h0, y, T, B * H, previous.data());
+  ProductOverRows(T * B, 4 * H, H, d_gates.data(), previous.data(), d.recurrent);
+}
+
+}  // namespace
+
+void LstmForward(const LstmSizes& sizes, const float* x, const float* h0, const float* c0,
+                 const LstmWeights& weights, float* y, float* final_cell,
+                 const LstmWorkspace& workspace) {
+  WithElement(sizes.precision, [&](auto element) {
+    Forward<decltype(element)>(sizes, x, h0, c0, weights, y, final_cell, workspace);
+  });
+}
+
+void LstmBackward(const LstmSizes& sizes, const float* x, const float* h0, const float* c0,
+                  const LstmWeights& weights, const float* y, const LstmWorkspace& workspace,
+                  const float* dy, const float* d_final_cell, const LstmGradients& gradients) {
+  WithElement(sizes.precision, [&](auto element) {
+    Backward<decltype(element)>(sizes, x, h0, c0, weights, y, workspace, dy, d_final_cell,
+                                gradients);
+  });
+}
+
+}  // namespace gru_lm

@@ -1,0 +1,56 @@
+// One pool of threads for everything: libgomp's, on which oneDNN runs too. Its entry points are
+// called by name, so that any compiler's code joins the same pool.
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+
+extern "C" {
+void GOMP_parallel(void (*work)(void*), void* data, unsigned threads, unsigned flags);
+int omp_get_thread_num(void);
+int omp_get_num_threads(void);
+int omp_get_max_threads(void);
+}
+
+namespace gru_lm {
+
+/// Runs `body(thread, threads)` once on each of at most `wanted` threads, and waits for all.
+template <class Body>
+void OnThreads(int wanted, const Body& body) {
+  if (wanted <= 1) {
+    body(0, 1);
+    return;
+  }
+  GOMP_parallel(
+      [](void* data) {
+        (*static_cast<const Body*>(data))(omp_get_thread_num(), omp_get_num_threads());
+      },
+      const_cast<Body*>(&body), static_cast<unsigned>(wanted), 0);
+}
+
+/// How many threads `count` pieces of work are worth, where one thread should get `grain` or more.
+inline int ThreadsFor(int64_t count, int64_t grain) {
+  return static_cast<int>(
+      std::clamp<int64_t>(count / std::max<int64_t>(grain, 1), 1, omp_get_max_threads()));
+}
+
+/// Thread `thread`'s part of [0, count): neighbours, cut at multiples of `unit`.
+struct Range {
+  int64_t begin, end;
+  Range(int64_t count, int thread, int threads, int64_t unit = 1) {
+    const int64_t units = (count + unit - 1) / unit;
+    begin = std::min(count, units * thread / threads * unit);
+    end = std::min(count, units * (thread + 1) / threads * unit);
+  }
+};
+
+/// Runs `body(begin, end)` on parts of [0, count), of `grain` or more, cut at multiples of `unit`.
+template <class Body>
+void ParallelFor(int64_t count, int64_t grain, int64_t unit, const Body& body) {
+  OnThreads(ThreadsFor(count, grain), [&](int thread, int threads) {
+    const Range range(count, thread, threads, unit);
+    if (range.begin < range.end) body(range.begin, range.end);
+  });
+}
+
+}  // namespace gru_lm

@@ -1,0 +1,144 @@
+#include "product.h"
+
+#include <array>
+#include <list>
+#include <map>
+#include <mutex>
+
+namespace gru_lm {
+
+using dnnl::memory;
+using Key = std::array<int64_t, 7>;
+
+struct CompiledProduct {
+  dnnl::matmul::primitive_desc description;
+  dnnl::matmul primitive;
+};
+
+namespace {
+
+/// How many compiled products are kept: several models' worth of shapes.
+constexpr size_t kKept = 256;
+
+dnnl::engine& Engine() {
+  static dnnl::engine engine(dnnl::engine::kind::cpu, 0);
+  return engine;
+}
+
+dnnl::stream& Stream() {
+  static dnnl::stream stream(Engine());
+  return stream;
+}
+
+memory::data_type TypeOf(Precision precision) {
+  return precision == Precision::kBfloat16 ? memory::data_type::bf16 : memory::data_type::f32;
+}
+
+memory::desc Plain(int64_t rows, int64_t columns, memory::data_type type) {
+  return memory::desc({rows, columns}, type, memory::format_tag::ab);
+}
+
+memory::desc Transposed(int64_t rows, int64_t columns, memory::data_type type) {
+  return memory::desc({rows, columns}, type, memory::format_tag::ba);
+}
+
+std::shared_ptr<CompiledProduct> Compiled(const ProductShape& shape);
+
+/// The order in which a product of `rows` rows likes to read its B.
+memory::desc PackedOrder(int64_t k, int64_t n, int64_t rows, Precision precision) {
+  ProductShape shape;
+  shape.m = rows;
+  shape.k = k;
+  shape.n = n;
+  shape.precision = precision;
+  shape.packed_for = -1;  // oneDNN chooses
+  return Compiled(shape)->description.weights_desc();
+}
+
+std::shared_ptr<CompiledProduct> Compile(const ProductShape& s) {
+  const auto type = TypeOf(s.precision);
+  const memory::desc a =
+      s.transposed_a ? Transposed(s.m, s.k, type) : Plain(s.m, s.k, type);
+  const memory::desc b =
+      s.packed_for > 0   ? PackedOrder(s.k, s.n, s.packed_for, s.precision)
+      : s.packed_for < 0 ? memory::desc({s.k, s.n}, type, memory::format_tag::any)
+                         : Plain(s.k, s.n, type);
+  const memory::desc c = Plain(s.m, s.n, memory::data_type::f32);
+  dnnl::primitive_attr attributes;
+  if (s.accumulate) {
+    dnnl::post_ops operations;
+    operations.append_sum(1.0f);
+    attributes.set_post_ops(operations);
+  }
+  dnnl::matmul::primitive_desc description(Engine(), a, b, c, attributes);
+  return std::make_shared<CompiledProduct>(
+      CompiledProduct{description, dnnl::matmul(description)});
+}
+
+Key KeyOf(const ProductShape& s) {
+  return {s.m, s.k, s.n, static_cast<int64_t>(s.precision), s.transposed_a, s.accumulate,
+          s.packed_for};
+}
+
+/// The compiled product of this shape, from those of the last calls where it is among them.
+std::shared_ptr<CompiledProduct> Compiled(const ProductShape& shape) {
+  using Entry = std::pair<Key, std::shared_ptr<CompiledProduct>>;
+  static std::recursive_mutex mutex;
+  static std::list<Entry> recent;  // the latest first
+  static std::map<Key, std::list<Entry>::iterator> byKey;
+  const std::lock_guard<std::recursive_mutex> lock(mutex);
+  const Key key = KeyOf(shape);
+  if (const auto found = byKey.find(key); found != byKey.end()) {
+    recent.splice(recent.begin(), recent, found->second);
+    return found->second->second;
+  }
+  auto compiled = Compile(shape);
+  recent.emplace_front(key, compiled);
+  byKey[key] = recent.begin();
+  if (recent.size() > kKept) {
+    byKey.erase(recent.back().first);
+    recent.pop_back();
+  }
+  return compiled;
+}
+
+}  // namespace
+
+Product::Product(const ProductShape& shape)
+    : compiled_(Compiled(shape)),
+      a_(compiled_->description.src_desc(), Engine(), nullptr),
+      b_(compiled_->description.weights_desc(), Engine(), nullptr),
+      c_(compiled_->description.dst_desc(), Engine(), nullptr),
+      arguments_{{DNNL_ARG_SRC, a_}, {DNNL_ARG_WEIGHTS, b_}, {DNNL_ARG_DST, c_}} {}
+
+void Product::Run(const void* a, const void* b, float* c) {
+  a_.set_data_handle(const_cast<void*>(a));
+  b_.set_data_handle(const_cast<void*>(b));
+  c_.set_data_handle(c);
+  compiled_->primitive.execute(Stream(), arguments_);
+}
+
+PackedMatrix::PackedMatrix(const float* matrix, Stored stored, int64_t k, int64_t n, int64_t rows,
+                           Precision precision)
+    : k_(k), n_(n), rows_(rows), precision_(precision) {
+  const memory::desc order = PackedOrder(k, n, rows, precision);
+  const memory::desc from = stored == Stored::kTransposed
+                                ? Transposed(k, n, memory::data_type::f32)
+                                : Plain(k, n, memory::data_type::f32);
+  data_ = std::make_unique<Buffer<char>>(static_cast<int64_t>(order.get_size()));
+  memory source(from, Engine(), const_cast<float*>(matrix));
+  memory target(order, Engine(), data_->data());
+  dnnl::reorder(source, target).execute(Stream(), source, target);
+}
+
+ProductShape PackedMatrix::ShapeFor(int64_t m) const {
+  ProductShape shape;
+  shape.m = m;
+  shape.k = k_;
+  shape.n = n_;
+  shape.precision = precision_;
+  shape.packed_for = rows_;
+  return shape;
+}
+
+}  // namespace gru_lm

@@ -1,0 +1,62 @@
+// Products of matrices by oneDNN, whose compiled primitives are kept for the next call.
+#pragma once
+
+#include <oneapi/dnnl/dnnl.hpp>
+
+#include <cstdint>
+#include <memory>
+#include <unordered_map>
+
+#include "buffer.h"
+#include "numbers.h"
+
+namespace gru_lm {
+
+/// C [m, n] (+)= A [m, k] · B [k, n]. A and B are float32 or bfloat16, C is float32.
+struct ProductShape {
+  int64_t m = 0, k = 0, n = 0;
+  Precision precision = Precision::kFloat32;
+  /// A is stored as its transpose [k, m].
+  bool transposed_a = false;
+  /// The product is added to C.
+  bool accumulate = false;
+  /// B is packed for products of this many rows; 0: it is stored as [k, n].
+  int64_t packed_for = 0;
+};
+
+struct CompiledProduct;
+
+/// A product that can be run again and again.
+class Product {
+ public:
+  explicit Product(const ProductShape& shape);
+  void Run(const void* a, const void* b, float* c);
+
+ private:
+  std::shared_ptr<CompiledProduct> compiled_;
+  dnnl::memory a_, b_, c_;
+  std::unordered_map<int, dnnl::memory> arguments_;
+};
+
+/// How a matrix of weights is stored before it is packed.
+enum class Stored { kAsIs, kTransposed };
+
+/// The B of a product in the order in which the product reads it, and in its precision.
+class PackedMatrix {
+ public:
+  /// @param matrix [k, n], or [n, k] where it is stored transposed
+  /// @param rows what products will mostly have as their m
+  PackedMatrix(const float* matrix, Stored stored, int64_t k, int64_t n, int64_t rows,
+               Precision precision);
+  const void* data() const { return data_->data(); }
+
+  /// The shape of a product of `m` rows with this matrix.
+  ProductShape ShapeFor(int64_t m) const;
+
+ private:
+  int64_t k_, n_, rows_;
+  Precision precision_;
+  std::unique_ptr<Buffer<char>> data_;
+};
+
+}  // namespace gru_lm
