@@ -1,0 +1,50 @@
+/** What the measurements of this project share: its backend and its model, as the product has them. */
+import * as tf from '@tensorflow/tfjs-core';
+import { modelConfigOf, resolveTrainOptions, type TrainOptions } from '../../src/config.ts';
+import type { ModelConfig } from '../../src/model/parameters.ts';
+import { Random } from '../../src/random.ts';
+import { nativeBinding, selectBackend } from '../../src/runtime/backend.ts';
+import { Trainer } from '../../src/training/trainer.ts';
+import type { Work } from '../work.ts';
+
+/** Windows of the random text: enough for a run to begin its text anew now and then, as runs do. */
+const WINDOWS = 20;
+
+/** The product's options for a training run of this size; all else is the product's default. */
+function optionsOf({ embedding, hidden, layers, batch, steps }: Work): TrainOptions {
+  return resolveTrainOptions({
+    embeddingSize: embedding,
+    hiddenSize: hidden,
+    layers,
+    batchSize: batch,
+    bptt: steps,
+  });
+}
+
+/** The product's model of this size. */
+export function modelOf(work: Work): ModelConfig {
+  return modelConfigOf(optionsOf(work), work.vocabulary);
+}
+
+/** The product's trainer, on random token ids. */
+export function trainerOf(work: Work): Trainer {
+  const random = new Random(1);
+  const ids = Int32Array.from({ length: work.batch * (WINDOWS * work.steps + 1) }, () =>
+    random.integer(work.vocabulary),
+  );
+  return new Trainer({ ...optionsOf(work), model: modelOf(work) }, ids);
+}
+
+/** Starts the backend that the work asks for, and tells its versions. */
+export async function startBackend({ backend, threads }: Work): Promise<Record<string, string>> {
+  await selectBackend(backend, { threads });
+  if (backend === 'wasm') return { 'tfjs-backend-wasm': tf.version_core };
+  return { tensorflow: nativeBinding().TF_Version, ...nativeVersions() };
+}
+
+/** What the project's own native library says of itself, where there is one. */
+function nativeVersions(): Record<string, string> {
+  const { nativeOperations } = tf.backend() as { nativeOperations?: { oneDNN?: unknown } };
+  const version = nativeOperations?.oneDNN;
+  return typeof version === 'string' ? { oneDNN: version } : {};
+}

@@ -1,0 +1,51 @@
+/** Tables, for a terminal and for Markdown. */
+
+export interface Table {
+  /** What it shows, in a line or two. */
+  title: string;
+  /** Columns of numbers are set flush right. */
+  columns: { title: string; align: 'left' | 'right' }[];
+  rows: string[][];
+  /** Lines below it. */
+  notes: string[];
+}
+
+/** Columns of these titles; the first is of words, the others of numbers. */
+export function columnsOf(...titles: string[]): Table['columns'] {
+  return titles.map((title, i) => ({ title, align: i === 0 ? 'left' : 'right' }));
+}
+
+/** Aligned by spaces. */
+export function textTable({ title, columns, rows, notes }: Table): string {
+  const widths = columns.map((column, i) =>
+    Math.max(width(column.title), ...rows.map((row) => width(row[i] ?? ''))),
+  );
+  const line = (cells: string[]) =>
+    cells
+      .map((cell, i) => pad(cell, widths[i] as number, columns[i]?.align ?? 'left'))
+      .join('  ')
+      .trimEnd();
+  const head = rows.length > 0 ? [line(columns.map((column) => column.title))] : [];
+  return [title, ...[...head, ...rows.map(line), ...notes].map((text) => `  ${text}`)].join('\n');
+}
+
+export function markdownTable({ title, columns, rows, notes }: Table): string {
+  const line = (cells: string[]) => `| ${cells.join(' | ')} |`;
+  const rule = columns.map(({ align }) => (align === 'right' ? '---:' : '---'));
+  const table =
+    rows.length > 0
+      ? [line(columns.map((column) => column.title)), line(rule), ...rows.map(line)]
+      : [];
+  const paragraphs = [title, table.join('\n'), ...notes];
+  return paragraphs.filter((paragraph) => paragraph !== '').join('\n\n');
+}
+
+function pad(text: string, to: number, align: 'left' | 'right'): string {
+  const space = ' '.repeat(Math.max(0, to - width(text)));
+  return align === 'right' ? space + text : text + space;
+}
+
+/** Characters, as no table here has wide ones. */
+function width(text: string): number {
+  return [...text].length;
+}
