@@ -49,7 +49,8 @@ float ExpRow(float* scores, const float* bias, int64_t count, float* max) {
 
 template <class Element>
 float Compute(const LinearCrossEntropySizes& s, const float* features, const float* weight,
-              const float* bias, const int32_t* labels, const LinearCrossEntropyGradients& d) {
+              const float* bias, const int32_t* labels, float* losses,
+              const LinearCrossEntropyGradients& d) {
   constexpr Precision precision = kPrecisionOf<Element>;
   constexpr bool converts = !std::is_same_v<Element, float>;
   const int64_t N = s.rows, H = s.features, V = s.vocabulary;
@@ -68,7 +69,6 @@ float Compute(const LinearCrossEntropySizes& s, const float* features, const flo
   const int threads = ThreadsFor(height * V, 4 * kElementsAThread);
   Buffer<float> bias_parts(wants_gradient ? threads * V : 0);
   if (wants_gradient) std::memset(bias_parts.data(), 0, sizeof(float) * threads * V);
-  Buffer<double> losses(N);
   const float share = 1.0f / static_cast<float>(N);
 
   for (int64_t first = 0; first < N; first += height) {
@@ -83,7 +83,7 @@ float Compute(const LinearCrossEntropySizes& s, const float* features, const flo
         const float at_label = row[label] + bias[label];
         float max;
         const float sum = ExpRow(row, bias, V, &max);
-        losses.data()[first + i] = std::log(static_cast<double>(sum)) + max - at_label;
+        losses[first + i] = static_cast<float>(std::log(static_cast<double>(sum)) + max - at_label);
         if (!wants_gradient) continue;
         const float scale = share / sum;
         const float p = row[label] * scale;
@@ -129,7 +129,7 @@ float Compute(const LinearCrossEntropySizes& s, const float* features, const flo
     }
   }
   double total = 0;
-  for (int64_t i = 0; i < N; i++) total += losses.data()[i];
+  for (int64_t i = 0; i < N; i++) total += losses[i];
   return static_cast<float>(total / static_cast<double>(N));
 }
 
@@ -137,10 +137,10 @@ float Compute(const LinearCrossEntropySizes& s, const float* features, const flo
 
 float LinearCrossEntropy(const LinearCrossEntropySizes& sizes, const float* features,
                          const float* weight, const float* bias, const int32_t* labels,
-                         const LinearCrossEntropyGradients& gradients) {
+                         float* losses, const LinearCrossEntropyGradients& gradients) {
   float loss = 0;
   WithElement(sizes.precision, [&](auto element) {
-    loss = Compute<decltype(element)>(sizes, features, weight, bias, labels, gradients);
+    loss = Compute<decltype(element)>(sizes, features, weight, bias, labels, losses, gradients);
   });
   return loss;
 }

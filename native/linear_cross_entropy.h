@@ -22,9 +22,10 @@ struct LinearCrossEntropyGradients {
 };
 
 /// The mean loss of `features` [N, H] with `weight` [V, H] and `bias` [V] on `labels` [N], each in
-/// [0, V). Rows go through in blocks, so that of the scores [N, V] only a few are held at a time.
+/// [0, V); each row's own goes to `losses` [N]. Rows go through in blocks, so that of the scores
+/// [N, V] only a few are held at a time.
 float LinearCrossEntropy(const LinearCrossEntropySizes& sizes, const float* features,
                          const float* weight, const float* bias, const int32_t* labels,
-                         const LinearCrossEntropyGradients& gradients);
+                         float* losses, const LinearCrossEntropyGradients& gradients);
 
 }  // namespace gru_lm

@@ -161,6 +161,7 @@ const OpDeclaration kLinearCrossEntropy{
      {"bias: float", "V"},
      {"labels: int32", "N"}},
     {{"loss: float", ""},
+     {"losses: float", "N"},
      {"d_features: float", "N H?"},
      {"d_weight: float", "V H?"},
      {"d_bias: float", "V?"}},
@@ -168,15 +169,15 @@ const OpDeclaration kLinearCrossEntropy{
     [](Call& call) {
       const int64_t N = call.Size("N"), V = call.Size("V");
       RequireIds("labels", call.IntegerInput(3), N, V);
-      float* loss = call.Output(0);
+      float *loss = call.Output(0), *losses = call.Output(1);
       LinearCrossEntropyGradients gradients{};
       if (call.Flag("with_gradient")) {
-        gradients = {call.Output(1), call.Output(2), call.Output(3)};
+        gradients = {call.Output(2), call.Output(3), call.Output(4)};
       } else {
-        for (int output = 1; output < 4; output++) call.OmitOutput(output);
+        for (int output = 2; output < 5; output++) call.OmitOutput(output);
       }
       *loss = LinearCrossEntropy({N, call.Size("H"), V, call.precision()}, call.Input(0),
-                                 call.Input(1), call.Input(2), call.IntegerInput(3), gradients);
+                                 call.Input(1), call.Input(2), call.IntegerInput(3), losses, gradients);
     }};
 
 constexpr int kTensorsALayer = 4;

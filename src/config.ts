@@ -35,6 +35,17 @@ const machineOptions = {
   },
 } as const satisfies OptionTable;
 
+const precisionOption = {
+  precision: {
+    flag: 'precision',
+    type: 'choice',
+    choices: ['float32', 'bfloat16'],
+    default: 'float32',
+    help: 'what matrix products multiply; sums, states and weights are float32 either way',
+    group: MACHINE,
+  },
+} as const satisfies OptionTable;
+
 const jsonOption = {
   json: {
     flag: 'json',
@@ -293,6 +304,7 @@ export const trainOptions = {
     group: RUN,
   },
   ...machineOptions,
+  ...precisionOption,
   ...jsonOption,
   quiet: { flag: 'quiet', type: 'switch', help: 'no progress, only the result', group: OUTPUT },
 } as const satisfies OptionTable;
@@ -400,6 +412,7 @@ export const evalOptions = {
     group: OUTPUT,
   },
   ...machineOptions,
+  ...precisionOption,
   ...jsonOption,
 } as const satisfies OptionTable;
 

@@ -10,7 +10,7 @@ import { CONVENTION, type EvaluationReport, reportOn } from '../evaluation/repor
 import { selectParameters, weightsOf } from '../model/weights.ts';
 import { type GivenOptions, withDefaults } from '../option-table.ts';
 import { silentProgress, startProgress } from './progress-bar.ts';
-import { startBackend } from './start-backend.ts';
+import { effectivePrecision, startBackend } from './start-backend.ts';
 import { count, figure, outStyle, printJson, printLine } from './terminal.ts';
 import { untilAborted } from './until-aborted.ts';
 
@@ -32,12 +32,13 @@ export async function run(
       'Name a longer text with --text FILE.',
     );
   }
-  await startBackend(options, signal);
+  const precision = effectivePrecision(options.precision, await startBackend(options, signal));
   const parameters = selectParameters(modelConfig, checkpoint.weights, checkpoint.path);
   const weights = weightsOf(parameters);
   const progress = options.json || !process.stderr.isTTY ? silentProgress : startProgress();
   const losses = await tokenLosses(modelConfig, weights, ids, {
     signal,
+    precision,
     onProgress: (share) => progress.update(share, [`scoring ${count(ids.length)} tokens`]),
   }).finally(() => progress.stop());
   const report = reportOn(losses, scoredText(text, ids, tokenizer));

@@ -1,3 +1,4 @@
+import type { Precision } from '../ops/tensorflow-binding.ts';
 import type { BackendName, RuntimeEvent, SelectedBackend } from '../runtime/backend.ts';
 import { type Progress, startProgress } from './progress-bar.ts';
 import { byteCount, errorStyle, notice } from './terminal.ts';
@@ -27,6 +28,20 @@ export function runtimeReporter(): { onEvent: (event: RuntimeEvent) => void; sto
       }
     },
   };
+}
+
+/**
+ * The precision to compute in: bfloat16 only where the processor multiplies it, since elsewhere it
+ * would be slower than float32 and no better.
+ */
+export function effectivePrecision(wanted: Precision, backend: SelectedBackend): Precision {
+  const native = backend.nativeOperations;
+  if (wanted === 'float32' || native?.bfloat16) return wanted;
+  const reason = native
+    ? `this processor has no bfloat16 instructions (it has ${native.instructionSet})`
+    : `the ${backend.name} backend runs without the native operations`;
+  notice(errorStyle.yellow(`Using float32 instead of bfloat16: ${reason}.`));
+  return 'float32';
 }
 
 /** Chooses and starts the backend for a command, setting it up first where that is needed. */

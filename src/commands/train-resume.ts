@@ -22,6 +22,7 @@ const CHANGEABLE: ReadonlySet<string> = new Set<keyof TrainOptions>([
   'sampleEvery',
   'backend',
   'threads',
+  'precision',
   'json',
   'quiet',
   'valid',

@@ -14,9 +14,10 @@ import { assertSameData, type DataRecord, type Dataset, readDataset } from '../d
 import { type Tokenizer, tokenizerFromJson, trainTokenizer } from '../data/tokenizer.ts';
 import { UserError } from '../errors.ts';
 import { parameterCount } from '../model/parameters.ts';
+import type { Precision } from '../ops/tensorflow-binding.ts';
 import type { GivenOptions } from '../option-table.ts';
 import { type RunSnapshot, trainRun } from '../training/run.ts';
-import { startBackend } from './start-backend.ts';
+import { effectivePrecision, startBackend } from './start-backend.ts';
 import { contentsOf, snapshotOf } from './train-checkpoint.ts';
 import { resumeOptions } from './train-resume.ts';
 import { startView, type TrainView } from './train-view.ts';
@@ -40,6 +41,7 @@ export async function run(given: Given, corpus: string[], signal: AbortSignal): 
   const prepared = await untilAborted(prepare(given, corpus), signal);
   const { options, directory } = prepared;
   const backend = await startBackend(options, signal);
+  const precision = effectivePrecision(options.precision, backend);
   signal.throwIfAborted();
   const writer = await openRun(directory, options);
   const view = startView(options);
@@ -54,7 +56,7 @@ export async function run(given: Given, corpus: string[], signal: AbortSignal): 
       validTokens: prepared.valid.length,
       resumedAtStep: prepared.resumeFrom?.progress.step,
     });
-    await train(prepared, writer, view, signal);
+    await train(prepared, precision, writer, view, signal);
   } finally {
     view.stop();
     await writer.close();
@@ -91,11 +93,13 @@ const ALL_PARTS = ['weights', 'optimizer', 'state', 'history'] as const;
 
 async function train(
   { options, dataset, tokenizer, train, valid, resumeFrom }: Prepared,
+  precision: Precision,
   writer: RunWriter,
   view: TrainView,
   signal: AbortSignal,
 ): Promise<void> {
-  const config = { ...options, model: modelConfigOf(options, tokenizer.vocabularySize) };
+  const model = modelConfigOf(options, tokenizer.vocabularySize);
+  const config = { ...options, precision, model };
   const events = trainRun(config, { tokenizer, train, valid }, { resumeFrom, signal });
   for await (const event of events) {
     if (event.type === 'save') {

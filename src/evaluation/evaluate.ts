@@ -10,16 +10,10 @@
  * difference does, the chunks that follow are gone through one after the other: slower, and right.
  */
 import * as tf from '@tensorflow/tfjs-core';
-import {
-  forward,
-  type HiddenState,
-  logitsOf,
-  type Weights,
-  zeroState,
-} from '../model/language-model.ts';
+import { forward, type HiddenState, type Weights, zeroState } from '../model/language-model.ts';
 import type { ModelConfig } from '../model/parameters.ts';
-import { rowsInABlock } from '../ops/linear-cross-entropy.ts';
-import { sparseSoftmaxCrossEntropy } from '../ops/sparse-softmax-cross-entropy.ts';
+import { linearTokenLosses } from '../ops/linear-cross-entropy.ts';
+import type { Precision } from '../ops/tensorflow-binding.ts';
 
 export interface EvaluateOptions {
   /** Called now and then with the share of the first pass that is done, in [0, 1]. */
@@ -29,6 +23,8 @@ export interface EvaluateOptions {
   maxChunks?: number | undefined;
   /** Tokens that a chunk has at least: a shorter one would be mostly run twice. Default 3072. */
   shortestChunk?: number | undefined;
+  /** What products are multiplied in, where the machine can. Default float32. */
+  precision?: Precision | undefined;
 }
 
 /** Steps that run at a time. */
@@ -48,11 +44,11 @@ export async function tokenLosses(
   config: ModelConfig,
   weights: Weights,
   ids: Int32Array,
-  { onProgress, signal, maxChunks = 64, shortestChunk = 3072 }: EvaluateOptions = {},
+  { onProgress, signal, maxChunks = 64, shortestChunk = 3072, precision }: EvaluateOptions = {},
 ): Promise<Float32Array> {
   const count = Math.max(0, ids.length - 1);
   const chunks = Math.max(1, Math.min(maxChunks, Math.floor(count / shortestChunk)));
-  const text = { config, weights, ids, losses: new Float32Array(count) };
+  const text = { config, weights, ids, precision, losses: new Float32Array(count) };
   const layout = { chunks, chunkLength: Math.floor(count / chunks) };
   const pause = async () => {
     await new Promise(setImmediate);
@@ -74,6 +70,7 @@ interface TextToScore {
   config: ModelConfig;
   weights: Weights;
   ids: Int32Array;
+  precision: Precision | undefined;
   /** Where the results go [N]. */
   losses: Float32Array;
 }
@@ -224,23 +221,24 @@ class ChunkPasses {
 
 /** The losses of a window, time-major as its ids [T·B], and the state after it. */
 function scoreWindow(
-  { config, weights }: TextToScore,
+  { config, weights, precision }: TextToScore,
   inputs: Int32Array,
   targets: Int32Array,
   state: HiddenState,
 ): { next: HiddenState; nats: Float32Array } {
-  const nats = new Float32Array(inputs.length);
+  let nats = new Float32Array();
   const next = tf.tidy(() => {
-    const { features, state: after } = forward(config, weights, tf.tensor1d(inputs), state);
-    const rows = rowsInABlock(config.vocabularySize);
-    for (let start = 0; start < inputs.length; start += rows) {
-      const end = Math.min(start + rows, inputs.length);
-      tf.tidy(() => {
-        const logits = logitsOf(weights, tf.slice(features, start, end - start));
-        const labels = tf.tensor1d(targets.subarray(start, end), 'int32');
-        nats.set(sparseSoftmaxCrossEntropy(logits, labels).dataSync(), start);
-      });
-    }
+    const { features, state: after } = forward(config, weights, tf.tensor1d(inputs), state, {
+      precision,
+    });
+    const losses = linearTokenLosses(
+      features,
+      weights['fc.weight'] as tf.Tensor2D,
+      weights['fc.bias'] as tf.Tensor1D,
+      tf.tensor1d(targets),
+      precision,
+    );
+    nats = Float32Array.from(losses.dataSync());
     return after;
   });
   return { next, nats };

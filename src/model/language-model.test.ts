@@ -54,7 +54,7 @@ function lossAndGradients(
     const names = Object.keys(weights);
     const { value, grads } = tf.engine().gradients(() => {
       const inputs = tf.tensor1d(golden.ids, 'int32');
-      const { features } = forward(model, weights, inputs, goldenState(), dropout);
+      const { features } = forward(model, weights, inputs, goldenState(), { dropout });
       return linearCrossEntropy(
         features,
         weights['fc.weight'] as tf.Tensor2D,
@@ -155,7 +155,7 @@ describe('dropout', () => {
     const ids = tf.tensor1d(golden.ids, 'int32');
     const state = zeroState(model, B);
     const plain = forward(model, weights, ids, state);
-    const dropped = forward(model, weights, ids, state, new Random(2));
+    const dropped = forward(model, weights, ids, state, { dropout: new Random(2) });
     const [before, after] = [valuesOf(plain.features), valuesOf(dropped.features)];
     const ratios = new Set(Array.from(after, (value, i) => Math.round((value / before[i]!) * 1e4)));
     expect(ratios).toEqual(new Set([0, 20_000]));

@@ -6,6 +6,7 @@ import '../ops/core-gradients.ts';
 import { embeddingLookup } from '../ops/embedding-lookup.ts';
 import { gruSequence } from '../ops/gru-sequence.ts';
 import { matrixProduct } from '../ops/matrix-product.ts';
+import type { Precision } from '../ops/tensorflow-binding.ts';
 import type { Random } from '../random.ts';
 import type { ModelConfig } from './parameters.ts';
 
@@ -27,19 +28,25 @@ export interface ForwardResult {
   state: HiddenState;
 }
 
+export interface ForwardOptions {
+  /** Draws the dropout masks in training; without it nothing is dropped. */
+  dropout?: Random | undefined;
+  /** What products are multiplied in, where the machine can. Default float32. */
+  precision?: Precision | undefined;
+}
+
 /**
  * Embedding → GRU × layers over a window of text.
  *
  * @param ids token ids, time-major [T·B] int32
  * @param state the states before the first step; its batch size B divides the ids into steps
- * @param dropout draws the masks in training; without it nothing is dropped
  */
 export function forward(
   config: ModelConfig,
   weights: Weights,
   ids: tf.Tensor1D,
   state: HiddenState,
-  dropout?: Random,
+  { dropout, precision }: ForwardOptions = {},
 ): ForwardResult {
   const B = state[0]!.shape[0];
   const T = ids.size / B;
@@ -58,6 +65,7 @@ export function forward(
         ...(biasHh ? { biasHh } : {}),
       },
       config.gruVariant,
+      precision,
     ); // [T, B, H]
     finalState.push(tf.reshape(tf.slice(outputs, T - 1, 1), [B, config.hiddenSize]) as tf.Tensor2D);
     layerInputs = dropout ? drop(outputs, config.dropout, dropout) : outputs;

@@ -1,4 +1,5 @@
 import * as tf from '@tensorflow/tfjs-core';
+import { gruBackwardNative, gruForwardNative } from './gru-sequence-native.ts';
 import {
   type GruTensors,
   type GruVariant,
@@ -9,7 +10,12 @@ import {
 import { gruBackwardTensorFlow, gruForwardTensorFlow } from './gru-sequence-tensorflow.ts';
 import { isRecordingGradient, registerComposedKernel, runKernel } from './register.ts';
 import { assertShape } from './shapes.ts';
-import { runsOnTensorFlow, tensorFlowBackend } from './tensorflow-binding.ts';
+import {
+  nativeBackend,
+  type Precision,
+  runsOnTensorFlow,
+  tensorFlowBackend,
+} from './tensorflow-binding.ts';
 
 export type { GruTensors, GruVariant } from './gru-sequence-reference.ts';
 
@@ -25,11 +31,17 @@ const GRU_SEQUENCE_GRADIENT = 'GruSequenceGradient';
  *   `biasIh` [3H] and, for reset-after only, `biasHh` [3H]; the rows are the gates r, z, n
  * @param variant `reset-after` (PyTorch, cuDNN; arXiv 1406.1078v1) or `reset-before`
  *   (arXiv 1406.1078v3, with z weighing the candidate)
+ * @param precision what products are multiplied in where the native library runs them; elsewhere
+ *   it is always float32
  * @returns the state after each step [T, B, H]; the last is the final state. Gradients flow to
  *   every tensor given
  * @throws Error naming the argument whose shape does not fit
  */
-export function gruSequence(tensors: GruTensors, variant: GruVariant): tf.Tensor3D {
+export function gruSequence(
+  tensors: GruTensors,
+  variant: GruVariant,
+  precision: Precision = 'float32',
+): tf.Tensor3D {
   const bound: Record<string, number> = {};
   assertShape('gruSequence inputs', tensors.inputs, ['T', 'B', 'I'], bound);
   assertShape('gruSequence initialState', tensors.initialState, ['B', 'H'], bound);
@@ -45,13 +57,17 @@ export function gruSequence(tensors: GruTensors, variant: GruVariant): tf.Tensor
   if (tensors.biasHh) assertShape('gruSequence biasHh', tensors.biasHh, [rows], bound);
   const [outputs] = runKernel(GRU_SEQUENCE, toList(tensors), {
     variant,
+    precision,
     keepWorkspace: isRecordingGradient(),
   });
   return outputs as tf.Tensor3D;
 }
 
-registerComposedKernel(GRU_SEQUENCE, (inputs, { variant, keepWorkspace }) => {
+registerComposedKernel(GRU_SEQUENCE, (inputs, { variant, keepWorkspace, precision }) => {
   const tensors = fromList(inputs);
+  const native = nativeBackend();
+  if (native)
+    return gruForwardNative(native, tensors, keepWorkspace === true, precision as Precision);
   const { outputs, workspace } =
     runsOnTensorFlow() && variant === 'reset-after'
       ? gruForwardTensorFlow(tensorFlowBackend(), tensors, keepWorkspace === true)
@@ -63,6 +79,18 @@ registerComposedKernel(GRU_SEQUENCE_GRADIENT, (inputs, attributes) => {
   const variant = attributes.variant as GruVariant;
   const inputCount = namesOf(variant).length;
   const tensors = fromList(inputs.slice(0, inputCount));
+  const native = nativeBackend();
+  if (native) {
+    const [outputs, outputGradient, ...workspace] = inputs.slice(inputCount) as tf.Tensor[];
+    const gradients = gruBackwardNative(
+      native,
+      tensors,
+      [outputs!, ...workspace],
+      outputGradient!,
+      attributes.precision as Precision,
+    );
+    return gradients.slice(0, inputCount);
+  }
   const [outputs, outputGradient, r, z, n, recurrentN] = inputs.slice(inputCount) as [
     tf.Tensor3D,
     tf.Tensor3D,
@@ -90,7 +118,7 @@ tf.registerGradient({
     const gradients = runKernel(
       GRU_SEQUENCE_GRADIENT,
       [...saved.slice(0, inputCount), outputs!, (dy as unknown as tf.Tensor[])[0]!, ...workspace],
-      { variant },
+      { variant, precision: attributes.precision },
     );
     return Object.fromEntries(gradients.map((gradient, i) => [i, () => gradient]));
   },

@@ -2,16 +2,22 @@ import * as tf from '@tensorflow/tfjs-core';
 import { matrixProduct } from './matrix-product.ts';
 import { isRecordingGradient, registerComposedKernel, runKernel } from './register.ts';
 import { assertShape } from './shapes.ts';
-import { crossEntropyWithGradient } from './sparse-softmax-cross-entropy.ts';
+import {
+  crossEntropyWithGradient,
+  sparseSoftmaxCrossEntropy,
+} from './sparse-softmax-cross-entropy.ts';
+import { flag, nativeBackend, type Precision, precisionAttribute } from './tensorflow-binding.ts';
 
 /** Kernel: the mean loss [], then, where a gradient is recorded, its gradients by each float input. */
 const LINEAR_CROSS_ENTROPY = 'LinearCrossEntropy';
+/** Kernel: the loss of each row [N]. */
+const LINEAR_TOKEN_LOSSES = 'LinearTokenLosses';
 
 /** Scores held at a time: what an allocator serves from memory that it has, and not in fresh pages. */
 const SCORES_A_BLOCK = 6e6;
 
 /** How many rows of scores [·, V] to hold at a time. */
-export function rowsInABlock(vocabularySize: number): number {
+function rowsInABlock(vocabularySize: number): number {
   return Math.max(1, Math.floor(SCORES_A_BLOCK / vocabularySize));
 }
 
@@ -25,6 +31,7 @@ export function rowsInABlock(vocabularySize: number): number {
  * @param weight [V, H]
  * @param bias [V]
  * @param labels [N] int32, each in [0, V)
+ * @param precision what products are multiplied in where the native library runs them
  * @returns the mean loss in nats []; gradients flow to `features`, `weight` and `bias`
  * @throws Error naming the argument whose shape does not fit
  */
@@ -33,15 +40,62 @@ export function linearCrossEntropy(
   weight: tf.Tensor2D,
   bias: tf.Tensor1D,
   labels: tf.Tensor1D,
+  precision: Precision = 'float32',
 ): tf.Scalar {
-  const bound: Record<string, number> = {};
-  assertShape('linearCrossEntropy features', features, ['N', 'H'], bound);
-  assertShape('linearCrossEntropy weight', weight, ['V', 'H'], bound);
-  assertShape('linearCrossEntropy bias', bias, ['V'], bound);
-  assertShape('linearCrossEntropy labels', labels, ['N'], bound);
+  const inputs = [features, weight, bias, labels] as const;
+  assertShapes('linearCrossEntropy', inputs);
   const withGradient = isRecordingGradient();
-  const inputs = [features, weight, bias, labels];
-  return runKernel(LINEAR_CROSS_ENTROPY, inputs, { withGradient })[0] as tf.Scalar;
+  return runKernel(LINEAR_CROSS_ENTROPY, inputs, { withGradient, precision })[0] as tf.Scalar;
+}
+
+/**
+ * As {@link linearCrossEntropy}, but the loss of each row. It has no gradient.
+ *
+ * @returns nats [N]
+ */
+export function linearTokenLosses(
+  features: tf.Tensor2D,
+  weight: tf.Tensor2D,
+  bias: tf.Tensor1D,
+  labels: tf.Tensor1D,
+  precision: Precision = 'float32',
+): tf.Tensor1D {
+  const inputs = [features, weight, bias, labels] as const;
+  assertShapes('linearTokenLosses', inputs);
+  return runKernel(LINEAR_TOKEN_LOSSES, inputs, { precision })[0] as tf.Tensor1D;
+}
+
+type Inputs = readonly [
+  features: tf.Tensor2D,
+  weight: tf.Tensor2D,
+  bias: tf.Tensor1D,
+  labels: tf.Tensor1D,
+];
+
+function assertShapes(op: string, [features, weight, bias, labels]: Inputs): void {
+  const bound: Record<string, number> = {};
+  assertShape(`${op} features`, features, ['N', 'H'], bound);
+  assertShape(`${op} weight`, weight, ['V', 'H'], bound);
+  assertShape(`${op} bias`, bias, ['V'], bound);
+  assertShape(`${op} labels`, labels, ['N'], bound);
+}
+
+/** The native operation, where there is one: loss [], losses [N] and, if asked for, the gradients. */
+function runNative(
+  inputs: readonly tf.Tensor[],
+  withGradient: boolean,
+  precision: unknown,
+): tf.Tensor[] | undefined {
+  const backend = nativeBackend();
+  return backend?.executeMultipleOutputs(
+    'GruLmLinearCrossEntropy',
+    [
+      flag(backend, 'with_gradient', withGradient),
+      precisionAttribute(backend, precision as Precision),
+    ],
+    inputs,
+    5,
+  );
 }
 
 interface Block {
@@ -51,13 +105,33 @@ interface Block {
   dBias?: tf.Tensor;
 }
 
-registerComposedKernel(LINEAR_CROSS_ENTROPY, (inputs, { withGradient }) => {
-  const [features, weight, bias, labels] = inputs as [
-    tf.Tensor2D,
-    tf.Tensor2D,
-    tf.Tensor1D,
-    tf.Tensor1D,
-  ];
+registerComposedKernel(LINEAR_TOKEN_LOSSES, (inputs, { precision }) => {
+  const native = runNative(inputs, false, precision);
+  if (native) return [native[1] as tf.Tensor];
+  const [features, weight, bias, labels] = inputs as unknown as Inputs;
+  const N = features.shape[0];
+  const rows = Math.min(N, rowsInABlock(weight.shape[0]));
+  const blocks: tf.Tensor1D[] = [];
+  for (let start = 0; start < N; start += rows) {
+    const count = Math.min(rows, N - start);
+    blocks.push(
+      tf.tidy(() => {
+        const x = tf.slice(features, start, count); // [n, H]
+        const scores = tf.add(matrixProduct(x, weight, false, true), bias) as tf.Tensor2D; // [n, V]
+        return sparseSoftmaxCrossEntropy(scores, tf.slice(labels, start, count)); // [n]
+      }),
+    );
+  }
+  return [tf.concat1d(blocks)];
+});
+
+registerComposedKernel(LINEAR_CROSS_ENTROPY, (inputs, { withGradient, precision }) => {
+  const native = runNative(inputs, withGradient === true, precision);
+  if (native) {
+    const [loss, , ...gradients] = native;
+    return withGradient === true ? [loss!, ...gradients] : [loss!];
+  }
+  const [features, weight, bias, labels] = inputs as unknown as Inputs;
   const [N, V] = [features.shape[0], weight.shape[0]];
   const rows = Math.min(N, rowsInABlock(V));
   let total: Block | undefined;

@@ -5,6 +5,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import fc from 'fast-check';
 import { beforeAll, describe, expect, it, onTestFinished } from 'vitest';
+import { hasNativeOperations, nativeOperations, useBackend } from '../../test/support/backends.ts';
 import {
   expectClose,
   expectNoTensorsLeft,
@@ -15,11 +16,7 @@ import {
 } from '../../test/support/numbers.ts';
 import { Random } from '../random.ts';
 import { lstmSequence } from './lstm-sequence.ts';
-import {
-  type LstmPrecision,
-  lstmBackwardNative,
-  lstmForwardNative,
-} from './lstm-sequence-native.ts';
+import { lstmBackwardNative, lstmForwardNative } from './lstm-sequence-native.ts';
 import {
   type LstmForward,
   type LstmTensors,
@@ -27,13 +24,8 @@ import {
   lstmBackward,
   lstmForward,
 } from './lstm-sequence-reference.ts';
-import {
-  needNative,
-  randomLstmTensors,
-  type Sizes,
-  useLstmBackend,
-} from './lstm-sequence-testing.ts';
-import { type TensorFlowBackend, tensorFlowBackend } from './tensorflow-binding.ts';
+import { randomLstmTensors, type Sizes } from './lstm-sequence-testing.ts';
+import { type Precision, type TensorFlowBackend, tensorFlowBackend } from './tensorflow-binding.ts';
 import './core-gradients.ts';
 
 interface Implementation {
@@ -46,7 +38,7 @@ const reference: Implementation = {
   backward: lstmBackward,
 };
 
-function native(precision: LstmPrecision): Implementation {
+function native(precision: Precision): Implementation {
   const backend = tensorFlowBackend();
   return {
     forward: (tensors) => lstmForwardNative(backend, tensors, true, precision),
@@ -112,9 +104,9 @@ describe('the reference of lstmSequence', () => {
   it('computes the same on TensorFlow as in plain JavaScript', async () => {
     await fc.assert(
       fc.asyncProperty(sizesUpTo(20), fc.nat(), async (sizes, seed) => {
-        await useLstmBackend('cpu');
+        await useBackend('cpu');
         const expected = resultsOf(reference, sizes, seed);
-        await useLstmBackend('tensorflow');
+        await useBackend('tensorflow');
         expectSameResults(resultsOf(reference, sizes, seed), expected, 1e-5);
       }),
       { numRuns: 40 },
@@ -122,11 +114,10 @@ describe('the reference of lstmSequence', () => {
   });
 });
 
-describe('the native operations of lstmSequence', () => {
-  beforeAll(() => useLstmBackend('native'));
+describe.runIf(hasNativeOperations)('the native operations of lstmSequence', () => {
+  beforeAll(() => useBackend('native'));
 
-  it('compute in float32 what the reference computes', (ctx) => {
-    needNative(ctx);
+  it('compute in float32 what the reference computes', () => {
     fc.assert(
       fc.property(sizesUpTo(72), fc.nat(), (sizes, seed) => {
         const found = resultsOf(native('float32'), sizes, seed);
@@ -144,7 +135,7 @@ describe('the native operations of lstmSequence', () => {
   });
 
   it('stay near the reference in bfloat16, whose numbers are off by up to 1/256', (ctx) => {
-    const { bfloat16 } = needNative(ctx);
+    const { bfloat16 } = nativeOperations();
     if (!bfloat16) ctx.skip('this processor does not multiply in bfloat16');
     fc.assert(
       fc.property(sizesUpTo(72), fc.nat(), (sizes, seed) => {
@@ -160,7 +151,7 @@ describe('the native operations of lstmSequence', () => {
     const tensors = randomLstmTensors(random, { T: 5, B: 2, I: 3, H: 4 });
     const list = Object.values(tensors) as tf.Tensor[];
     const upstream = randomValues(random, 5 * 2 * 4);
-    const gradients = (precision: LstmPrecision) =>
+    const gradients = (precision: Precision) =>
       gradientsOf(() => lstmSequence(tensors, precision).outputs, list, upstream);
     const calls = standInForNative(tensorFlowBackend());
 

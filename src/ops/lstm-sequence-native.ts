@@ -10,17 +10,19 @@ import type {
   LstmTensors,
   LstmWorkspace,
 } from './lstm-sequence-reference.ts';
-import { flag, type OpAttribute, type TensorFlowBackend } from './tensorflow-binding.ts';
-
-/** What the products of the native operations multiply in; they add in float32 either way. */
-export type LstmPrecision = 'float32' | 'bfloat16';
+import {
+  flag,
+  type Precision,
+  precisionAttribute,
+  type TensorFlowBackend,
+} from './tensorflow-binding.ts';
 
 /** As `lstmForward` of the reference. */
 export function lstmForwardNative(
   backend: TensorFlowBackend,
   tensors: LstmTensors,
   keepWorkspace: boolean,
-  precision: LstmPrecision,
+  precision: Precision,
 ): LstmForward {
   const { inputs, initialState, initialCell, weightIh, weightHh, biasIh, biasHh } = tensors;
   const [outputs, finalCell, gates, cells] = backend.executeMultipleOutputs(
@@ -43,7 +45,7 @@ export function lstmBackwardNative(
   { gates, cells }: LstmWorkspace,
   outputGradient: tf.Tensor3D,
   finalCellGradient: tf.Tensor2D,
-  precision: LstmPrecision,
+  precision: Precision,
 ): LstmGradients {
   const { inputs, initialState, initialCell, weightIh, weightHh } = tensors;
   const [dInputs, dInitialState, dInitialCell, dWeightIh, dWeightHh, dBias] =
@@ -72,8 +74,4 @@ export function lstmBackwardNative(
     weightHh: dWeightHh,
     bias: dBias,
   };
-}
-
-function precisionAttribute(backend: TensorFlowBackend, precision: LstmPrecision): OpAttribute {
-  return { name: 'precision', type: backend.binding.TF_ATTR_STRING, value: precision };
 }

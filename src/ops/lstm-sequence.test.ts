@@ -1,5 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
-import { beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { testBackends, useBackend } from '../../test/support/backends.ts';
 import { readFixture } from '../../test/support/fixtures.ts';
 import {
   expectClose,
@@ -12,14 +13,7 @@ import {
 import { Random } from '../random.ts';
 import { lstmSequence } from './lstm-sequence.ts';
 import type { LstmForward, LstmTensors } from './lstm-sequence-reference.ts';
-import {
-  lstmBackends,
-  lstmTensors,
-  needNative,
-  randomLstmTensors,
-  type Sizes,
-  useLstmBackend,
-} from './lstm-sequence-testing.ts';
+import { lstmTensors, randomLstmTensors, type Sizes } from './lstm-sequence-testing.ts';
 import './core-gradients.ts';
 
 interface Golden extends Sizes {
@@ -80,11 +74,8 @@ function stepByHand(
   return { h: cell.map((value, k) => sigmoid(sum(3 * H + k)) * Math.tanh(value)), c: cell };
 }
 
-describe.each(lstmBackends)('lstmSequence on %s', (backend) => {
-  beforeAll(() => useLstmBackend(backend));
-  beforeEach((ctx) => {
-    if (backend === 'native') needNative(ctx);
-  });
+describe.each(testBackends)('lstmSequence on %s', (backend) => {
+  beforeAll(() => useBackend(backend));
 
   it.each(goldens)('has the outputs and cell of PyTorch for T=$T B=$B I=$I H=$H', (golden) => {
     const { outputs, finalCell } = lstmSequence(goldenTensors(golden));

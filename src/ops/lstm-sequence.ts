@@ -1,17 +1,9 @@
 import * as tf from '@tensorflow/tfjs-core';
-import {
-  type LstmPrecision,
-  lstmBackwardNative,
-  lstmForwardNative,
-} from './lstm-sequence-native.ts';
+import { lstmBackwardNative, lstmForwardNative } from './lstm-sequence-native.ts';
 import { type LstmTensors, lstmBackward, lstmForward } from './lstm-sequence-reference.ts';
 import { isRecordingGradient, registerComposedKernel, runKernel } from './register.ts';
 import { assertShape } from './shapes.ts';
-import {
-  runsOnTensorFlow,
-  type TensorFlowBackend,
-  tensorFlowBackend,
-} from './tensorflow-binding.ts';
+import { nativeBackend, type Precision } from './tensorflow-binding.ts';
 
 /** Kernel: outputs [T, B, H], final cell [B, H], then, where a gradient is recorded, the workspace. */
 const LSTM_SEQUENCE = 'LstmSequence';
@@ -43,7 +35,7 @@ const NAMES = [
  */
 export function lstmSequence(
   tensors: LstmTensors,
-  precision: LstmPrecision = 'float32',
+  precision: Precision = 'float32',
 ): { outputs: tf.Tensor3D; finalCell: tf.Tensor2D } {
   const bound: Record<string, number> = {};
   assertShape('lstmSequence inputs', tensors.inputs, ['T', 'B', 'I'], bound);
@@ -67,7 +59,7 @@ registerComposedKernel(LSTM_SEQUENCE, (inputs, attributes) => {
   const keepWorkspace = attributes.keepWorkspace === true;
   const native = nativeBackend();
   const { outputs, finalCell, workspace } = native
-    ? lstmForwardNative(native, tensors, keepWorkspace, attributes.precision as LstmPrecision)
+    ? lstmForwardNative(native, tensors, keepWorkspace, attributes.precision as Precision)
     : lstmForward(tensors, keepWorkspace);
   return workspace ? [outputs, finalCell, workspace.gates, workspace.cells] : [outputs, finalCell];
 });
@@ -84,7 +76,7 @@ registerComposedKernel(LSTM_SEQUENCE_GRADIENT, (inputs, attributes) => {
   const of = [tensors, outputs, { gates, cells }, outputGradient, finalCellGradient] as const;
   const native = nativeBackend();
   const gradients = native
-    ? lstmBackwardNative(native, ...of, attributes.precision as LstmPrecision)
+    ? lstmBackwardNative(native, ...of, attributes.precision as Precision)
     : lstmBackward(...of);
   const { inputs: dInputs, initialState, initialCell, weightIh, weightHh, bias } = gradients;
   return [dInputs, initialState, initialCell, weightIh, weightHh, bias];
@@ -110,11 +102,4 @@ tf.registerGradient({
 
 function fromList(list: readonly tf.Tensor[]): LstmTensors {
   return Object.fromEntries(NAMES.map((name, i) => [name, list[i]])) as unknown as LstmTensors;
-}
-
-/** TensorFlow's backend, if operations run there and the native library has added its own. */
-function nativeBackend(): TensorFlowBackend | undefined {
-  const backend: (TensorFlowBackend & { nativeOperations?: unknown }) | undefined =
-    runsOnTensorFlow() ? tensorFlowBackend() : undefined;
-  return backend?.nativeOperations ? backend : undefined;
 }

@@ -30,12 +30,26 @@ interface Binding {
     outputCount: number,
   ): TensorMetadata[];
   createTensor(shape: number[], dtype: number, values: Int32Array | Float32Array): number;
+  tensorDataSync(id: number): Float32Array | Int32Array;
   deleteTensor(id: number): void;
+}
+
+/** What the products of the native operations multiply; they add up in float32 either way. */
+export type Precision = 'float32' | 'bfloat16';
+
+/** What the native library says of itself, where it was loaded. */
+export interface NativeOperations {
+  oneDnnVersion: string;
+  instructionSet: string;
+  /** Whether bfloat16 products are instructions of this processor. */
+  bfloat16: boolean;
 }
 
 /** What the kernels here use of tfjs-node's backend. */
 export interface TensorFlowBackend extends tf.KernelBackend {
   binding: Binding;
+  /** Set where TensorFlow has the operations of `native/`. */
+  nativeOperations?: NativeOperations;
   createOutputTensor(metadata: TensorMetadata): tf.Tensor;
   getInputTensorIds(tensors: readonly tf.TensorInfo[]): number[];
   executeSingleOutput(
@@ -64,6 +78,12 @@ export function tensorFlowBackend(): TensorFlowBackend {
   return tf.backend() as TensorFlowBackend;
 }
 
+/** TensorFlow's backend, if operations run there and it has those of the native library. */
+export function nativeBackend(): TensorFlowBackend | undefined {
+  const backend = runsOnTensorFlow() ? tensorFlowBackend() : undefined;
+  return backend?.nativeOperations ? backend : undefined;
+}
+
 /** The attribute `name` = float32. */
 export function floatType(backend: TensorFlowBackend, name: string): OpAttribute {
   return { name, type: backend.binding.TF_ATTR_TYPE, value: backend.binding.TF_FLOAT };
@@ -77,4 +97,9 @@ export function intType(backend: TensorFlowBackend, name: string): OpAttribute {
 /** A true-or-false attribute. */
 export function flag(backend: TensorFlowBackend, name: string, value: boolean): OpAttribute {
   return { name, type: backend.binding.TF_ATTR_BOOL, value };
+}
+
+/** The attribute `precision` of the native operations. */
+export function precisionAttribute(backend: TensorFlowBackend, precision: Precision): OpAttribute {
+  return { name: 'precision', type: backend.binding.TF_ATTR_STRING, value: precision };
 }

@@ -27,6 +27,7 @@ function configOf(overrides: Partial<RunConfig> = {}): RunConfig {
     },
     batchSize: 4,
     bptt: 8,
+    precision: 'float32',
     seed: 3,
     optimizer: 'adam',
     clipNorm: 1,

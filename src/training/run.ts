@@ -225,11 +225,12 @@ class Run {
 
   async *#validate(signal?: AbortSignal): AsyncGenerator<RunEvent, void, void> {
     const { step } = this.#trainer;
+    const { precision } = this.#config;
     yield { type: 'evaluating', step, share: 0 };
     const startedMs = performance.now();
     const losses = await this.#trainer
       .withWeights((weights) =>
-        tokenLosses(this.#config.model, weights, this.#data.valid, { signal }),
+        tokenLosses(this.#config.model, weights, this.#data.valid, { signal, precision }),
       )
       .catch((error: unknown) => {
         if (signal?.aborted) return undefined;

@@ -24,6 +24,7 @@ function configOf(
     batchSize: 3,
     bptt: 7,
     seed: 5,
+    precision: 'float32',
     optimizer: 'adam',
     clipNorm: 0.5,
     clipValue: 0,

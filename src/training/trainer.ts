@@ -6,6 +6,7 @@ import { forward, type HiddenState, type Weights, zeroState } from '../model/lan
 import type { ModelConfig } from '../model/parameters.ts';
 import { dataOf, initialParameters, selectParameters, tensorOf } from '../model/weights.ts';
 import { linearCrossEntropy } from '../ops/linear-cross-entropy.ts';
+import type { Precision } from '../ops/tensorflow-binding.ts';
 import { Random, type RandomState } from '../random.ts';
 import type { TensorMap } from '../tensor-data.ts';
 import { Optimizer, type OptimizerConfig } from './optimizer.ts';
@@ -17,6 +18,8 @@ export interface TrainerConfig extends OptimizerConfig {
   /** T, steps of a window. */
   bptt: number;
   seed: number;
+  /** What products are multiplied in; sums, states and weights are float32. */
+  precision: Precision;
 }
 
 /** What a step found. */
@@ -113,18 +116,20 @@ export class Trainer {
     inputs: tf.Tensor1D,
     targets: tf.Tensor1D,
   ): { loss: tf.Tensor; gradients: tf.Tensor[]; state: HiddenState } {
-    const { model } = this.#config;
+    const { model, precision } = this.#config;
     const parameters = this.#optimizer.read();
     let state: HiddenState = [];
     const { value, grads } = tf.engine().gradients(() => {
       const weights = this.#named(parameters);
-      const result = forward(model, weights, inputs, this.#state, this.#dropoutRandom);
+      const options = { dropout: this.#dropoutRandom, precision };
+      const result = forward(model, weights, inputs, this.#state, options);
       state = result.state.map((tensor) => tf.keep(tensor)); // [B, H] each
       return linearCrossEntropy(
         result.features,
         weights['fc.weight'] as tf.Tensor2D,
         weights['fc.bias'] as tf.Tensor1D,
         targets,
+        precision,
       );
     }, parameters);
     tf.dispose(parameters);

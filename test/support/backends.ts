@@ -1,18 +1,44 @@
 import '@tensorflow/tfjs-backend-cpu';
 import * as tf from '@tensorflow/tfjs-core';
+import { type NativeOperations, tensorFlowBackend } from '../../src/ops/tensorflow-binding.ts';
 import { selectBackend } from '../../src/runtime/backend.ts';
 
-/** TensorFlow itself, WebAssembly, and TF.js's own plain JavaScript as a second oracle. */
-export const testBackends = ['tensorflow', 'wasm', 'cpu'] as const;
+/** Whether the operations of `native/` are for this machine. */
+export const hasNativeOperations = process.platform === 'linux' && process.arch === 'x64';
 
-export type TestBackend = (typeof testBackends)[number];
+/**
+ * TensorFlow with the operations of `native/`, TensorFlow alone, WebAssembly, and TF.js's own plain
+ * JavaScript as a second oracle.
+ */
+export const testBackends: readonly TestBackend[] = [
+  ...(hasNativeOperations ? (['native'] as const) : []),
+  'tensorflow',
+  'wasm',
+  'cpu',
+];
+
+export type TestBackend = 'native' | 'tensorflow' | 'wasm' | 'cpu';
 
 // No advice on faster backends; and every kernel is held to what it says that it returns.
 tf.env().set('IS_TEST', true);
 
+let native: NativeOperations | undefined;
+
 /** Makes TF.js run on `name`. */
 export async function useBackend(name: TestBackend): Promise<void> {
+  const tfjsName = name === 'native' ? 'tensorflow' : name;
   if (name === 'cpu') await tf.setBackend('cpu');
-  else await selectBackend(name === 'tensorflow' ? 'cpu' : 'wasm');
-  if (tf.getBackend() !== name) throw new Error(`expected ${name}, found ${tf.getBackend()}`);
+  else await selectBackend(name === 'wasm' ? 'wasm' : 'cpu');
+  if (tf.getBackend() !== tfjsName) throw new Error(`expected ${name}, found ${tf.getBackend()}`);
+  if (tfjsName !== 'tensorflow') return;
+  const backend = tensorFlowBackend();
+  native ??= backend.nativeOperations;
+  if (name === 'tensorflow') delete backend.nativeOperations;
+  else backend.nativeOperations = nativeOperations();
+}
+
+/** What the native library says of itself, once TensorFlow's backend was used. */
+export function nativeOperations(): NativeOperations {
+  if (!native) throw new Error('expected the native operations, found TensorFlow without them');
+  return native;
 }
