@@ -64,9 +64,8 @@ export async function startBackend(
     }
     if (selected.nativeRefusal) {
       const { reason, mend } = selected.nativeRefusal;
-      notice(
-        errorStyle.yellow(`Without the native operations, which is slower: ${reason} ${mend}`),
-      );
+      const why = reason.replace(/\.?$/, '.');
+      notice(errorStyle.yellow(`Without the native operations, which is slower: ${why} ${mend}`));
     }
     return selected;
   } finally {

@@ -1,4 +1,5 @@
 import { spawnSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import * as tf from '@tensorflow/tfjs-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -41,6 +42,20 @@ describe('the cpu backend', () => {
     expect(selected.nativeOperations).toEqual(expected);
     expect(tf.backend()).toMatchObject({ nativeOperations: expected });
     expect(selected.description).toBe('TensorFlow 2.21.0 with oneDNN 3.2.0, CPU, 2 threads');
+  });
+
+  it.runIf(hasOperations)('runs the native operations as ops of its own', () => {
+    const source = readFileSync(new URL('../../native/operations.cc', import.meta.url), 'utf8');
+    const names = [...source.matchAll(/"(GruLm\w+)"/g)].map((found) => found[1]!);
+    const unknown = 'nor a name of a function registered';
+    const run = (name: string) => () => nativeBinding().executeOp(name, [], [], 1);
+    expect(run('GruLmNothing')).toThrow(unknown);
+    expect(names).not.toEqual([]);
+    for (const name of names) {
+      // Without attributes and inputs none of them runs, but each is known.
+      const message: unknown = expect.not.stringContaining(unknown);
+      expect(run(name), name).toThrow(expect.objectContaining({ message }));
+    }
   });
 
   it('gives the raw binding, whose tensors are the caller’s', () => {

@@ -26,6 +26,9 @@ const compileFlags = [
 // An RPATH outranks a LD_LIBRARY_PATH that may lead to other libraries of the same names.
 const linkFlags = ['-shared', '-Wl,--disable-new-dtags'];
 
+/** How many sources are compiled at once at most: each takes up to 250 MB of memory. */
+const compilersAtOnce = Math.min(4, availableParallelism());
+
 /** What the addon is built from. */
 export interface OperationsParts {
   tensorflow: LocatedTensorflow;
@@ -51,7 +54,7 @@ export async function operationsKey(
   return hash.digest('hex').slice(0, 16);
 }
 
-/** Compiles the native operations into `directory`, as many sources at once as there are processors. */
+/** Compiles the native operations into `directory`, some sources at once, and links them. */
 export async function buildOperations(
   { tensorflow, oneDnn, libraryPaths }: OperationsParts,
   compiler: Compiler,
@@ -89,7 +92,7 @@ async function listSources(directory: string, pattern: RegExp): Promise<string[]
   return (await readdir(directory)).filter((name) => pattern.test(name)).sort();
 }
 
-/** Works on the items side by side, one for each processor; none is begun after a failure. */
+/** Works on the items, some of them side by side; none is begun after a failure. */
 async function inTurns<T>(
   items: readonly T[],
   work: (item: T, index: number) => Promise<void>,
@@ -105,7 +108,7 @@ async function inTurns<T>(
       });
     }
   };
-  const ends = await Promise.allSettled(Array.from({ length: availableParallelism() }, worker));
+  const ends = await Promise.allSettled(Array.from({ length: compilersAtOnce }, worker));
   const failure = ends.find((end) => end.status === 'rejected');
   if (failure !== undefined) throw failure.reason;
 }

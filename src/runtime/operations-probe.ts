@@ -85,7 +85,7 @@ async function probeOperations(
   const answer = parseAnswer<NativeOperations>(child.stdout);
   if (answer === undefined) throw probeError(describeCrash(child));
   if (!('error' in answer)) return answer;
-  if (answer.error.includes('libgomp')) {
+  if (/libgomp\.so\.1: cannot open/.test(answer.error)) {
     throw new UserError(
       'runtime-probe',
       'The native operations need libgomp.so.1, the OpenMP runtime of GCC; it is not on this machine.',

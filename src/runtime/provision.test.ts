@@ -34,7 +34,7 @@ function cacheEntries(context: RuntimeContext): string[] {
 async function expectGoodRunAfter(context: RuntimeContext): Promise<void> {
   const { cacheDirectory } = context;
   const good = shop.context(wheel, { cacheDirectory });
-  const { binding: built, operations } = await provision(good, 'cpu', { retry: true });
+  const { binding: built, operations } = await provision(good, 'cpu');
   expect(existsSync(built.bindingPath)).toBe(true);
   expect(existsSync(built.tensorflow.ccLibrary)).toBe(true);
   expect(existsSync(operations.built?.addonPath ?? '')).toBe(true);

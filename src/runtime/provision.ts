@@ -98,6 +98,8 @@ async function ensureBuilt(
   device: Device,
   options: EnsureOptions,
 ): Promise<Provisioned> {
+  // Where not even the binding was built before, what failed then may have been mended since.
+  const retry = options.retry || (await findBinding(context, tensorflow)) === undefined;
   const failed = new AbortController();
   const signal = AbortSignal.any([failed.signal, ...(context.signal ? [context.signal] : [])]);
   const [binding, operations] = await Promise.allSettled([
@@ -105,7 +107,7 @@ async function ensureBuilt(
       failed.abort(error);
       throw error;
     }),
-    ensureOperations({ ...context, signal }, tensorflow, device, options),
+    ensureOperations({ ...context, signal }, tensorflow, device, { ...options, retry }),
   ]);
   if (binding.status === 'rejected') throw binding.reason;
   if (operations.status === 'rejected') throw operations.reason;
