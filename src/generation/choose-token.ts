@@ -14,8 +14,7 @@ export interface ChoiceOptions {
 
 /** −log softmax(logits)[id], in nats. */
 export function natsOf(logits: ArrayLike<number>, id: number): number {
-  let largest = Number.NEGATIVE_INFINITY;
-  for (let i = 0; i < logits.length; i++) largest = Math.max(largest, logits[i]!);
+  const largest = logits[likeliest(logits)]!;
   let sum = 0;
   for (let i = 0; i < logits.length; i++) sum += Math.exp(logits[i]! - largest);
   return Math.log(sum) + largest - logits[id]!;
@@ -34,7 +33,7 @@ export function chooseToken(
   banned?: number,
 ): number {
   const { ids, probabilities } = candidates(logits, options, banned);
-  let left = random.uniform() * probabilities.reduce((sum, p) => sum + p, 0);
+  let left = random.uniform() * sumOf(probabilities);
   for (let i = 0; i < ids.length; i++) {
     left -= probabilities[i]!;
     if (left < 0) return ids[i]!;
@@ -48,16 +47,17 @@ export function candidates(
   { temperature, topK, topP, greedy }: ChoiceOptions,
   banned?: number,
 ): { ids: number[]; probabilities: number[] } {
-  let ids = Array.from({ length: logits.length }, (_, id) => id).filter((id) => id !== banned);
-  const best = ids.reduce((best, id) => (logits[id]! > logits[best]! ? id : best));
+  const best = likeliest(logits, banned);
   if (greedy) return { ids: [best], probabilities: [1] };
+  let ids: number[] = [];
+  for (let id = 0; id < logits.length; id++) if (id !== banned) ids.push(id);
   // Ties go to the lower id, so that the choice does not hang on how sorting works.
   if (topK > 0 || topP < 1) ids.sort((a, b) => logits[b]! - logits[a]! || a - b);
   if (topK > 0) ids = ids.slice(0, topK);
   const highest = logits[best]!;
   const probabilities = ids.map((id) => Math.exp((logits[id]! - highest) / temperature));
   if (topP >= 1) return { ids, probabilities };
-  const wanted = topP * probabilities.reduce((sum, p) => sum + p, 0);
+  const wanted = topP * sumOf(probabilities);
   let reached = 0;
   const cut = probabilities.findIndex((p) => {
     reached += p;
@@ -65,4 +65,19 @@ export function candidates(
   });
   const size = cut < 0 ? ids.length : cut + 1;
   return { ids: ids.slice(0, size), probabilities: probabilities.slice(0, size) };
+}
+
+/** The id of the highest score, of equal ones the lowest. Plain loops: this runs for every token. */
+function likeliest(logits: ArrayLike<number>, banned?: number): number {
+  let best = banned === 0 ? 1 : 0;
+  for (let id = best + 1; id < logits.length; id++) {
+    if (logits[id]! > logits[best]! && id !== banned) best = id;
+  }
+  return best;
+}
+
+function sumOf(values: readonly number[]): number {
+  let sum = 0;
+  for (const value of values) sum += value;
+  return sum;
 }

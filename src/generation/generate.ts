@@ -1,14 +1,8 @@
 /** Makes text: a model that reads a prompt and goes on from it, token by token. */
-import * as tf from '@tensorflow/tfjs-core';
 import type { Tokenizer } from '../data/tokenizer.ts';
-import {
-  forward,
-  type HiddenState,
-  logitsOf,
-  type Weights,
-  zeroState,
-} from '../model/language-model.ts';
+import type { Weights } from '../model/language-model.ts';
 import type { ModelConfig } from '../model/parameters.ts';
+import { Stepper } from '../model/stepper.ts';
 import type { Random } from '../random.ts';
 import { type ChoiceOptions, chooseToken, natsOf } from './choose-token.ts';
 
@@ -46,10 +40,11 @@ export function* generate(
   random: Random,
 ): Generator<GeneratedPiece, void, void> {
   const context = prompt.length > 0 ? prompt : lineStart(tokenizer);
-  let { state, logits } = advance(config, weights, zeroState(config, 1), context);
+  const stepper = new Stepper(config, weights);
   const held = new StopBuffer(options.stop);
   let previous = context[context.length - 1]!;
   try {
+    let logits = stepper.read(Int32Array.from(context));
     for (let i = 0; i < options.length; i++) {
       const id = chooseToken(logits, options, random, tokenizer.unknownId);
       const nats = natsOf(logits, id);
@@ -58,32 +53,13 @@ export function* generate(
       yield { text, nats };
       if (stopped) return;
       previous = id;
-      if (i + 1 < options.length) ({ state, logits } = advance(config, weights, state, [id]));
+      if (i + 1 < options.length) logits = stepper.read(Int32Array.of(id));
     }
     const text = held.flush();
     if (text) yield { text };
   } finally {
-    tf.dispose(state);
+    stepper.dispose();
   }
-}
-
-/** Reads tokens: the state after them, and the scores [V] of what comes next. Disposes `state`. */
-function advance(
-  config: ModelConfig,
-  weights: Weights,
-  state: HiddenState,
-  ids: ArrayLike<number>,
-): { state: HiddenState; logits: Float32Array } {
-  let logits = new Float32Array();
-  const next = tf.tidy(() => {
-    const inputs = tf.tensor1d(Int32Array.from(ids));
-    const { features, state: after } = forward(config, weights, inputs, state);
-    const last = tf.slice(features, features.shape[0] - 1, 1); // [1, H]
-    logits = Float32Array.from(logitsOf(weights, last).dataSync<'float32'>());
-    return after;
-  });
-  tf.dispose(state);
-  return { state: next, logits };
 }
 
 /** What a token adds to the text, given the one before it. */

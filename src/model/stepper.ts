@@ -1,0 +1,82 @@
+/** A model that reads one stream of text, a few tokens at a time, and says what may come next. */
+import * as tf from '@tensorflow/tfjs-core';
+import { type GenerationTensors, NativeGeneration } from '../ops/generation-step.ts';
+import { nativeBackend, type TensorFlowBackend } from '../ops/tensorflow-binding.ts';
+import { forward, type HiddenState, logitsOf, type Weights, zeroState } from './language-model.ts';
+import type { ModelConfig } from './parameters.ts';
+
+/** Begins with a state of zeros. The weights must live as long as it is used. */
+export class Stepper {
+  readonly #config: ModelConfig;
+  readonly #weights: Weights;
+  /** Reads single tokens, once there is one to read where the native operations are. */
+  #native: NativeGeneration | undefined;
+  #state: HiddenState;
+
+  constructor(config: ModelConfig, weights: Weights) {
+    this.#config = config;
+    this.#weights = weights;
+    this.#state = zeroState(config, 1);
+  }
+
+  /**
+   * Reads tokens.
+   *
+   * @param ids at least one
+   * @returns the scores [V] of what comes next
+   */
+  read(ids: Int32Array): Float32Array {
+    const backend = nativeBackend();
+    if (!backend || (ids.length > 1 && !this.#native)) return this.#readWindow(ids);
+    this.#native ??= this.#startNative(backend);
+    const native = this.#native;
+    let logits: Float32Array = new Float32Array();
+    for (const id of ids) logits = native.step(Int32Array.of(id));
+    return logits;
+  }
+
+  dispose(): void {
+    tf.dispose(this.#state);
+    this.#native?.dispose();
+  }
+
+  #startNative(backend: TensorFlowBackend): NativeGeneration {
+    const states = tf.stack(this.#state) as tf.Tensor3D; // [L, 1, H]
+    const tensors = generationTensors(this.#config, this.#weights);
+    const native = new NativeGeneration(backend, tensors, this.#config.gruVariant, states);
+    states.dispose();
+    return native;
+  }
+
+  #readWindow(ids: Int32Array): Float32Array {
+    let logits = new Float32Array();
+    const next = tf.tidy(() => {
+      const { features, state } = forward(
+        this.#config,
+        this.#weights,
+        tf.tensor1d(ids),
+        this.#state,
+      );
+      const last = tf.slice(features, features.shape[0] - 1, 1); // [1, H]
+      logits = Float32Array.from(logitsOf(this.#weights, last).dataSync<'float32'>());
+      return state;
+    });
+    tf.dispose(this.#state);
+    this.#state = next;
+    return logits;
+  }
+}
+
+function generationTensors({ layers }: ModelConfig, weights: Weights): GenerationTensors {
+  return {
+    embedding: weights['embedding.weight'] as tf.Tensor2D,
+    outputWeight: weights['fc.weight'] as tf.Tensor2D,
+    outputBias: weights['fc.bias'] as tf.Tensor1D,
+    layers: Array.from({ length: layers }, (_, layer) => ({
+      weightIh: weights[`gru.weight_ih_l${layer}`] as tf.Tensor2D,
+      weightHh: weights[`gru.weight_hh_l${layer}`] as tf.Tensor2D,
+      biasIh: weights[`gru.bias_ih_l${layer}`] as tf.Tensor1D,
+      biasHh: weights[`gru.bias_hh_l${layer}`] as tf.Tensor1D | undefined,
+    })),
+  };
+}

@@ -1,0 +1,87 @@
+import type * as tf from '@tensorflow/tfjs-core';
+import type { GruVariant } from './gru-sequence.ts';
+import { flag, type OpAttribute, type TensorFlowBackend } from './tensorflow-binding.ts';
+
+/** A language model's tensors; the rows of a layer's are the gates r, z, n. */
+export interface GenerationTensors {
+  /** [V, E] */
+  embedding: tf.Tensor2D;
+  /** [V, H] */
+  outputWeight: tf.Tensor2D;
+  /** [V] */
+  outputBias: tf.Tensor1D;
+  /** `weightIh` [3H, I], `weightHh` [3H, H], `biasIh` [3H] and, for reset-after, `biasHh` [3H]. */
+  layers: {
+    weightIh: tf.Tensor2D;
+    weightHh: tf.Tensor2D;
+    biasIh: tf.Tensor1D;
+    biasHh?: tf.Tensor1D | undefined;
+  }[];
+}
+
+/**
+ * Runs a model token by token in one native operation each, embedding to scores. What a step makes
+ * is known by number only, without a TF.js tensor: that would take longer than a small step itself.
+ * The tensors given must live as long as it is used.
+ */
+export class NativeGeneration {
+  readonly #backend: TensorFlowBackend;
+  readonly #attributes: OpAttribute[];
+  readonly #weights: number[];
+  readonly #empty: number;
+  /** The states of all layers [L, B, H]. */
+  #states: number;
+
+  /** @param states the layers' states [L, B, H] to begin with; not needed any more afterwards */
+  constructor(
+    backend: TensorFlowBackend,
+    { embedding, outputWeight, outputBias, layers }: GenerationTensors,
+    variant: GruVariant,
+    states: tf.Tensor3D,
+  ) {
+    const { binding } = backend;
+    this.#backend = backend;
+    this.#attributes = [
+      { name: 'layer_tensors', type: binding.TF_ATTR_INT, value: 4 * layers.length },
+      flag(backend, 'reset_after', variant === 'reset-after'),
+    ];
+    this.#empty = binding.createTensor([0], binding.TF_FLOAT, new Float32Array());
+    this.#weights = backend.getInputTensorIds([embedding, outputWeight, outputBias]);
+    for (const { weightIh, weightHh, biasIh, biasHh } of layers) {
+      this.#weights.push(...backend.getInputTensorIds([weightIh, weightHh, biasIh]));
+      this.#weights.push(biasHh ? backend.getInputTensorIds([biasHh])[0]! : this.#empty);
+    }
+    this.#states = binding.createTensor(
+      states.shape,
+      binding.TF_FLOAT,
+      Float32Array.from(states.dataSync()),
+    );
+  }
+
+  /**
+   * Reads a token a stream.
+   *
+   * @param ids [B], each in [0, V)
+   * @returns the scores of what comes next [B · V]
+   */
+  step(ids: Int32Array): Float32Array {
+    const { binding } = this.#backend;
+    const input = binding.createTensor([ids.length], binding.TF_INT32, ids);
+    const [logits, states] = binding
+      .executeOp(
+        'GruLmGenerationStep',
+        this.#attributes,
+        [input, this.#states, ...this.#weights],
+        2,
+      )
+      .map(({ id }) => id) as [number, number];
+    const scores = binding.tensorDataSync(logits) as Float32Array;
+    for (const id of [input, logits, this.#states]) binding.deleteTensor(id);
+    this.#states = states;
+    return scores;
+  }
+
+  dispose(): void {
+    for (const id of [this.#states, this.#empty]) this.#backend.binding.deleteTensor(id);
+  }
+}
