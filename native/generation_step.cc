@@ -10,51 +10,49 @@ namespace {
 
 /// Multiplications that are worth another thread.
 constexpr int64_t kMultiplicationsAThread = 1 << 18;
+/// As many sums as a register may hold, added up side by side.
 constexpr int kLanes = 16;
-/// Rows of a weight that are read side by side.
-constexpr int kRows = 4;
+typedef float Lanes __attribute__((vector_size(kLanes * sizeof(float))));
+/// The same where it stands in an array.
+typedef float LanesInArray
+    __attribute__((vector_size(kLanes * sizeof(float)), aligned(sizeof(float)), may_alias));
 
-/// out[i] = Σ_k rows[i · stride + k] x[k] for kRows rows. Sums run in lanes, in a fixed order.
-void DotRows(const float* rows, int64_t stride, const float* x, int64_t k, float* out) {
-  float sums[kRows][kLanes] = {};
+/// Σ_k rows[i · stride + k] x[k] to out[i], for kRows rows. The order of the sums is fixed.
+template <int kRows>
+void Dot(const float* rows, int64_t stride, const float* x, int64_t k, float* out) {
+  Lanes sums[kRows] = {};
   const int64_t whole = k / kLanes * kLanes;
   for (int64_t p = 0; p < whole; p += kLanes) {
+    const Lanes factor = *reinterpret_cast<const LanesInArray*>(x + p);
     for (int i = 0; i < kRows; i++) {
-      for (int l = 0; l < kLanes; l++) sums[i][l] += rows[i * stride + p + l] * x[p + l];
+      sums[i] += *reinterpret_cast<const LanesInArray*>(rows + i * stride + p) * factor;
     }
   }
   for (int i = 0; i < kRows; i++) {
-    float sum = 0;
-    for (const float lane : sums[i]) sum += lane;
+    float parts[kLanes];
+    std::memcpy(parts, &sums[i], sizeof parts);
+    for (int half = kLanes / 2; half > 0; half /= 2) {
+      for (int lane = 0; lane < half; lane++) parts[lane] += parts[lane + half];
+    }
+    float sum = parts[0];
     for (int64_t p = whole; p < k; p++) sum += rows[i * stride + p] * x[p];
     out[i] = sum;
   }
 }
 
-float Dot(const float* row, const float* x, int64_t k) {
-  float sums[kLanes] = {};
-  const int64_t whole = k / kLanes * kLanes;
-  for (int64_t p = 0; p < whole; p += kLanes) {
-    for (int l = 0; l < kLanes; l++) sums[l] += row[p + l] * x[p + l];
-  }
-  float sum = 0;
-  for (const float lane : sums) sum += lane;
-  for (int64_t p = whole; p < k; p++) sum += row[p] * x[p];
-  return sum;
-}
-
 /// out[b · out_stride + row] = weight[row] · x[b] for rows in [begin, end) and x [B, K].
 void Multiply(const float* weight, int64_t k, int64_t begin, int64_t end, const float* x,
               int64_t batch, float* out, int64_t out_stride) {
+  constexpr int kAtATime = 8;
   int64_t row = begin;
-  for (; row + kRows <= end; row += kRows) {
+  for (; row + kAtATime <= end; row += kAtATime) {
     for (int64_t b = 0; b < batch; b++) {
-      DotRows(weight + row * k, k, x + b * k, k, out + b * out_stride + row);
+      Dot<kAtATime>(weight + row * k, k, x + b * k, k, out + b * out_stride + row);
     }
   }
   for (; row < end; row++) {
     for (int64_t b = 0; b < batch; b++) {
-      out[b * out_stride + row] = Dot(weight + row * k, x + b * k, k);
+      Dot<1>(weight + row * k, k, x + b * k, k, out + b * out_stride + row);
     }
   }
 }
@@ -80,6 +78,7 @@ void Layer(const GenerationModel& m, const GruWeights& w, int64_t batch, int64_t
       for (int64_t b = 0; b < batch; b++) {
         const float *p = projected + b * 3 * H, *u = recurrent + b * 3 * H;
         const float *bi = w.input_bias, *bh = w.recurrent_bias;
+#pragma GCC ivdep
         for (int64_t j = range.begin; j < range.end; j++) {
           const float r = Sigmoid(p[j] + u[j] + (bi[j] + bh[j]));
           const float z = Sigmoid(p[H + j] + u[H + j] + (bi[H + j] + bh[H + j]));
@@ -98,6 +97,7 @@ void Layer(const GenerationModel& m, const GruWeights& w, int64_t batch, int64_t
     for (int gate = 0; gate < 2; gate++) recurrent_sums(gate * H, range.begin, range.end, h);
     for (int64_t b = 0; b < batch; b++) {
       const float *p = projected + b * 3 * H, *u = recurrent + b * 3 * H;
+#pragma GCC ivdep
       for (int64_t j = range.begin; j < range.end; j++) {
         y[b * H + j] = Sigmoid(p[j] + u[j] + w.input_bias[j]) * h[b * H + j];
       }
@@ -109,6 +109,7 @@ void Layer(const GenerationModel& m, const GruWeights& w, int64_t batch, int64_t
   });
   for (int64_t b = 0; b < batch; b++) {
     const float *p = projected + b * 3 * H, *u = recurrent + b * 3 * H, *bi = w.input_bias;
+#pragma GCC ivdep
     for (int64_t j = 0; j < H; j++) {
       const float z = Sigmoid(p[H + j] + u[H + j] + bi[H + j]);
       const float n = Tanh(p[2 * H + j] + u[2 * H + j] + bi[2 * H + j]);
