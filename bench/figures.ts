@@ -16,6 +16,11 @@ export function ratio(value: number): string {
   return value < 10 ? value.toFixed(2) : value.toFixed(1);
 }
 
+/** `1 round`, `5 rounds` */
+export function plural(howMany: number, what: string): string {
+  return `${howMany} ${what}${howMany === 1 ? '' : 's'}`;
+}
+
 /** `73 %` */
 export function percent(share: number): string {
   return `${Math.round(share * 100)} %`;

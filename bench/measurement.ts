@@ -1,11 +1,11 @@
 /** Measures everything that was asked for, in rounds, and collects what was found. */
-import { availableParallelism, cpus, release, totalmem, type } from 'node:os';
+import { availableParallelism, cpus, loadavg, release, totalmem, type } from 'node:os';
 import { errorMessage } from '../src/errors.ts';
 import { ask } from './child.ts';
 import { type ColdStart, coldSize, prepareGruLm, preparePyTorch } from './cold.ts';
 import { ensurePython } from './environment.ts';
 import type { Options } from './options.ts';
-import { OURS, type PeerName, peerOf } from './peers.ts';
+import { labelOf, OURS, type PeerName, peerOf } from './peers.ts';
 import { type Group, jobOf, planOf, profiledSizes, type Subject } from './plan.ts';
 import type { Profile } from './profile.ts';
 import { type Failure, figureOf, type Results } from './results.ts';
@@ -48,6 +48,7 @@ class Measurement {
         processor: cpus()[0]?.model.trim() || 'unknown',
         cores: availableParallelism(),
         memoryBytes: totalmem(),
+        loadBefore: loadavg()[0] ?? 0,
         system: `${type()} ${release()}, ${process.arch}`,
       },
       settings: { rounds, threads, minSteps: timing.minSteps, minSeconds: timing.minSeconds },
@@ -95,7 +96,7 @@ class Measurement {
     for (const subject of round % 2 === 1 ? group : group.toReversed()) {
       if (round > subject.rounds || this.#hasFailed(subject)) continue;
       const { part, size, peer } = subject;
-      const what = [`round ${round}/${rounds}`, part, size ?? '', peerOf(peer).label].join('  ');
+      const what = [`round ${round}/${rounds}`, part, size ?? '', labelOf(peer)].join('  ');
       try {
         const answer = part === 'cold' ? await this.#timeCold(peer) : await this.#ask(subject);
         const value = figureOf(part, size ? sizeOf(size) : undefined, answer.stepSeconds);
@@ -146,7 +147,7 @@ class Measurement {
     for (const peer of peers) {
       const start = prepare[peer];
       if (start === undefined) continue;
-      this.#say(`preparing the cold start of ${peerOf(peer).label}`);
+      this.#say(`preparing the cold start of ${labelOf(peer)}`);
       try {
         this.#coldStarts.set(peer, await start());
       } catch (error) {
@@ -186,6 +187,6 @@ class Measurement {
     const reason = errorMessage(error);
     this.#results.failures.push({ ...where, reason });
     const { part = 'all parts', size = '', peer } = where;
-    this.#say(`${peerOf(peer).label} is missing from ${[part, size].join(' ').trim()}: ${reason}`);
+    this.#say(`${labelOf(peer)} is missing from ${[part, size].join(' ').trim()}: ${reason}`);
   }
 }

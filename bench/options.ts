@@ -32,9 +32,9 @@ Measures gru-lm beside its peers, in rounds, each measurement in a process of it
   --sweep           hidden sizes 64 to 2048 as well
   --peers PEERS     some of ${peerNames.join(', ')} (default: all)
   --sizes SIZES     some of ${Object.keys(namedSizes).join(', ')} (default: all)
-  --quick           two short rounds of seed and small, without XLA: about two minutes
+  --quick           two short rounds of seed and small, without XLA, cold and profile
   --rounds N        rounds (default 5; of cold, at least 5; of sweep, at most 3)
-  --seconds S       for how long a measurement is timed, at least (default 3)
+  --seconds S       for how long a measurement is timed, at least (default 2)
   --steps N         how many steps a measurement times, at least (default 5)
   --threads N       threads of every process (default: one a core, here ${availableParallelism()})
   --python PATH     a Python that has the peers, instead of one made for the benchmark
@@ -47,6 +47,8 @@ Measures gru-lm beside its peers, in rounds, each measurement in a process of it
 
 /** Parts that a run has unless it says otherwise. */
 const defaultParts = parts.filter((part) => part !== 'sweep');
+const quickPeers = peerNames.filter((peer) => peer !== 'keras-xla');
+const quickParts = defaultParts.filter((part) => part !== 'cold' && part !== 'profile');
 
 /** What was asked for; undefined: help. Throws a UserError `usage` for what cannot be understood. */
 export function parseOptions(args: string[]): Options | undefined {
@@ -54,17 +56,15 @@ export function parseOptions(args: string[]): Options | undefined {
   if (given.help) return undefined;
   const { quick = false, profile } = given;
   const rounds = positive('rounds', given.rounds, quick ? 2 : 5, 1, true);
-  const minSeconds = positive('seconds', given.seconds, quick ? 1 : 3, 0);
+  const minSeconds = positive('seconds', given.seconds, quick ? 1 : 2, 0);
   const minSteps = positive('steps', given.steps, quick ? 3 : 5, 1, true);
   const chosen = profile
     ? (['profile'] as Part[])
-    : listed('only', given.only, parts, defaultParts);
+    : listed('only', given.only, parts, quick ? quickParts : defaultParts);
   if (given.sweep && !chosen.includes('sweep')) chosen.push('sweep');
   return {
     parts: parts.filter((part) => chosen.includes(part)),
-    peers: withOurs(
-      listed('peers', given.peers, peerNames, quick ? peerNames.slice(0, 4) : peerNames),
-    ),
+    peers: withOurs(listed('peers', given.peers, peerNames, quick ? quickPeers : peerNames)),
     sizes: listed(
       profile ? 'profile' : 'sizes',
       profile ?? given.sizes,

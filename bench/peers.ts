@@ -7,6 +7,8 @@ export type Job = 'training' | 'sampling' | 'product';
 
 export interface Peer {
   label: string;
+  /** Which of several ways of the same peer. */
+  variant?: string;
   /** Whose version the label takes; absent: none. */
   version?: string;
   /** What runs the scripts. */
@@ -21,11 +23,17 @@ const ours = {
   sampling: 'gru-lm-sampling.ts',
   product: 'gru-lm-product.ts',
 };
-const keras = { training: 'keras_training.py', sampling: 'keras_sampling.py' };
 
 /** All peers, in the order of the tables; ratios are to the first. */
 export const peers = {
   'gru-lm': { label: 'gru-lm', language: 'node', scripts: ours },
+  'gru-lm-bfloat16': {
+    label: 'gru-lm',
+    variant: 'bfloat16',
+    language: 'node',
+    scripts: { training: ours.training },
+    settings: { precision: 'bfloat16' },
+  },
   'tfjs-layers': {
     label: 'tfjs-layers',
     version: 'tfjs-layers',
@@ -42,12 +50,20 @@ export const peers = {
       product: 'pytorch_product.py',
     },
   },
-  keras: { label: 'Keras', version: 'keras', language: 'python', scripts: keras },
-  'keras-xla': {
-    label: 'Keras, XLA',
+  keras: {
+    label: 'Keras',
+    variant: 'graph',
     version: 'keras',
     language: 'python',
-    scripts: keras,
+    scripts: { training: 'keras_training.py' },
+  },
+  'keras-xla': {
+    label: 'Keras',
+    variant: 'XLA',
+    version: 'keras',
+    language: 'python',
+    // Of the two ways of Keras, the one that samples faster.
+    scripts: { training: 'keras_training.py', sampling: 'keras_sampling.py' },
     settings: { xla: true },
   },
 } as const satisfies Record<string, Peer>;
@@ -62,6 +78,13 @@ export const OURS: PeerName = 'gru-lm';
 /** A peer as any other, whatever is special about it. */
 export function peerOf(name: PeerName): Peer {
   return peers[name];
+}
+
+/** `Keras 3.15.1, XLA`: with its version, where that is known. */
+export function labelOf(name: PeerName, versions: Readonly<Record<string, string>> = {}): string {
+  const { label, variant, version } = peerOf(name);
+  const found = version && versions[version];
+  return `${label}${found ? ` ${found}` : ''}${variant ? `, ${variant}` : ''}`;
 }
 
 /** Where a peer's script lies. */

@@ -1,6 +1,6 @@
 /** The tables of a benchmark's results. */
-import { count, megabytes, percent, range, ratio } from './figures.ts';
-import { OURS, type PeerName, peerNames, peerOf } from './peers.ts';
+import { count, megabytes, percent, plural, range, ratio } from './figures.ts';
+import { labelOf, OURS, type PeerName, peerNames } from './peers.ts';
 import { profileTables } from './profile-tables.ts';
 import {
   ceilingOf,
@@ -12,7 +12,7 @@ import {
   select,
   shareOfCeiling,
 } from './results.ts';
-import { describeSize, namedSizes, sizeOf, sweepSizes, trainingFlopsPerToken } from './sizes.ts';
+import { describeModel, namedSizes, sizeOf, sweepSizes, trainingFlopsPerToken } from './sizes.ts';
 import { median, pairedRatios, summarise } from './statistics.ts';
 import { columnsOf, type Table } from './table.ts';
 
@@ -49,7 +49,7 @@ export function describeResults({
   versions,
   failures,
 }: Results): string[] {
-  const { processor, cores, memoryBytes, system } = machine;
+  const { processor, cores, memoryBytes, system, loadBefore } = machine;
   const { rounds, threads, minSteps, minSeconds } = settings;
   const gigabytes = `${Math.round(memoryBytes / 1e9)} GB`;
   return [
@@ -57,7 +57,8 @@ export function describeResults({
     Object.entries(versions)
       .map(([name, version]) => `${name} ${version}`)
       .join(', '),
-    `${rounds} rounds, ${threads} threads, at least ${minSteps} steps and ${minSeconds} s timed in each process`,
+    `${plural(rounds, 'round')}, ${plural(threads, 'thread')}, in each process at least ${plural(minSteps, 'step')} and ${minSeconds} s`,
+    `load average before the run: ${loadBefore.toFixed(1)}`,
     ...failures.filter(({ part }) => part === undefined).map(describeFailure),
   ];
 }
@@ -81,8 +82,8 @@ function speedTables(
     const found = select(results, part, { size });
     const failures = results.failures.filter((f) => f.part === part && f.size === size);
     if (found.length + failures.length === 0) return [];
-    const trains = part === 'training' || part === 'sweep' || part === 'wasm';
-    const share = trains && ceilingOf(results) !== undefined;
+    const isOfAllCores = part === 'training' || part === 'sweep';
+    const share = isOfAllCores && ceilingOf(results) !== undefined;
     const compares = part !== 'ceiling' && part !== 'wasm';
     const peers = peerNames.filter((peer) => found.some((one) => one.peer === peer));
     const rows = peers.map((peer) => speedRow(results, { part, size, peer, share, compares }));
@@ -90,9 +91,15 @@ function speedTables(
     const titles = ['', what[part].unit, 'lowest–highest'];
     if (share) titles.push('of ceiling');
     if (compares) titles.push(versus, 'by round');
-    const title = [what[part].title, size && titleOf(part, size)].filter(Boolean).join(': ');
-    const notes = failures.map(describeFailure);
-    return [{ title, columns: columnsOf(...titles), rows, notes }];
+    return [
+      {
+        title: size === undefined ? what[part].title : `${what[part].title}: ${size}`,
+        ...(size === undefined ? {} : { subtitle: subtitleOf(part, size) }),
+        columns: columnsOf(...titles),
+        rows,
+        notes: failures.map(describeFailure),
+      },
+    ];
   });
 }
 
@@ -107,7 +114,7 @@ interface RowOptions {
 function speedRow(results: Results, { part, size, peer, share, compares }: RowOptions): string[] {
   const measured = select(results, part, { size, peer });
   const { median: middle, lowest, highest } = summarise(measured.map(({ value }) => value));
-  const cells = [labelOf(results, part, peer), count(middle), range(lowest, highest)];
+  const cells = [rowLabelOf(results, part, peer), count(middle), range(lowest, highest)];
   if (share) {
     const found = size && shareOfCeiling(results, size, middle);
     cells.push(found ? percent(found) : '–');
@@ -130,7 +137,7 @@ function memoryTables(results: Results): Table[] {
   const peers = peerNames.filter((peer) => found.some((one) => one.peer === peer));
   if (sizes.length === 0) return [];
   const rows = peers.map((peer) => [
-    labelOf(results, 'training', peer),
+    rowLabelOf(results, 'training', peer),
     ...sizes.map((size) => {
       const peaks = select(results, 'training', { size, peer }).map(
         ({ peakBytes = 0 }) => peakBytes,
@@ -142,21 +149,19 @@ function memoryTables(results: Results): Table[] {
   return [{ title, columns: columnsOf('', ...sizes), rows, notes: [] }];
 }
 
-function titleOf(part: MeasuredPart, size: string): string {
+function subtitleOf(part: MeasuredPart, size: string): string {
   const found = sizeOf(size);
-  const described = `${size}\n  ${describeSize(found)}`;
-  if (part === 'sampling') return described;
-  return `${described}; ${count(trainingFlopsPerToken(found) / 1e6)} MFLOP a token`;
+  if (part === 'sampling') return describeModel(found);
+  const megaflops = count(trainingFlopsPerToken(found) / 1e6);
+  return `${describeModel(found)}, batch ${found.batch} × ${found.steps}; ${megaflops} MFLOP a token`;
 }
 
-function labelOf({ versions }: Results, part: MeasuredPart, peer: PeerName): string {
-  const { label, version } = peerOf(peer);
+function rowLabelOf({ versions }: Results, part: MeasuredPart, peer: PeerName): string {
   if (part === 'ceiling' && peer === OURS) return `TensorFlow ${versions.tensorflow ?? ''}`.trim();
-  const found = version && versions[version];
-  return found ? `${label} ${found}` : label;
+  return labelOf(peer, versions);
 }
 
 function describeFailure({ part, peer, reason, round }: Failure): string {
   const when = part === undefined || round === undefined ? '' : ` in round ${round}`;
-  return `${peerOf(peer).label} is missing${when}: ${reason}`;
+  return `${labelOf(peer)} is missing${when}: ${reason}`;
 }

@@ -51,6 +51,8 @@ export interface Machine {
   cores: number;
   memoryBytes: number;
   system: string;
+  /** Processes that wanted to run, averaged over a minute, before ours did. */
+  loadBefore: number;
 }
 
 export interface Results {

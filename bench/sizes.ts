@@ -36,16 +36,9 @@ export function sizeOf(name: string): Size {
   return size;
 }
 
-/** `vocabulary 65, embedding 64, hidden 512 × 2, batch 50 × 50` */
-export function describeSize({
-  vocabulary,
-  embedding,
-  hidden,
-  layers,
-  batch,
-  steps,
-}: Size): string {
-  return `vocabulary ${vocabulary}, embedding ${embedding}, hidden ${hidden} × ${layers}, batch ${batch} × ${steps}`;
+/** `vocabulary 65, embedding 64, hidden 512 × 2` */
+export function describeModel({ vocabulary, embedding, hidden, layers }: Size): string {
+  return `vocabulary ${vocabulary}, embedding ${embedding}, hidden ${hidden} × ${layers}`;
 }
 
 /**

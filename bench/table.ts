@@ -1,8 +1,9 @@
 /** Tables, for a terminal and for Markdown. */
 
 export interface Table {
-  /** What it shows, in a line or two. */
   title: string;
+  /** What else there is to know before reading it. */
+  subtitle?: string;
   /** Columns of numbers are set flush right. */
   columns: { title: string; align: 'left' | 'right' }[];
   rows: string[][];
@@ -16,7 +17,7 @@ export function columnsOf(...titles: string[]): Table['columns'] {
 }
 
 /** Aligned by spaces. */
-export function textTable({ title, columns, rows, notes }: Table): string {
+export function textTable({ title, subtitle, columns, rows, notes }: Table): string {
   const widths = columns.map((column, i) =>
     Math.max(width(column.title), ...rows.map((row) => width(row[i] ?? ''))),
   );
@@ -26,17 +27,19 @@ export function textTable({ title, columns, rows, notes }: Table): string {
       .join('  ')
       .trimEnd();
   const head = rows.length > 0 ? [line(columns.map((column) => column.title))] : [];
-  return [title, ...[...head, ...rows.map(line), ...notes].map((text) => `  ${text}`)].join('\n');
+  const under = [...(subtitle ? [subtitle] : []), ...head, ...rows.map(line), ...notes];
+  return [title, ...under.map((text) => `  ${text}`)].join('\n');
 }
 
-export function markdownTable({ title, columns, rows, notes }: Table): string {
+export function markdownTable({ title, subtitle, columns, rows, notes }: Table): string {
   const line = (cells: string[]) => `| ${cells.join(' | ')} |`;
   const rule = columns.map(({ align }) => (align === 'right' ? '---:' : '---'));
   const table =
     rows.length > 0
       ? [line(columns.map((column) => column.title)), line(rule), ...rows.map(line)]
       : [];
-  const paragraphs = [title, table.join('\n'), ...notes];
+  const heading = subtitle ? `**${title}**: ${subtitle}` : `**${title}**`;
+  const paragraphs = [heading, table.join('\n'), ...notes];
   return paragraphs.filter((paragraph) => paragraph !== '').join('\n\n');
 }
 

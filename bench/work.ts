@@ -23,6 +23,8 @@ export interface Work extends Size, Timing {
   tokensPerStep: number;
   /** For gru-lm: what computes. */
   backend: 'cpu' | 'wasm';
+  /** For gru-lm: what matrix products multiply. */
+  precision: 'float32' | 'bfloat16';
   /** For Keras: whether XLA compiles its graph. */
   xla: boolean;
 }
@@ -46,6 +48,7 @@ export function workOf(size: Size, timing: Timing, threads: number): Work {
     matrixSize: MATRIX_SIZE,
     tokensPerStep: SAMPLED_TOKENS,
     backend: 'cpu',
+    precision: 'float32',
     xla: false,
   };
 }

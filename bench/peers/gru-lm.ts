@@ -11,13 +11,14 @@ import type { Work } from '../work.ts';
 const WINDOWS = 20;
 
 /** The product's options for a training run of this size; all else is the product's default. */
-function optionsOf({ embedding, hidden, layers, batch, steps }: Work): TrainOptions {
+function optionsOf({ embedding, hidden, layers, batch, steps, precision }: Work): TrainOptions {
   return resolveTrainOptions({
     embeddingSize: embedding,
     hiddenSize: hidden,
     layers,
     batchSize: batch,
     bptt: steps,
+    precision,
   });
 }
 
@@ -35,16 +36,22 @@ export function trainerOf(work: Work): Trainer {
   return new Trainer({ ...optionsOf(work), model: modelOf(work) }, ids);
 }
 
-/** Starts the backend that the work asks for, and tells its versions. */
-export async function startBackend({ backend, threads }: Work): Promise<Record<string, string>> {
-  await selectBackend(backend, { threads });
+/**
+ * Starts the backend that the work asks for, and tells its versions.
+ *
+ * @throws Error for a precision that this machine does not have
+ */
+export async function startBackend({
+  backend,
+  threads,
+  precision,
+}: Work): Promise<Record<string, string>> {
+  const { nativeOperations } = await selectBackend(backend, { threads });
+  if (precision === 'bfloat16' && !nativeOperations?.bfloat16) {
+    throw new Error('this machine does not multiply bfloat16');
+  }
   if (backend === 'wasm') return { 'tfjs-backend-wasm': tf.version_core };
-  return { tensorflow: nativeBinding().TF_Version, ...nativeVersions() };
-}
-
-/** What the project's own native library says of itself, where there is one. */
-function nativeVersions(): Record<string, string> {
-  const { nativeOperations } = tf.backend() as { nativeOperations?: { oneDNN?: unknown } };
-  const version = nativeOperations?.oneDNN;
-  return typeof version === 'string' ? { oneDNN: version } : {};
+  const versions = { tensorflow: nativeBinding().TF_Version };
+  if (nativeOperations === undefined) return versions;
+  return { ...versions, oneDNN: nativeOperations.oneDnnVersion };
 }
