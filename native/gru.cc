@@ -14,13 +14,12 @@ namespace {
 
 /// One step of reset-after: from W x in `gates` and U h in `recurrent` [B, 3H].
 template <class Element>
-void StepResetAfter(const GruSizes& s, const GruWeights& w, const float* recurrent, const float* h,
-                    float* gates, float* recurrent_n, float* y, Element* next) {
-  const int64_t H = s.hidden;
-  ParallelFor(H, UnitsAThread(s.batch), 16, [&](int64_t begin, int64_t end) {
+void StepResetAfter(const Streams& streams, int64_t H, const GruWeights& w, const float* recurrent,
+                    const float* h, float* gates, float* recurrent_n, float* y, Element* next) {
+  ForUnits(streams, H, [&](int64_t begin, int64_t end) {
     const float *br = w.input_bias, *bz = br + H, *bn = bz + H;
     const float *cr = w.recurrent_bias, *cz = cr + H, *cn = cz + H;
-    for (int64_t b = 0; b < s.batch; b++) {
+    for (int64_t b = 0; b < streams.count; b++) {
       float *gr = gates + b * 3 * H, *gz = gr + H, *gn = gz + H;
       const float *ur = recurrent + b * 3 * H, *uz = ur + H, *un = uz + H;
       const float* before = h + b * H;
@@ -52,12 +51,11 @@ void StepResetAfter(const GruSizes& s, const GruWeights& w, const float* recurre
 /// The gates r and z of reset-before, from W x in `gates` [B, 3H] and U h in `recurrent` [B, 2H];
 /// r ⊙ h goes to `reset` [B, H].
 template <class Element>
-void GatesResetBefore(const GruSizes& s, const GruWeights& w, const float* recurrent,
+void GatesResetBefore(const Streams& streams, int64_t H, const GruWeights& w, const float* recurrent,
                       const float* h, float* gates, Element* reset) {
-  const int64_t H = s.hidden;
-  ParallelFor(H, UnitsAThread(s.batch), 16, [&](int64_t begin, int64_t end) {
+  ForUnits(streams, H, [&](int64_t begin, int64_t end) {
     const float *br = w.input_bias, *bz = br + H;
-    for (int64_t b = 0; b < s.batch; b++) {
+    for (int64_t b = 0; b < streams.count; b++) {
       float *gr = gates + b * 3 * H, *gz = gr + H;
       const float *ur = recurrent + b * 2 * H, *uz = ur + H;
       const float* before = h + b * H;
@@ -75,12 +73,11 @@ void GatesResetBefore(const GruSizes& s, const GruWeights& w, const float* recur
 
 /// The rest of a step of reset-before, from U_n (r ⊙ h) in `candidate` [B, H].
 template <class Element>
-void StateResetBefore(const GruSizes& s, const GruWeights& w, const float* candidate,
+void StateResetBefore(const Streams& streams, int64_t H, const GruWeights& w, const float* candidate,
                       const float* h, float* gates, float* y, Element* next) {
-  const int64_t H = s.hidden;
-  ParallelFor(H, UnitsAThread(s.batch), 16, [&](int64_t begin, int64_t end) {
+  ForUnits(streams, H, [&](int64_t begin, int64_t end) {
     const float* bn = w.input_bias + 2 * H;
-    for (int64_t b = 0; b < s.batch; b++) {
+    for (int64_t b = 0; b < streams.count; b++) {
       float *gz = gates + b * 3 * H + H, *gn = gz + H;
       const float *un = candidate + b * H, *before = h + b * H;
       float* after = y + b * H;
@@ -110,13 +107,13 @@ void Forward(const GruSizes& s, const float* x, const float* h0, const GruWeight
 
   // Reset-after takes U h of all gates at once; reset-before needs r before it can take n's.
   const int64_t at_once = s.reset_after ? 3 * H : 2 * H;
-  const PackedMatrix weights(w.recurrent, Stored::kTransposed, H, at_once, B, precision);
-  Product product(weights.ShapeFor(B));
+  const Division division(B);
+  const PackedMatrix weights(w.recurrent, Stored::kTransposed, H, at_once, division.most(),
+                             precision, division.alone());
   std::optional<PackedMatrix> candidate_weights;
-  std::optional<Product> candidate_product;
   if (!s.reset_after) {
-    candidate_weights.emplace(w.recurrent + 2 * H * H, Stored::kTransposed, H, H, B, precision);
-    candidate_product.emplace(candidate_weights->ShapeFor(B));
+    candidate_weights.emplace(w.recurrent + 2 * H * H, Stored::kTransposed, H, H, division.most(),
+                              precision, division.alone());
   }
   Buffer<float> recurrent(B * at_once), candidate(s.reset_after ? 0 : B * H);
   Buffer<Element> reset(s.reset_after ? 0 : B * H), state(converts ? B * H : 0);
@@ -127,35 +124,46 @@ void Forward(const GruSizes& s, const float* x, const float* h0, const GruWeight
     float* projected = workspace.gates ? workspace.gates + first * B * 3 * H : own_gates.data();
     const Operand<Element> inputs(x + first * B * I, steps * B * I);
     Product(input_weights.ShapeFor(steps * B)).Run(inputs.data(), input_weights.data(), projected);
-    for (int64_t t = first; t < first + steps; t++) {
-      const float* before = t > 0 ? y + (t - 1) * B * H : h0;
-      const void* operand = converts ? static_cast<const void*>(state.data()) : before;
-      Element* next = converts ? state.data() : nullptr;
-      float *gates = projected + (t - first) * B * 3 * H, *after = y + t * B * H;
-      product.Run(operand, weights.data(), recurrent.data());
-      if (s.reset_after) {
-        float* kept = workspace.recurrent_n ? workspace.recurrent_n + t * B * H : nullptr;
-        StepResetAfter(s, w, recurrent.data(), before, gates, kept, after, next);
-      } else {
-        GatesResetBefore(s, w, recurrent.data(), before, gates, reset.data());
-        candidate_product->Run(reset.data(), candidate_weights->data(), candidate.data());
-        StateResetBefore(s, w, candidate.data(), before, gates, after, next);
+    division.ForEach([&](const Streams& streams) {
+      const int64_t at = streams.first;
+      Product product(weights.ShapeFor(streams.count));
+      std::optional<Product> candidate_product;
+      if (!s.reset_after) candidate_product.emplace(candidate_weights->ShapeFor(streams.count));
+      float* sums = recurrent + at * at_once;
+      Element* next = converts ? state + at * H : nullptr;
+      for (int64_t t = first; t < first + steps; t++) {
+        const float* before = (t > 0 ? y + (t - 1) * B * H : h0) + at * H;
+        const void* operand = converts ? static_cast<const void*>(next) : before;
+        float* gates = projected + ((t - first) * B + at) * 3 * H;
+        float* after = y + (t * B + at) * H;
+        product.Run(operand, weights.data(), sums);
+        if (s.reset_after) {
+          float* kept =
+              workspace.recurrent_n ? workspace.recurrent_n + (t * B + at) * H : nullptr;
+          StepResetAfter(streams, H, w, sums, before, gates, kept, after, next);
+        } else {
+          Element* scaled = reset + at * H;
+          float* candidate_sums = candidate + at * H;
+          GatesResetBefore(streams, H, w, sums, before, gates, scaled);
+          candidate_product->Run(scaled, candidate_weights->data(), candidate_sums);
+          StateResetBefore(streams, H, w, candidate_sums, before, gates, after, next);
+        }
       }
-    }
+    });
   }
 }
 
 /// One step back through reset-after. `carry` [B, H] comes in as the gradient of this step's state
 /// from later steps, and goes out as what reaches the state before it through z.
-/// `d_projected` is the gradient of W x + b, `d_recurrent` of U h + b' [B, 3H].
+/// `d_projected` is the gradient of W x + b, `d_recurrent` of U h + b' [B, 3H]; `d_bias` adds up the
+/// gradients of b, then of n's part of b' [4H].
 template <class Element>
-void StepBackResetAfter(const GruSizes& s, const float* dy, const float* h, const float* gates,
+void StepBackResetAfter(const Streams& streams, int64_t H, const float* dy, const float* h, const float* gates,
                         const float* recurrent_n, float* carry, Element* d_projected,
-                        Element* d_recurrent, float* d_input_bias, float* d_recurrent_bias) {
-  const int64_t H = s.hidden;
-  ParallelFor(H, UnitsAThread(s.batch), 16, [&](int64_t begin, int64_t end) {
-    float *dbr = d_input_bias, *dbz = dbr + H, *dbn = dbz + H, *dcn = d_recurrent_bias + 2 * H;
-    for (int64_t b = 0; b < s.batch; b++) {
+                        Element* d_recurrent, float* d_bias) {
+  ForUnits(streams, H, [&](int64_t begin, int64_t end) {
+    float *dbr = d_bias, *dbz = dbr + H, *dbn = dbz + H, *dcn = dbn + H;
+    for (int64_t b = 0; b < streams.count; b++) {
       const float *gr = gates + b * 3 * H, *gz = gr + H, *gn = gz + H;
       const float *m = recurrent_n + b * H, *before = h + b * H, *d_after = dy + b * H;
       float* through = carry + b * H;
@@ -180,13 +188,12 @@ void StepBackResetAfter(const GruSizes& s, const float* dy, const float* h, cons
 
 /// The first half of a step back through reset-before: z and n, before what r scales is known.
 template <class Element>
-void CandidateBackResetBefore(const GruSizes& s, const float* dy, const float* h,
+void CandidateBackResetBefore(const Streams& streams, int64_t H, const float* dy, const float* h,
                               const float* gates, float* carry, Element* d_projected,
                               Element* d_gates, Element* d_candidate, float* d_input_bias) {
-  const int64_t H = s.hidden;
-  ParallelFor(H, UnitsAThread(s.batch), 16, [&](int64_t begin, int64_t end) {
+  ForUnits(streams, H, [&](int64_t begin, int64_t end) {
     float *dbz = d_input_bias + H, *dbn = dbz + H;
-    for (int64_t b = 0; b < s.batch; b++) {
+    for (int64_t b = 0; b < streams.count; b++) {
       const float *gz = gates + b * 3 * H + H, *gn = gz + H;
       const float *before = h + b * H, *d_after = dy + b * H;
       float* through = carry + b * H;
@@ -209,12 +216,11 @@ void CandidateBackResetBefore(const GruSizes& s, const float* dy, const float* h
 
 /// The second half: r, from the gradient of r ⊙ h in `d_reset` [B, H].
 template <class Element>
-void ResetBackResetBefore(const GruSizes& s, const float* h, const float* gates,
+void ResetBackResetBefore(const Streams& streams, int64_t H, const float* h, const float* gates,
                           const float* d_reset, float* carry, Element* d_projected,
                           Element* d_gates, float* d_input_bias) {
-  const int64_t H = s.hidden;
-  ParallelFor(H, UnitsAThread(s.batch), 16, [&](int64_t begin, int64_t end) {
-    for (int64_t b = 0; b < s.batch; b++) {
+  ForUnits(streams, H, [&](int64_t begin, int64_t end) {
+    for (int64_t b = 0; b < streams.count; b++) {
       const float *gr = gates + b * 3 * H, *before = h + b * H, *d = d_reset + b * H;
       float* through = carry + b * H;
       Element *dr = d_projected + b * 3 * H, *er = d_gates + b * 2 * H;
@@ -240,41 +246,52 @@ void Backward(const GruSizes& s, const float* x, const float* h0, const GruWeigh
   // Of U h: of all gates [T·B, 3H]; for reset-before of r and z [T·B, 2H], then of n [T·B, H].
   Buffer<Element> d_recurrent(T * B * 3 * H);
   Element* d_candidate = d_recurrent + T * B * 2 * H;
-  float* carry = d.initial_state;
-  std::memset(carry, 0, sizeof(float) * B * H);
-  std::memset(d.input_bias, 0, sizeof(float) * 3 * H);
-  if (s.reset_after) std::memset(d.recurrent_bias, 0, sizeof(float) * 3 * H);
-
+  const int64_t at_once = s.reset_after ? 3 * H : 2 * H;
+  const Division division(B);
+  // The gradients of b, and of n's part of b'.
+  const PartialSums bias_sums(division.groups(), 4 * H);
   {
-    const int64_t at_once = s.reset_after ? 3 * H : 2 * H;
-    const PackedMatrix weights(w.recurrent, Stored::kAsIs, at_once, H, B, precision);
-    ProductShape into_carry = weights.ShapeFor(B);
-    into_carry.accumulate = true;
-    Product to_carry(into_carry);
+    const PackedMatrix weights(w.recurrent, Stored::kAsIs, at_once, H, division.most(), precision,
+                               division.alone());
     std::optional<PackedMatrix> candidate_weights;
-    std::optional<Product> to_reset;
     if (!s.reset_after) {
-      candidate_weights.emplace(w.recurrent + 2 * H * H, Stored::kAsIs, H, H, B, precision);
-      to_reset.emplace(candidate_weights->ShapeFor(B));
+      candidate_weights.emplace(w.recurrent + 2 * H * H, Stored::kAsIs, H, H, division.most(),
+                                precision, division.alone());
     }
     Buffer<float> d_reset(s.reset_after ? 0 : B * H);
-    for (int64_t t = T - 1; t >= 0; t--) {
-      const float* before = t > 0 ? y + (t - 1) * B * H : h0;
-      const float *gates = workspace.gates + t * B * 3 * H, *d_after = dy + t * B * H;
-      Element *dp = d_projected + t * B * 3 * H, *dr = d_recurrent + t * B * at_once;
-      if (s.reset_after) {
-        StepBackResetAfter(s, d_after, before, gates, workspace.recurrent_n + t * B * H, carry, dp,
-                           dr, d.input_bias, d.recurrent_bias);
-      } else {
-        Element* dn = d_candidate + t * B * H;
-        CandidateBackResetBefore(s, d_after, before, gates, carry, dp, dr, dn, d.input_bias);
-        to_reset->Run(dn, candidate_weights->data(), d_reset.data());
-        ResetBackResetBefore(s, before, gates, d_reset.data(), carry, dp, dr, d.input_bias);
+    division.ForEach([&](const Streams& streams) {
+      const int64_t at = streams.first;
+      ProductShape into_carry = weights.ShapeFor(streams.count);
+      into_carry.accumulate = true;
+      Product to_carry(into_carry);
+      std::optional<Product> to_reset;
+      if (!s.reset_after) to_reset.emplace(candidate_weights->ShapeFor(streams.count));
+      float *sums = bias_sums.Of(streams.group), *carry = d.initial_state + at * H;
+      std::memset(carry, 0, sizeof(float) * streams.count * H);
+      for (int64_t t = T - 1; t >= 0; t--) {
+        const int64_t row = t * B + at;
+        const float* before = (t > 0 ? y + (t - 1) * B * H : h0) + at * H;
+        const float *gates = workspace.gates + row * 3 * H, *d_after = dy + row * H;
+        Element *dp = d_projected + row * 3 * H, *dr = d_recurrent + row * at_once;
+        if (s.reset_after) {
+          StepBackResetAfter(streams, H, d_after, before, gates, workspace.recurrent_n + row * H,
+                             carry, dp, dr, sums);
+        } else {
+          Element* dn = d_candidate + row * H;
+          float* d_scaled = d_reset + at * H;
+          CandidateBackResetBefore(streams, H, d_after, before, gates, carry, dp, dr, dn, sums);
+          to_reset->Run(dn, candidate_weights->data(), d_scaled);
+          ResetBackResetBefore(streams, H, before, gates, d_scaled, carry, dp, dr, sums);
+        }
+        to_carry.Run(dr, weights.data(), carry);
       }
-      to_carry.Run(dr, weights.data(), carry);
-    }
+    });
   }
-  if (s.reset_after) std::memcpy(d.recurrent_bias, d.input_bias, sizeof(float) * 2 * H);
+  bias_sums.AddUp(0, 3 * H, d.input_bias);
+  if (s.reset_after) {
+    std::memcpy(d.recurrent_bias, d.input_bias, sizeof(float) * 2 * H);
+    bias_sums.AddUp(3 * H, H, d.recurrent_bias + 2 * H);
+  }
 
   {
     const PackedMatrix weights(w.inputs, Stored::kAsIs, 3 * H, I, T * B, precision);

@@ -13,13 +13,12 @@ namespace {
 
 /// One step: from W x in `gates` and U h in `recurrent` [B, 4H]. `cell` may be `cell_before`.
 template <class Element>
-void Step(const LstmSizes& s, const LstmWeights& w, const float* recurrent,
+void Step(const Streams& streams, int64_t H, const LstmWeights& w, const float* recurrent,
           const float* cell_before, float* gates, float* cell, float* y, Element* next) {
-  const int64_t H = s.hidden;
-  ParallelFor(H, UnitsAThread(s.batch), 16, [&](int64_t begin, int64_t end) {
+  ForUnits(streams, H, [&](int64_t begin, int64_t end) {
     const float *bi = w.input_bias, *bf = bi + H, *bg = bf + H, *bo = bg + H;
     const float *ci = w.recurrent_bias, *cf = ci + H, *cg = cf + H, *co = cg + H;
-    for (int64_t b = 0; b < s.batch; b++) {
+    for (int64_t b = 0; b < streams.count; b++) {
       float *gi = gates + b * 4 * H, *gf = gi + H, *gg = gf + H, *go = gg + H;
       const float *ui = recurrent + b * 4 * H, *uf = ui + H, *ug = uf + H, *uo = ug + H;
       const float* before = cell_before + b * H;
@@ -46,13 +45,12 @@ void Step(const LstmSizes& s, const LstmWeights& w, const float* recurrent,
 /// cell from later steps; the latter goes out as that of the cell before. `d_gates` [B, 4H] is the
 /// gradient of W x + U h.
 template <class Element>
-void StepBack(const LstmSizes& s, const float* dy, const float* cell_before, const float* gates,
+void StepBack(const Streams& streams, int64_t H, const float* dy, const float* cell_before, const float* gates,
               const float* cell, const float* carry, float* carry_cell, Element* d_gates,
               float* d_bias) {
-  const int64_t H = s.hidden;
-  ParallelFor(H, UnitsAThread(s.batch), 16, [&](int64_t begin, int64_t end) {
+  ForUnits(streams, H, [&](int64_t begin, int64_t end) {
     float *dbi = d_bias, *dbf = dbi + H, *dbg = dbf + H, *dbo = dbg + H;
-    for (int64_t b = 0; b < s.batch; b++) {
+    for (int64_t b = 0; b < streams.count; b++) {
       const float *gi = gates + b * 4 * H, *gf = gi + H, *gg = gf + H, *go = gg + H;
       const float *before = cell_before + b * H, *now = cell + b * H;
       const float *d_after = dy + b * H, *later = carry + b * H;
@@ -84,29 +82,40 @@ void Forward(const LstmSizes& s, const float* x, const float* h0, const float* c
   const int64_t at_a_time = StepsAtATime(T, B * 4 * H);
   const PackedMatrix input_weights(w.inputs, Stored::kTransposed, I, 4 * H, at_a_time * B,
                                    precision);
-  const PackedMatrix weights(w.recurrent, Stored::kTransposed, H, 4 * H, B, precision);
-  Product product(weights.ShapeFor(B));
+  const Division division(B);
+  const PackedMatrix weights(w.recurrent, Stored::kTransposed, H, 4 * H, division.most(),
+                             precision, division.alone());
   Buffer<float> own_gates(workspace.gates ? 0 : at_a_time * B * 4 * H), recurrent(B * 4 * H);
   Buffer<Element> state(converts ? B * H : 0);
   if (converts) Convert(h0, state.data(), B * H);
 
-  const float* cell_before = c0;
   for (int64_t first = 0; first < T; first += at_a_time) {
     const int64_t steps = std::min(at_a_time, T - first);
     float* projected = workspace.gates ? workspace.gates + first * B * 4 * H : own_gates.data();
     const Operand<Element> inputs(x + first * B * I, steps * B * I);
     Product(input_weights.ShapeFor(steps * B)).Run(inputs.data(), input_weights.data(), projected);
-    for (int64_t t = first; t < first + steps; t++) {
-      const float* before = t > 0 ? y + (t - 1) * B * H : h0;
-      float* cell = workspace.cells ? workspace.cells + t * B * H : final_cell;
-      product.Run(converts ? static_cast<const void*>(state.data()) : before, weights.data(),
-                  recurrent.data());
-      Step(s, w, recurrent.data(), cell_before, projected + (t - first) * B * 4 * H, cell,
-           y + t * B * H, converts ? state.data() : nullptr);
-      cell_before = cell;
-    }
+    division.ForEach([&](const Streams& streams) {
+      const int64_t at = streams.first;
+      Product product(weights.ShapeFor(streams.count));
+      float* sums = recurrent + at * 4 * H;
+      Element* next = converts ? state + at * H : nullptr;
+      // Without a workspace each cell takes the place of the one before.
+      const auto cell_after = [&](int64_t t) {
+        return (workspace.cells ? workspace.cells + t * B * H : final_cell) + at * H;
+      };
+      for (int64_t t = first; t < first + steps; t++) {
+        const float* before = (t > 0 ? y + (t - 1) * B * H : h0) + at * H;
+        const void* operand = converts ? static_cast<const void*>(next) : before;
+        product.Run(operand, weights.data(), sums);
+        Step(streams, H, w, sums, t > 0 ? cell_after(t - 1) : c0 + at * H,
+             projected + ((t - first) * B + at) * 4 * H, cell_after(t), y + (t * B + at) * H,
+             next);
+      }
+    });
   }
-  if (workspace.cells) std::memcpy(final_cell, cell_before, sizeof(float) * B * H);
+  if (workspace.cells) {
+    std::memcpy(final_cell, workspace.cells + (T - 1) * B * H, sizeof(float) * B * H);
+  }
 }
 
 template <class Element>
@@ -116,20 +125,29 @@ void Backward(const LstmSizes& s, const float* x, const float* h0, const float* 
   constexpr Precision precision = kPrecisionOf<Element>;
   const int64_t T = s.steps, B = s.batch, I = s.inputs, H = s.hidden;
   Buffer<Element> d_gates(T * B * 4 * H);
-  std::memset(d.initial_state, 0, sizeof(float) * B * H);
-  std::memcpy(d.initial_cell, d_final_cell, sizeof(float) * B * H);
-  std::memset(d.bias, 0, sizeof(float) * 4 * H);
+  const Division division(B);
+  const PartialSums bias_sums(division.groups(), 4 * H);
   {
-    const PackedMatrix weights(w.recurrent, Stored::kAsIs, 4 * H, H, B, precision);
-    Product product(weights.ShapeFor(B));
-    for (int64_t t = T - 1; t >= 0; t--) {
-      Element* dg = d_gates + t * B * 4 * H;
-      StepBack(s, dy + t * B * H, t > 0 ? workspace.cells + (t - 1) * B * H : c0,
-               workspace.gates + t * B * 4 * H, workspace.cells + t * B * H, d.initial_state,
-               d.initial_cell, dg, d.bias);
-      product.Run(dg, weights.data(), d.initial_state);
-    }
+    const PackedMatrix weights(w.recurrent, Stored::kAsIs, 4 * H, H, division.most(), precision,
+                               division.alone());
+    division.ForEach([&](const Streams& streams) {
+      const int64_t at = streams.first, size = streams.count * H;
+      Product product(weights.ShapeFor(streams.count));
+      float *carry = d.initial_state + at * H, *carry_cell = d.initial_cell + at * H;
+      std::memset(carry, 0, sizeof(float) * size);
+      std::memcpy(carry_cell, d_final_cell + at * H, sizeof(float) * size);
+      for (int64_t t = T - 1; t >= 0; t--) {
+        const int64_t row = t * B + at;
+        Element* dg = d_gates + row * 4 * H;
+        StepBack(streams, H, dy + row * H,
+                 t > 0 ? workspace.cells + (row - B) * H : c0 + at * H,
+                 workspace.gates + row * 4 * H, workspace.cells + row * H, carry, carry_cell, dg,
+                 bias_sums.Of(streams.group));
+        product.Run(dg, weights.data(), carry);
+      }
+    });
   }
+  bias_sums.AddUp(0, 4 * H, d.bias);
   const PackedMatrix weights(w.inputs, Stored::kAsIs, 4 * H, I, T * B, precision);
   Product(weights.ShapeFor(T * B)).Run(d_gates.data(), weights.data(), d.x);
   const Operand<Element> inputs(x, T * B * I);

@@ -10,6 +10,7 @@ void GOMP_parallel(void (*work)(void*), void* data, unsigned threads, unsigned f
 int omp_get_thread_num(void);
 int omp_get_num_threads(void);
 int omp_get_max_threads(void);
+void omp_set_num_threads(int threads);
 }
 
 namespace gru_lm {

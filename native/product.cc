@@ -5,10 +5,12 @@
 #include <map>
 #include <mutex>
 
+#include "parallel.h"
+
 namespace gru_lm {
 
 using dnnl::memory;
-using Key = std::array<int64_t, 7>;
+using Key = std::array<int64_t, 8>;
 
 struct CompiledProduct {
   dnnl::matmul::primitive_desc description;
@@ -26,7 +28,7 @@ dnnl::engine& Engine() {
 }
 
 dnnl::stream& Stream() {
-  static dnnl::stream stream(Engine());
+  thread_local dnnl::stream stream(Engine());
   return stream;
 }
 
@@ -42,29 +44,62 @@ memory::desc Transposed(int64_t rows, int64_t columns, memory::data_type type) {
   return memory::desc({rows, columns}, type, memory::format_tag::ba);
 }
 
+/// Memory that products of this thread work in, as large as the largest needed so far.
+void* Scratchpad(size_t bytes) {
+  thread_local std::unique_ptr<Buffer<char>> buffer;
+  thread_local size_t size = 0;
+  if (size < bytes) {
+    buffer.reset();
+    buffer = std::make_unique<Buffer<char>>(static_cast<int64_t>(bytes));
+    size = bytes;
+  }
+  return buffer == nullptr ? nullptr : buffer->data();
+}
+
+/// While it lives, oneDNN takes this thread to be the only one.
+class OneThread {
+ public:
+  explicit OneThread(bool wanted) : before_(omp_get_max_threads()), wanted_(wanted) {
+    if (wanted_) omp_set_num_threads(1);
+  }
+  ~OneThread() {
+    if (wanted_) omp_set_num_threads(before_);
+  }
+  OneThread(const OneThread&) = delete;
+  OneThread& operator=(const OneThread&) = delete;
+
+ private:
+  int before_;
+  bool wanted_;
+};
+
 std::shared_ptr<CompiledProduct> Compiled(const ProductShape& shape);
 
 /// The order in which a product of `rows` rows likes to read its B.
-memory::desc PackedOrder(int64_t k, int64_t n, int64_t rows, Precision precision) {
+memory::desc PackedOrder(int64_t k, int64_t n, int64_t rows, Precision precision, bool alone) {
   ProductShape shape;
   shape.m = rows;
   shape.k = k;
   shape.n = n;
   shape.precision = precision;
+  shape.alone = alone;
   shape.packed_for = -1;  // oneDNN chooses
   return Compiled(shape)->description.weights_desc();
 }
 
 std::shared_ptr<CompiledProduct> Compile(const ProductShape& s) {
+  const OneThread one_thread(s.alone);
   const auto type = TypeOf(s.precision);
   const memory::desc a =
       s.transposed_a ? Transposed(s.m, s.k, type) : Plain(s.m, s.k, type);
   const memory::desc b =
-      s.packed_for > 0   ? PackedOrder(s.k, s.n, s.packed_for, s.precision)
+      s.packed_for > 0   ? PackedOrder(s.k, s.n, s.packed_for, s.precision, s.alone)
       : s.packed_for < 0 ? memory::desc({s.k, s.n}, type, memory::format_tag::any)
                          : Plain(s.k, s.n, type);
   const memory::desc c = Plain(s.m, s.n, memory::data_type::f32);
   dnnl::primitive_attr attributes;
+  // oneDNN's own would belong to the thread that compiles, not to the one that runs.
+  attributes.set_scratchpad_mode(dnnl::scratchpad_mode::user);
   if (s.accumulate) {
     dnnl::post_ops operations;
     operations.append_sum(1.0f);
@@ -77,7 +112,7 @@ std::shared_ptr<CompiledProduct> Compile(const ProductShape& s) {
 
 Key KeyOf(const ProductShape& s) {
   return {s.m, s.k, s.n, static_cast<int64_t>(s.precision), s.transposed_a, s.accumulate,
-          s.packed_for};
+          s.packed_for, s.alone};
 }
 
 /// The compiled product of this shape, from those of the last calls where it is among them.
@@ -109,19 +144,24 @@ Product::Product(const ProductShape& shape)
       a_(compiled_->description.src_desc(), Engine(), nullptr),
       b_(compiled_->description.weights_desc(), Engine(), nullptr),
       c_(compiled_->description.dst_desc(), Engine(), nullptr),
-      arguments_{{DNNL_ARG_SRC, a_}, {DNNL_ARG_WEIGHTS, b_}, {DNNL_ARG_DST, c_}} {}
+      scratchpad_(compiled_->description.scratchpad_desc(), Engine(), nullptr),
+      arguments_{{DNNL_ARG_SRC, a_},
+                 {DNNL_ARG_WEIGHTS, b_},
+                 {DNNL_ARG_DST, c_},
+                 {DNNL_ARG_SCRATCHPAD, scratchpad_}} {}
 
 void Product::Run(const void* a, const void* b, float* c) {
   a_.set_data_handle(const_cast<void*>(a));
   b_.set_data_handle(const_cast<void*>(b));
   c_.set_data_handle(c);
+  scratchpad_.set_data_handle(Scratchpad(scratchpad_.get_desc().get_size()));
   compiled_->primitive.execute(Stream(), arguments_);
 }
 
 PackedMatrix::PackedMatrix(const float* matrix, Stored stored, int64_t k, int64_t n, int64_t rows,
-                           Precision precision)
-    : k_(k), n_(n), rows_(rows), precision_(precision) {
-  const memory::desc order = PackedOrder(k, n, rows, precision);
+                           Precision precision, bool alone)
+    : k_(k), n_(n), rows_(rows), precision_(precision), alone_(alone) {
+  const memory::desc order = PackedOrder(k, n, rows, precision, alone);
   const memory::desc from = stored == Stored::kTransposed
                                 ? Transposed(k, n, memory::data_type::f32)
                                 : Plain(k, n, memory::data_type::f32);
@@ -138,6 +178,7 @@ ProductShape PackedMatrix::ShapeFor(int64_t m) const {
   shape.n = n_;
   shape.precision = precision_;
   shape.packed_for = rows_;
+  shape.alone = alone_;
   return shape;
 }
 

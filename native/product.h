@@ -22,6 +22,8 @@ struct ProductShape {
   bool accumulate = false;
   /// B is packed for products of this many rows; 0: it is stored as [k, n].
   int64_t packed_for = 0;
+  /// The thread that runs it does so alone, while others may run products of their own.
+  bool alone = false;
 };
 
 struct CompiledProduct;
@@ -34,7 +36,7 @@ class Product {
 
  private:
   std::shared_ptr<CompiledProduct> compiled_;
-  dnnl::memory a_, b_, c_;
+  dnnl::memory a_, b_, c_, scratchpad_;
   std::unordered_map<int, dnnl::memory> arguments_;
 };
 
@@ -46,8 +48,9 @@ class PackedMatrix {
  public:
   /// @param matrix [k, n], or [n, k] where it is stored transposed
   /// @param rows what products will mostly have as their m
+  /// @param alone whether threads will run them alone
   PackedMatrix(const float* matrix, Stored stored, int64_t k, int64_t n, int64_t rows,
-               Precision precision);
+               Precision precision, bool alone = false);
   const void* data() const { return data_->data(); }
 
   /// The shape of a product of `m` rows with this matrix.
@@ -56,6 +59,7 @@ class PackedMatrix {
  private:
   int64_t k_, n_, rows_;
   Precision precision_;
+  bool alone_;
   std::unique_ptr<Buffer<char>> data_;
 };
 

@@ -4,7 +4,9 @@
 #include <algorithm>
 #include <cstdint>
 
+#include "buffer.h"
 #include "operand.h"
+#include "parallel.h"
 #include "product.h"
 
 namespace gru_lm {
@@ -16,10 +18,80 @@ inline int64_t StepsAtATime(int64_t steps, int64_t a_step) {
   return std::clamp<int64_t>(kElementsAtATime / a_step, 1, steps);
 }
 
-/// Hidden units that one thread should have at least, given the rows that it has of each.
-inline int64_t UnitsAThread(int64_t batch) {
-  return std::max<int64_t>(16, kElementsAThread / 4 / batch);
+/// Streams that go through the steps together.
+struct Streams {
+  int64_t first, count;
+  /// Which of the groups it is.
+  int group;
+  /// One thread takes them through by itself.
+  bool alone;
+};
+
+/// How the streams of a batch are divided. Where there are enough, each thread takes some of them
+/// through all steps, and no thread waits for another; otherwise they go together, and the threads
+/// share the work of each step.
+class Division {
+ public:
+  explicit Division(int64_t batch) : batch_(batch) {
+    // Fewer rows than this make a product slower by more than waiting costs.
+    constexpr int64_t kStreamsAThread = 8;
+    const int threads = omp_get_max_threads();
+    groups_ = batch >= kStreamsAThread * threads ? threads : 1;
+    alone_ = groups_ > 1 || threads == 1;
+  }
+  int groups() const { return groups_; }
+  bool alone() const { return alone_; }
+  /// Streams of the largest group: the rows of most products.
+  int64_t most() const { return (batch_ + groups_ - 1) / groups_; }
+
+  /// Runs `body(streams)` for every group, each on a thread of its own.
+  template <class Body>
+  void ForEach(const Body& body) const {
+    OnThreads(groups_, [&](int thread, int threads) {
+      for (int group = thread; group < groups_; group += threads) {
+        const Range range(batch_, group, groups_);
+        body(Streams{range.begin, range.end - range.begin, group, alone_});
+      }
+    });
+  }
+
+ private:
+  int64_t batch_;
+  int groups_;
+  bool alone_;
+};
+
+/// Runs `body(begin, end)` on the units in [0, hidden) of a step, by as many threads as it is worth.
+template <class Body>
+void ForUnits(const Streams& streams, int64_t hidden, const Body& body) {
+  if (streams.alone) {
+    body(0, hidden);
+    return;
+  }
+  const int64_t units_a_thread = std::max<int64_t>(16, kElementsAThread / 4 / streams.count);
+  ParallelFor(hidden, units_a_thread, 16, body);
 }
+
+/// Sums of gradients that every group adds up for itself: the order is fixed by their number.
+class PartialSums {
+ public:
+  PartialSums(int groups, int64_t size) : groups_(groups), size_(size), parts_(groups * size) {
+    std::fill(parts_.data(), parts_.data() + groups * size, 0.0f);
+  }
+  float* Of(int group) const { return parts_ + group * size_; }
+  /// Adds the parts' elements from `begin` on up in `sums`.
+  void AddUp(int64_t begin, int64_t count, float* sums) const {
+    std::copy(parts_ + begin, parts_ + begin + count, sums);
+    for (int group = 1; group < groups_; group++) {
+      for (int64_t i = 0; i < count; i++) sums[i] += Of(group)[begin + i];
+    }
+  }
+
+ private:
+  int groups_;
+  int64_t size_;
+  Buffer<float> parts_;
+};
 
 /// The state before each step [T·B, H]: `initial` [B, H], then all but the last of `outputs`.
 template <class Element>
