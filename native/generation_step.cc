@@ -57,7 +57,8 @@ void Multiply(const float* weight, int64_t k, int64_t begin, int64_t end, const 
   }
 }
 
-/// One layer: `x` [B, I] and `h` [B, H] to `y` [B, H]. `projected` and `recurrent` [B, 3H] are scratch.
+/// One layer: `x` [B, I] and `h` [B, H] to `y` [B, H]. `projected` and `recurrent` [B, 3H] are
+/// scratch.
 void Layer(const GenerationModel& m, const GruWeights& w, int64_t batch, int64_t inputs,
            const float* x, const float* h, float* projected, float* recurrent, float* y) {
   const int64_t H = m.hidden;
@@ -82,8 +83,7 @@ void Layer(const GenerationModel& m, const GruWeights& w, int64_t batch, int64_t
         for (int64_t j = range.begin; j < range.end; j++) {
           const float r = Sigmoid(p[j] + u[j] + (bi[j] + bh[j]));
           const float z = Sigmoid(p[H + j] + u[H + j] + (bi[H + j] + bh[H + j]));
-          const float n =
-              Tanh(p[2 * H + j] + bi[2 * H + j] + r * (u[2 * H + j] + bh[2 * H + j]));
+          const float n = Tanh(p[2 * H + j] + bi[2 * H + j] + r * (u[2 * H + j] + bh[2 * H + j]));
           y[b * H + j] = n + z * (h[b * H + j] - n);
         }
       }

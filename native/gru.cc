@@ -51,8 +51,8 @@ void StepResetAfter(const Streams& streams, int64_t H, const GruWeights& w, cons
 /// The gates r and z of reset-before, from W x in `gates` [B, 3H] and U h in `recurrent` [B, 2H];
 /// r ⊙ h goes to `reset` [B, H].
 template <class Element>
-void GatesResetBefore(const Streams& streams, int64_t H, const GruWeights& w, const float* recurrent,
-                      const float* h, float* gates, Element* reset) {
+void GatesResetBefore(const Streams& streams, int64_t H, const GruWeights& w,
+                      const float* recurrent, const float* h, float* gates, Element* reset) {
   ForUnits(streams, H, [&](int64_t begin, int64_t end) {
     const float *br = w.input_bias, *bz = br + H;
     for (int64_t b = 0; b < streams.count; b++) {
@@ -73,8 +73,9 @@ void GatesResetBefore(const Streams& streams, int64_t H, const GruWeights& w, co
 
 /// The rest of a step of reset-before, from U_n (r ⊙ h) in `candidate` [B, H].
 template <class Element>
-void StateResetBefore(const Streams& streams, int64_t H, const GruWeights& w, const float* candidate,
-                      const float* h, float* gates, float* y, Element* next) {
+void StateResetBefore(const Streams& streams, int64_t H, const GruWeights& w,
+                      const float* candidate, const float* h, float* gates, float* y,
+                      Element* next) {
   ForUnits(streams, H, [&](int64_t begin, int64_t end) {
     const float* bn = w.input_bias + 2 * H;
     for (int64_t b = 0; b < streams.count; b++) {
@@ -138,8 +139,7 @@ void Forward(const GruSizes& s, const float* x, const float* h0, const GruWeight
         float* after = y + (t * B + at) * H;
         product.Run(operand, weights.data(), sums);
         if (s.reset_after) {
-          float* kept =
-              workspace.recurrent_n ? workspace.recurrent_n + (t * B + at) * H : nullptr;
+          float* kept = workspace.recurrent_n ? workspace.recurrent_n + (t * B + at) * H : nullptr;
           StepResetAfter(streams, H, w, sums, before, gates, kept, after, next);
         } else {
           Element* scaled = reset + at * H;
@@ -155,12 +155,12 @@ void Forward(const GruSizes& s, const float* x, const float* h0, const GruWeight
 
 /// One step back through reset-after. `carry` [B, H] comes in as the gradient of this step's state
 /// from later steps, and goes out as what reaches the state before it through z.
-/// `d_projected` is the gradient of W x + b, `d_recurrent` of U h + b' [B, 3H]; `d_bias` adds up the
-/// gradients of b, then of n's part of b' [4H].
+/// `d_projected` is the gradient of W x + b, `d_recurrent` of U h + b' [B, 3H]; `d_bias` adds up
+/// the gradients of b, then of n's part of b' [4H].
 template <class Element>
-void StepBackResetAfter(const Streams& streams, int64_t H, const float* dy, const float* h, const float* gates,
-                        const float* recurrent_n, float* carry, Element* d_projected,
-                        Element* d_recurrent, float* d_bias) {
+void StepBackResetAfter(const Streams& streams, int64_t H, const float* dy, const float* h,
+                        const float* gates, const float* recurrent_n, float* carry,
+                        Element* d_projected, Element* d_recurrent, float* d_bias) {
   ForUnits(streams, H, [&](int64_t begin, int64_t end) {
     float *dbr = d_bias, *dbz = dbr + H, *dbn = dbz + H, *dcn = dbn + H;
     for (int64_t b = 0; b < streams.count; b++) {

@@ -24,10 +24,10 @@ struct GruSizes {
 };
 
 struct GruWeights {
-  const float* inputs;         ///< W [3H, I]
-  const float* recurrent;      ///< U [3H, H]
-  const float* input_bias;     ///< b [3H]
-  const float* recurrent_bias; ///< b' [3H], for reset-after only
+  const float* inputs;          ///< W [3H, I]
+  const float* recurrent;       ///< U [3H, H]
+  const float* input_bias;      ///< b [3H]
+  const float* recurrent_bias;  ///< b' [3H], for reset-after only
 };
 
 /// What the gradient needs of the forward pass.

@@ -110,8 +110,7 @@ float Compute(const LinearCrossEntropySizes& s, const float* features, const flo
     });
     if (!wants_gradient) continue;
     const void* d_scores = converts ? static_cast<const void*>(converted.data()) : scores.data();
-    Product(to_features->ShapeFor(rows))
-        .Run(d_scores, to_features->data(), d.features + first * H);
+    Product(to_features->ShapeFor(rows)).Run(d_scores, to_features->data(), d.features + first * H);
     ProductShape to_weight;
     to_weight.m = V;
     to_weight.k = rows;

@@ -45,9 +45,9 @@ void Step(const Streams& streams, int64_t H, const LstmWeights& w, const float* 
 /// cell from later steps; the latter goes out as that of the cell before. `d_gates` [B, 4H] is the
 /// gradient of W x + U h.
 template <class Element>
-void StepBack(const Streams& streams, int64_t H, const float* dy, const float* cell_before, const float* gates,
-              const float* cell, const float* carry, float* carry_cell, Element* d_gates,
-              float* d_bias) {
+void StepBack(const Streams& streams, int64_t H, const float* dy, const float* cell_before,
+              const float* gates, const float* cell, const float* carry, float* carry_cell,
+              Element* d_gates, float* d_bias) {
   ForUnits(streams, H, [&](int64_t begin, int64_t end) {
     float *dbi = d_bias, *dbf = dbi + H, *dbg = dbf + H, *dbo = dbg + H;
     for (int64_t b = 0; b < streams.count; b++) {
@@ -83,8 +83,8 @@ void Forward(const LstmSizes& s, const float* x, const float* h0, const float* c
   const PackedMatrix input_weights(w.inputs, Stored::kTransposed, I, 4 * H, at_a_time * B,
                                    precision);
   const Division division(B);
-  const PackedMatrix weights(w.recurrent, Stored::kTransposed, H, 4 * H, division.most(),
-                             precision, division.alone());
+  const PackedMatrix weights(w.recurrent, Stored::kTransposed, H, 4 * H, division.most(), precision,
+                             division.alone());
   Buffer<float> own_gates(workspace.gates ? 0 : at_a_time * B * 4 * H), recurrent(B * 4 * H);
   Buffer<Element> state(converts ? B * H : 0);
   if (converts) Convert(h0, state.data(), B * H);
@@ -108,8 +108,7 @@ void Forward(const LstmSizes& s, const float* x, const float* h0, const float* c
         const void* operand = converts ? static_cast<const void*>(next) : before;
         product.Run(operand, weights.data(), sums);
         Step(streams, H, w, sums, t > 0 ? cell_after(t - 1) : c0 + at * H,
-             projected + ((t - first) * B + at) * 4 * H, cell_after(t), y + (t * B + at) * H,
-             next);
+             projected + ((t - first) * B + at) * 4 * H, cell_after(t), y + (t * B + at) * H, next);
       }
     });
   }
@@ -120,8 +119,8 @@ void Forward(const LstmSizes& s, const float* x, const float* h0, const float* c
 
 template <class Element>
 void Backward(const LstmSizes& s, const float* x, const float* h0, const float* c0,
-              const LstmWeights& w, const float* y, const LstmWorkspace& workspace,
-              const float* dy, const float* d_final_cell, const LstmGradients& d) {
+              const LstmWeights& w, const float* y, const LstmWorkspace& workspace, const float* dy,
+              const float* d_final_cell, const LstmGradients& d) {
   constexpr Precision precision = kPrecisionOf<Element>;
   const int64_t T = s.steps, B = s.batch, I = s.inputs, H = s.hidden;
   Buffer<Element> d_gates(T * B * 4 * H);
@@ -139,8 +138,7 @@ void Backward(const LstmSizes& s, const float* x, const float* h0, const float* 
       for (int64_t t = T - 1; t >= 0; t--) {
         const int64_t row = t * B + at;
         Element* dg = d_gates + row * 4 * H;
-        StepBack(streams, H, dy + row * H,
-                 t > 0 ? workspace.cells + (row - B) * H : c0 + at * H,
+        StepBack(streams, H, dy + row * H, t > 0 ? workspace.cells + (row - B) * H : c0 + at * H,
                  workspace.gates + row * 4 * H, workspace.cells + row * H, carry, carry_cell, dg,
                  bias_sums.Of(streams.group));
         product.Run(dg, weights.data(), carry);

@@ -15,15 +15,16 @@ namespace {
 // E the embedding's size, L layers, N rows.
 
 GruSizes GruSizesOf(const Call& call) {
-  return {call.Size("T"), call.Size("B"),          call.Size("I"),
+  return {call.Size("T"), call.Size("B"),           call.Size("I"),
           call.Size("H"), call.Flag("reset_after"), call.precision()};
 }
 
 /// The shapes leave the second bias out where they may: only reset-after has one.
 void RequireBias(bool reset_after, const float* recurrent_bias) {
   if (reset_after == (recurrent_bias != nullptr)) return;
-  throw ArgumentError(reset_after ? "b_hh should be [3H] with reset_after; it has no elements"
-                                  : "b_hh should have no elements without reset_after; it has some");
+  throw ArgumentError(reset_after
+                          ? "b_hh should be [3H] with reset_after; it has no elements"
+                          : "b_hh should have no elements without reset_after; it has some");
 }
 
 const OpDeclaration kGruForward{
@@ -41,10 +42,14 @@ const OpDeclaration kGruForward{
       RequireBias(reset_after, call.Input(5));
       float* y = call.Output(0);
       GruWorkspace workspace{};
-      if (keep) workspace.gates = call.Output(1);
-      else call.OmitOutput(1);
-      if (keep && reset_after) workspace.recurrent_n = call.Output(2);
-      else call.OmitOutput(2);
+      if (keep)
+        workspace.gates = call.Output(1);
+      else
+        call.OmitOutput(1);
+      if (keep && reset_after)
+        workspace.recurrent_n = call.Output(2);
+      else
+        call.OmitOutput(2);
       GruForward(GruSizesOf(call), call.Input(0), call.Input(1),
                  {call.Input(2), call.Input(3), call.Input(4), call.Input(5)}, y, workspace);
     }};
@@ -73,8 +78,10 @@ const OpDeclaration kGruBackward{
       }
       GruGradients gradients{call.Output(0), call.Output(1), call.Output(2),
                              call.Output(3), call.Output(4), nullptr};
-      if (reset_after) gradients.recurrent_bias = call.Output(5);
-      else call.OmitOutput(5);
+      if (reset_after)
+        gradients.recurrent_bias = call.Output(5);
+      else
+        call.OmitOutput(5);
       // The gradient reads the workspace only.
       const GruWorkspace workspace{const_cast<float*>(call.Input(5)),
                                    const_cast<float*>(call.Input(6))};
@@ -176,8 +183,9 @@ const OpDeclaration kLinearCrossEntropy{
       } else {
         for (int output = 2; output < 5; output++) call.OmitOutput(output);
       }
-      *loss = LinearCrossEntropy({N, call.Size("H"), V, call.precision()}, call.Input(0),
-                                 call.Input(1), call.Input(2), call.IntegerInput(3), losses, gradients);
+      *loss =
+          LinearCrossEntropy({N, call.Size("H"), V, call.precision()}, call.Input(0), call.Input(1),
+                             call.Input(2), call.IntegerInput(3), losses, gradients);
     }};
 
 constexpr int kTensorsALayer = 4;
@@ -189,7 +197,8 @@ const OpDeclaration kGenerationStep{
      {"embedding: float", "V E"},
      {"output_weight: float", "V H"},
      {"output_bias: float", "V"},
-     // w_ih [3H, I], w_hh [3H, H], b_ih [3H], b_hh [3H] of each layer; without reset_after b_hh is empty
+     // w_ih [3H, I], w_hh [3H, H], b_ih [3H], b_hh [3H] of each layer; without reset_after b_hh is
+     // empty
      {"layers: layer_tensors * float", ""}},
     {{"logits: float", "B V"}, {"new_states: float", "L B H"}},
     {"layer_tensors: int >= 4", "reset_after: bool"},
@@ -202,8 +211,8 @@ const OpDeclaration kGenerationStep{
                             " tensors; they are " + std::to_string(call.InputCount() - first));
       }
       RequireIds("ids", call.IntegerInput(0), call.Size("B"), V);
-      GenerationModel model{V, E, H, call.Flag("reset_after"), call.Input(2), {}, call.Input(3),
-                            call.Input(4)};
+      GenerationModel model{
+          V, E, H, call.Flag("reset_after"), call.Input(2), {}, call.Input(3), call.Input(4)};
       for (int64_t layer = 0; layer < call.Size("L"); layer++) {
         const int at = first + static_cast<int>(layer) * kTensorsALayer;
         std::map<std::string, int64_t> sizes{{"H", H}, {"I", layer == 0 ? E : H}};

@@ -90,8 +90,7 @@ memory::desc PackedOrder(int64_t k, int64_t n, int64_t rows, Precision precision
 std::shared_ptr<CompiledProduct> Compile(const ProductShape& s) {
   const OneThread one_thread(s.alone);
   const auto type = TypeOf(s.precision);
-  const memory::desc a =
-      s.transposed_a ? Transposed(s.m, s.k, type) : Plain(s.m, s.k, type);
+  const memory::desc a = s.transposed_a ? Transposed(s.m, s.k, type) : Plain(s.m, s.k, type);
   const memory::desc b =
       s.packed_for > 0   ? PackedOrder(s.k, s.n, s.packed_for, s.precision, s.alone)
       : s.packed_for < 0 ? memory::desc({s.k, s.n}, type, memory::format_tag::any)
@@ -106,13 +105,12 @@ std::shared_ptr<CompiledProduct> Compile(const ProductShape& s) {
     attributes.set_post_ops(operations);
   }
   dnnl::matmul::primitive_desc description(Engine(), a, b, c, attributes);
-  return std::make_shared<CompiledProduct>(
-      CompiledProduct{description, dnnl::matmul(description)});
+  return std::make_shared<CompiledProduct>(CompiledProduct{description, dnnl::matmul(description)});
 }
 
 Key KeyOf(const ProductShape& s) {
-  return {s.m, s.k, s.n, static_cast<int64_t>(s.precision), s.transposed_a, s.accumulate,
-          s.packed_for, s.alone};
+  return {s.m,          s.k,          s.n,    static_cast<int64_t>(s.precision), s.transposed_a,
+          s.accumulate, s.packed_for, s.alone};
 }
 
 /// The compiled product of this shape, from those of the last calls where it is among them.
@@ -162,9 +160,8 @@ PackedMatrix::PackedMatrix(const float* matrix, Stored stored, int64_t k, int64_
                            Precision precision, bool alone)
     : k_(k), n_(n), rows_(rows), precision_(precision), alone_(alone) {
   const memory::desc order = PackedOrder(k, n, rows, precision, alone);
-  const memory::desc from = stored == Stored::kTransposed
-                                ? Transposed(k, n, memory::data_type::f32)
-                                : Plain(k, n, memory::data_type::f32);
+  const memory::desc from = stored == Stored::kTransposed ? Transposed(k, n, memory::data_type::f32)
+                                                          : Plain(k, n, memory::data_type::f32);
   data_ = std::make_unique<Buffer<char>>(static_cast<int64_t>(order.get_size()));
   memory source(from, Engine(), const_cast<float*>(matrix));
   memory target(order, Engine(), data_->data());

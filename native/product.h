@@ -1,10 +1,9 @@
 // Products of matrices by oneDNN, whose compiled primitives are kept for the next call.
 #pragma once
 
-#include <oneapi/dnnl/dnnl.hpp>
-
 #include <cstdint>
 #include <memory>
+#include <oneapi/dnnl/dnnl.hpp>
 #include <unordered_map>
 
 #include "buffer.h"

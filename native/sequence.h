@@ -61,7 +61,8 @@ class Division {
   bool alone_;
 };
 
-/// Runs `body(begin, end)` on the units in [0, hidden) of a step, by as many threads as it is worth.
+/// Runs `body(begin, end)` on the units in [0, hidden) of a step, by as many threads as it is
+/// worth.
 template <class Body>
 void ForUnits(const Streams& streams, int64_t hidden, const Body& body) {
   if (streams.alone) {

@@ -5,9 +5,8 @@
 
 #include <memory>
 #include <mutex>
-#include <sstream>
-
 #include <oneapi/dnnl/dnnl.hpp>
+#include <sstream>
 
 namespace gru_lm {
 namespace {
@@ -261,8 +260,8 @@ float* Call::Output(int index) {
 }
 
 void Call::OmitOutput(int index) {
-  Allocate(index, std::vector<int64_t>(
-                      Parse(declaration_.outputs[index].shape).dimensions.size(), 0));
+  Allocate(index,
+           std::vector<int64_t>(Parse(declaration_.outputs[index].shape).dimensions.size(), 0));
 }
 
 float* Call::Allocate(int index, const std::vector<int64_t>& shape) {

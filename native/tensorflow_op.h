@@ -17,7 +17,8 @@ namespace gru_lm {
 
 /// One input or output, as `{"w_ih: float", "3H I"}`.
 struct Argument {
-  /// As TensorFlow reads it: a name and a type, `float` or `int32`, or a list `name: count * float`.
+  /// As TensorFlow reads it: a name and a type, `float` or `int32`, or a list `name: count *
+  /// float`.
   const char* spec;
   /// One word a dimension: a letter stands for one size in the whole operation, before which there
   /// may be a factor. A `?` at the end: no elements are right, too. Of a list it is not checked.
@@ -101,7 +102,9 @@ template <const OpDeclaration& kDeclaration>
 std::string Register() {
   return RegisterWith(
       kDeclaration,
-      [](TF_OpKernelConstruction* construction) { return CreateKernel(kDeclaration, construction); },
+      [](TF_OpKernelConstruction* construction) {
+        return CreateKernel(kDeclaration, construction);
+      },
       [](TF_ShapeInferenceContext* context, TF_Status* status) {
         InferShapes(kDeclaration, context, status);
       });
