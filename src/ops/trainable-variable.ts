@@ -154,6 +154,18 @@ function execute(name: string, typeAttribute: string, inputs: readonly tf.Tensor
   backend.binding.executeOp(name, attributes, backend.getInputTensorIds(inputs), 0);
 }
 
+let lastScalars: { numbers: readonly number[]; tensors: readonly tf.Scalar[] } | undefined;
+
+/** The numbers as tensors, which all variables of one update share. The last ones are kept. */
+function scalars(numbers: readonly number[]): readonly tf.Scalar[] {
+  if (lastScalars && numbers.every((number, i) => number === lastScalars?.numbers[i])) {
+    return lastScalars.tensors;
+  }
+  tf.dispose((lastScalars?.tensors as tf.Scalar[] | undefined) ?? []);
+  lastScalars = { numbers, tensors: numbers.map((number) => tf.keep(tf.scalar(number))) };
+  return lastScalars.tensors;
+}
+
 /** For TensorFlow: its own fused updates. */
 export const resourceUpdates: VariableUpdates<ResourceVariable> = {
   create: (value) => new ResourceVariable(value),
@@ -165,15 +177,8 @@ export const resourceUpdates: VariableUpdates<ResourceVariable> = {
   },
 
   adam(value, mean, variance, gradient, { learningRate, beta1, beta2, epsilon, step }) {
-    tf.tidy(() => {
-      const numbers = [beta1 ** step, beta2 ** step, learningRate, beta1, beta2, epsilon];
-      execute('ResourceApplyAdam', 'T', [
-        value.handle,
-        mean.handle,
-        variance.handle,
-        ...numbers.map((number) => tf.scalar(number)),
-        gradient,
-      ]);
-    });
+    const numbers = [beta1 ** step, beta2 ** step, learningRate, beta1, beta2, epsilon];
+    const handles = [value.handle, mean.handle, variance.handle];
+    execute('ResourceApplyAdam', 'T', [...handles, ...scalars(numbers), gradient]);
   },
 };
