@@ -45,6 +45,9 @@ Measures gru-lm beside its peers, in rounds, each measurement in a process of it
   --help            print this
 `;
 
+/** A process's answer names each, and only so much of its output is kept. */
+const MAX_STEPS = 2000;
+
 /** Parts that a run has unless it says otherwise. */
 const defaultParts = parts.filter((part) => part !== 'sweep');
 const quickPeers = peerNames.filter((peer) => peer !== 'keras-xla');
@@ -73,7 +76,13 @@ export function parseOptions(args: string[]): Options | undefined {
     ),
     rounds,
     threads: positive('threads', given.threads, availableParallelism(), 1, true),
-    timing: { warmUpSteps: 2, warmUpSeconds: minSeconds / 3, minSteps, minSeconds },
+    timing: {
+      warmUpSteps: 2,
+      warmUpSeconds: minSeconds / 3,
+      minSteps,
+      minSeconds,
+      maxSteps: Math.max(minSteps, MAX_STEPS),
+    },
     python: given.python,
     json: given.json ?? false,
     writeDocs: given['write-docs'] ?? false,

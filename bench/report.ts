@@ -162,6 +162,6 @@ function rowLabelOf({ versions }: Results, part: MeasuredPart, peer: PeerName): 
 }
 
 function describeFailure({ part, peer, reason, round }: Failure): string {
-  const when = part === undefined || round === undefined ? '' : ` in round ${round}`;
-  return `${labelOf(peer)} is missing${when}: ${reason}`;
+  const how = part === undefined || round === undefined ? 'is missing' : `failed in round ${round}`;
+  return `${labelOf(peer)} ${how}: ${reason}`;
 }

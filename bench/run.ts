@@ -7,7 +7,7 @@ import { measure } from './measurement.ts';
 import { help, type Options, parseOptions } from './options.ts';
 import { allTables, describeResults } from './report.ts';
 import type { Results } from './results.ts';
-import { textTable } from './table.ts';
+import { fold, textTable } from './table.ts';
 
 const document = fileURLToPath(new URL('../docs/performance.md', import.meta.url));
 
@@ -18,7 +18,10 @@ async function main(signal: AbortSignal): Promise<void> {
     return;
   }
   const results = await resultsOf(options, signal);
-  const text = [describeResults(results).join('\n'), ...allTables(results).map(textTable)];
+  const text = [
+    describeResults(results).flatMap(fold).join('\n'),
+    ...allTables(results).map(textTable),
+  ];
   process.stdout.write(options.json ? `${JSON.stringify(results)}\n` : `${text.join('\n\n')}\n`);
   if (options.writeDocs) {
     await writeFile(document, withTables(await readFile(document, 'utf8'), results));

@@ -11,6 +11,8 @@ export interface Table {
   notes: string[];
 }
 
+const LINE_WIDTH = 96;
+
 /** Columns of these titles; the first is of words, the others of numbers. */
 export function columnsOf(...titles: string[]): Table['columns'] {
   return titles.map((title, i) => ({ title, align: i === 0 ? 'left' : 'right' }));
@@ -27,7 +29,8 @@ export function textTable({ title, subtitle, columns, rows, notes }: Table): str
       .join('  ')
       .trimEnd();
   const head = rows.length > 0 ? [line(columns.map((column) => column.title))] : [];
-  const under = [...(subtitle ? [subtitle] : []), ...head, ...rows.map(line), ...notes];
+  const below = notes.flatMap((note) => fold(note));
+  const under = [...(subtitle ? [subtitle] : []), ...head, ...rows.map(line), ...below];
   return [title, ...under.map((text) => `  ${text}`)].join('\n');
 }
 
@@ -41,6 +44,21 @@ export function markdownTable({ title, subtitle, columns, rows, notes }: Table):
   const heading = subtitle ? `**${title}**: ${subtitle}` : `**${title}**`;
   const paragraphs = [heading, table.join('\n'), ...notes];
   return paragraphs.filter((paragraph) => paragraph !== '').join('\n\n');
+}
+
+/** A line cut between words into lines of a terminal's width, the later ones set in. */
+export function fold(line: string): string[] {
+  const lines: string[] = [];
+  let current = '';
+  for (const word of line.split(' ')) {
+    if (current !== '' && width(current) + 1 + width(word) > LINE_WIDTH) {
+      lines.push(current);
+      current = ` ${word}`;
+    } else {
+      current = current === '' ? word : `${current} ${word}`;
+    }
+  }
+  return [...lines, current];
 }
 
 function pad(text: string, to: number, align: 'left' | 'right'): string {

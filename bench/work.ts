@@ -11,9 +11,10 @@ export interface Timing {
   /** Steps before the timed ones, at least this many for at least this long. */
   warmUpSteps: number;
   warmUpSeconds: number;
-  /** Timed steps, at least this many for at least this long. */
+  /** Timed steps, at least this many for at least this long, unless they become too many to tell. */
   minSteps: number;
   minSeconds: number;
+  maxSteps: number;
 }
 
 /** What a measuring process is told. */

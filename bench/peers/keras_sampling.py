@@ -1,6 +1,6 @@
 """Sampling in Keras, one token at a time, a step of the model as a graph or compiled by XLA."""
 
-from keras_model import VERSIONS, model_of, tf  # isort: skip
+from keras_model import VERSIONS, model_of, tf
 from measure import answer, time_steps, work
 
 model = model_of(work, 1, 1)

@@ -1,6 +1,6 @@
 """A training step in Keras, as a graph or compiled by XLA."""
 
-from keras_model import VERSIONS, keras, model_of, tf  # isort: skip
+from keras_model import VERSIONS, keras, model_of, tf
 from measure import answer, time_steps, work
 
 WINDOWS = 16

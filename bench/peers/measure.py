@@ -19,7 +19,9 @@ def time_steps(step):
         i += 1
     seconds = []
     started = time.perf_counter()
-    while len(seconds) < work.minSteps or time.perf_counter() - started < work.minSeconds:
+    while len(seconds) < work.minSteps or (
+        len(seconds) < work.maxSteps and time.perf_counter() - started < work.minSeconds
+    ):
         before = time.perf_counter()
         step(i)
         seconds.append(time.perf_counter() - before)

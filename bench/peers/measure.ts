@@ -14,7 +14,9 @@ export function timeSteps(step: () => void): number[] {
   }
   const seconds: number[] = [];
   const end = performance.now() + work.minSeconds * 1000;
-  while (seconds.length < work.minSteps || performance.now() < end) {
+  const wantsMore = () =>
+    seconds.length < work.minSteps || (seconds.length < work.maxSteps && performance.now() < end);
+  while (wantsMore()) {
     const started = performance.now();
     step();
     seconds.push((performance.now() - started) / 1000);
