@@ -1,4 +1,4 @@
-"""Sampling in Keras, one token at a time, a step of the model as a graph or compiled by XLA."""
+"""Sampling in Keras, one token at a time; a step is a block of tokens."""
 
 from keras_model import VERSIONS, model_of, tf
 from measure import answer, time_steps, work
@@ -8,14 +8,15 @@ token = tf.zeros((1, 1), tf.int32)
 
 
 @tf.function(jit_compile=work.xla)
-def next_logits(token):
-    return model(token, training=False)[:, 0] / 0.8
+def next_token(token):
+    logits = model(token, training=False)[:, 0] / 0.8
+    return tf.random.categorical(logits, 1, dtype=tf.int32)
 
 
 def sample_block(_):
     global token
     for _ in range(work.tokensPerStep):
-        token = tf.random.categorical(next_logits(token), 1, dtype=tf.int32)
+        token = next_token(token)
         token.numpy().item()
 
 
