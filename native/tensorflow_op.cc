@@ -219,6 +219,8 @@ void RequireShape(const std::string& what, const std::vector<int64_t>& shape,
                       "; it is " + Bracketed(shape));
 }
 
+void TensorDeleter::operator()(TF_Tensor* tensor) const { TF_DeleteTensor(tensor); }
+
 Call::Call(const OpDeclaration& declaration, const Attributes& attributes,
            TF_OpKernelContext* context)
     : declaration_(declaration), attributes_(attributes), context_(context) {
@@ -228,7 +230,7 @@ Call::Call(const OpDeclaration& declaration, const Attributes& attributes,
     TF_Tensor* tensor = nullptr;
     TF_GetInput(context, i, &tensor, status.get());
     ThrowUnlessOk(status);
-    inputs_.push_back(tensor);
+    inputs_.emplace_back(tensor);
   }
   for (size_t i = 0; i < declaration.inputs.size(); i++) {
     if (IsList(declaration.inputs[i])) break;
@@ -237,17 +239,12 @@ Call::Call(const OpDeclaration& declaration, const Attributes& attributes,
   }
 }
 
-Call::~Call() {
-  for (TF_Tensor* tensor : inputs_) TF_DeleteTensor(tensor);
-  for (TF_Tensor* tensor : outputs_) TF_DeleteTensor(tensor);
-}
-
 int64_t Call::Size(const char* letter) const { return sizes_.at(letter); }
 
-std::vector<int64_t> Call::ShapeOf(int input) const { return DimensionsOf(inputs_.at(input)); }
+std::vector<int64_t> Call::ShapeOf(int input) const { return DimensionsOf(inputs_.at(input).get()); }
 
 const void* Call::Data(int index) const {
-  TF_Tensor* tensor = inputs_.at(index);
+  TF_Tensor* tensor = inputs_.at(index).get();
   return TF_TensorElementCount(tensor) > 0 ? TF_TensorData(tensor) : nullptr;
 }
 
@@ -272,7 +269,7 @@ float* Call::Allocate(int index, const std::vector<int64_t>& shape) {
       TF_AllocateOutput(context_, index, TF_FLOAT, shape.data(), static_cast<int>(shape.size()),
                         static_cast<size_t>(count) * sizeof(float), status.get());
   ThrowUnlessOk(status);
-  outputs_.push_back(tensor);
+  outputs_.emplace_back(tensor);
   return static_cast<float*>(TF_TensorData(tensor));
 }
 

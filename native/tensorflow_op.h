@@ -7,6 +7,7 @@
 
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <stdexcept>
 #include <string>
 #include <vector>
@@ -23,6 +24,10 @@ struct Argument {
   /// One word a dimension: a letter stands for one size in the whole operation, before which there
   /// may be a factor. A `?` at the end: no elements are right, too. Of a list it is not checked.
   const char* shape;
+};
+
+struct TensorDeleter {
+  void operator()(TF_Tensor* tensor) const;
 };
 
 class Call;
@@ -54,7 +59,6 @@ class Call {
  public:
   /// Fetches the inputs and checks their shapes; throws `ArgumentError`.
   Call(const OpDeclaration& declaration, const Attributes& attributes, TF_OpKernelContext* context);
-  ~Call();
   Call(const Call&) = delete;
   Call& operator=(const Call&) = delete;
 
@@ -81,7 +85,7 @@ class Call {
   const OpDeclaration& declaration_;
   const Attributes& attributes_;
   TF_OpKernelContext* context_;
-  std::vector<TF_Tensor*> inputs_, outputs_;
+  std::vector<std::unique_ptr<TF_Tensor, TensorDeleter>> inputs_, outputs_;
   std::map<std::string, int64_t> sizes_;
 };
 

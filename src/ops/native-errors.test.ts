@@ -304,6 +304,15 @@ describe.runIf(hasNativeOperations)('the native operations', () => {
     );
   });
 
+  it('let go of what they refused', () => {
+    // 8 MB each time, which are right, beside a state that is not.
+    const change = { shapes: { x: [1, 1, 2 ** 21], h0: [2, H] } };
+    expect(messageOf(gruForward, change)).toContain('h0 should be [B, H] = [1, H]; it is [2, 4]');
+    const before = process.memoryUsage.rss();
+    for (let i = 0; i < 40; i++) messageOf(gruForward, change);
+    expect((process.memoryUsage.rss() - before) / 2 ** 20).toBeLessThan(160);
+  });
+
   it('refuse numbers of another type', () => {
     expect(messageOf({ ...linearCrossEntropy, integers: [] }, {})).toMatch(/int32.*float/);
   });
