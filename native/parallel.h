@@ -4,6 +4,8 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <exception>
+#include <mutex>
 
 extern "C" {
 void GOMP_parallel(void (*work)(void*), void* data, unsigned threads, unsigned flags);
@@ -15,18 +17,31 @@ void omp_set_num_threads(int threads);
 
 namespace gru_lm {
 
-/// Runs `body(thread, threads)` once on each of at most `wanted` threads, and waits for all.
+/// Runs `body(thread, threads)` once on each of at most `wanted` threads, and waits for all. What
+/// one of them throws is thrown here: nothing may leave a thread of the pool.
 template <class Body>
 void OnThreads(int wanted, const Body& body) {
   if (wanted <= 1) {
     body(0, 1);
     return;
   }
+  struct Work {
+    const Body& body;
+    std::mutex mutex;
+    std::exception_ptr failure;
+  } work{body, {}, nullptr};
   GOMP_parallel(
       [](void* data) {
-        (*static_cast<const Body*>(data))(omp_get_thread_num(), omp_get_num_threads());
+        Work& shared = *static_cast<Work*>(data);
+        try {
+          shared.body(omp_get_thread_num(), omp_get_num_threads());
+        } catch (...) {
+          const std::lock_guard<std::mutex> lock(shared.mutex);
+          shared.failure = std::current_exception();
+        }
       },
-      const_cast<Body*>(&body), static_cast<unsigned>(wanted), 0);
+      &work, static_cast<unsigned>(wanted), 0);
+  if (work.failure) std::rethrow_exception(work.failure);
 }
 
 /// How many threads `count` pieces of work are worth, where one thread should get `grain` or more.

@@ -1,0 +1,52 @@
+/**
+ * The computing functions of `native/` under the compiler's sanitizers: no memory but their own, no
+ * undefined arithmetic. What drives them is `native/test/sanitize.cc`.
+ */
+import { spawnSync } from 'node:child_process';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { describe, expect, it } from 'vitest';
+import { createContext } from '../src/runtime/context.ts';
+import { hasOneDnn, requireOneDnn } from '../src/runtime/onednn.ts';
+import { temporaryDirectory } from './cli-process.ts';
+import { hasNativeOperations } from './support/backends.ts';
+
+const native = fileURLToPath(new URL('../native', import.meta.url));
+const SOURCES = [
+  ...['product.cc', 'gru.cc', 'lstm.cc', 'linear_cross_entropy.cc', 'generation_step.cc'],
+  'test/sanitize.cc',
+];
+const FLAGS = [
+  // The vector code that users run, at a level of optimisation that is soon compiled.
+  ...['-std=c++17', '-O1', '-g', '-march=native', '-fno-omit-frame-pointer'],
+  ...['-fsanitize=address,undefined', '-fno-sanitize-recover=all'],
+];
+
+describe('the native functions', () => {
+  it('are sound under the address and undefined-behaviour sanitizers', async (ctx) => {
+    if (!hasNativeOperations) ctx.skip('the native operations are for linux-x64 only');
+    const oneDnn = requireOneDnn(createContext());
+    if (!(await hasOneDnn(oneDnn))) ctx.skip('oneDNN could not be set up on this machine');
+    const directory = temporaryDirectory();
+    const program = join(directory, 'sanitize');
+    const sources = SOURCES.map((name) => join(native, name));
+    const libraries = [oneDnn.library, '-lgomp', `-Wl,-rpath,${oneDnn.directory}`];
+    const args = [...FLAGS, '-I', oneDnn.includeDirectory, ...sources, '-o', program, ...libraries];
+    const compiled = spawnSync('c++', args, { encoding: 'utf8' });
+    expect(compiled.stderr).toBe('');
+    expect(compiled.status).toBe(0);
+
+    const { status, stdout, stderr } = spawnSync(program, {
+      encoding: 'utf8',
+      env: {
+        ...process.env,
+        // More threads than a small machine has processors, so that shares are odd.
+        OMP_NUM_THREADS: '3',
+        ASAN_OPTIONS: 'detect_leaks=1',
+      },
+    });
+    expect(stderr).toBe('');
+    expect(stdout).toMatch(/are sound|is sound/);
+    expect(status).toBe(0);
+  });
+});
