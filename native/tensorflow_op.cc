@@ -241,7 +241,9 @@ Call::Call(const OpDeclaration& declaration, const Attributes& attributes,
 
 int64_t Call::Size(const char* letter) const { return sizes_.at(letter); }
 
-std::vector<int64_t> Call::ShapeOf(int input) const { return DimensionsOf(inputs_.at(input).get()); }
+std::vector<int64_t> Call::ShapeOf(int input) const {
+  return DimensionsOf(inputs_.at(input).get());
+}
 
 const void* Call::Data(int index) const {
   TF_Tensor* tensor = inputs_.at(index).get();

@@ -2,14 +2,13 @@
 // finite differences. It is there to be compiled with sanitizers, which see what is read and
 // written where it should not be; TensorFlow is not needed. `test/native-sanitizers.test.ts` builds
 // and runs it.
-#include <oneapi/dnnl/dnnl.hpp>
-
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
 #include <functional>
+#include <oneapi/dnnl/dnnl.hpp>
 #include <stdexcept>
 #include <string>
 #include <vector>
@@ -115,10 +114,10 @@ void RunGru(const Shape& shape, bool reset_after, Precision precision, bool chec
   const Values dy = RandomValues(T * B * H);
   Values dx = Unwritten(T * B * I), dh0 = Unwritten(B * H), dw = Unwritten(3 * H * I);
   Values du = Unwritten(3 * H * H), db = Unwritten(3 * H), dc = Unwritten(reset_after ? 3 * H : 0);
-  GruBackward(sizes, x.data(), h0.data(), {w.data(), u.data(), nullptr, nullptr}, y.data(),
-              workspace, dy.data(),
-              {dx.data(), dh0.data(), dw.data(), du.data(), db.data(),
-               reset_after ? dc.data() : nullptr});
+  GruBackward(
+      sizes, x.data(), h0.data(), {w.data(), u.data(), nullptr, nullptr}, y.data(), workspace,
+      dy.data(),
+      {dx.data(), dh0.data(), dw.data(), du.data(), db.data(), reset_after ? dc.data() : nullptr});
   for (const Values* values : {&dx, &dh0, &dw, &du, &db, &dc}) RequireFinite(name, *values);
   if (!check_gradients) return;
   const auto loss = [&] {
@@ -186,8 +185,8 @@ void RunLinearCrossEntropy(int64_t N, int64_t H, int64_t V, Precision precision,
   }
   Values losses = Unwritten(N), dx = Unwritten(N * H), dw = Unwritten(V * H), db = Unwritten(V);
   const auto loss = [&] {
-    return static_cast<double>(LinearCrossEntropy(sizes, x.data(), w.data(), b.data(),
-                                                  labels.data(), losses.data(), {}));
+    return static_cast<double>(
+        LinearCrossEntropy(sizes, x.data(), w.data(), b.data(), labels.data(), losses.data(), {}));
   };
   const double alone = loss();
   RequireFinite(name, losses);
@@ -259,9 +258,20 @@ bool HasBfloat16() {
 
 /// Sizes between which products, lanes, and shares of threads are whole or have a rest.
 const std::vector<Shape> kShapes = {
-    {1, 1, 1, 1},   {1, 1, 3, 2},    {2, 1, 1, 17},   {3, 2, 5, 7},     {1, 16, 16, 16},
-    {4, 3, 15, 16}, {5, 33, 17, 31}, {2, 65, 9, 48},  {3, 128, 20, 65}, {2, 7, 64, 130},
-    {6, 31, 1, 97}, {9, 2, 33, 64},  {2, 200, 3, 33}, {1, 5, 100, 1},
+    {1, 1, 1, 1},
+    {1, 1, 3, 2},
+    {2, 1, 1, 17},
+    {3, 2, 5, 7},
+    {1, 16, 16, 16},
+    {4, 3, 15, 16},
+    {5, 33, 17, 31},
+    {2, 65, 9, 48},
+    {3, 128, 20, 65},
+    {2, 7, 64, 130},
+    {6, 31, 1, 97},
+    {9, 2, 33, 64},
+    {2, 200, 3, 33},
+    {1, 5, 100, 1},
     // Many steps' W x are more than is computed at a time.
     {19, 130, 3, 150},
 };

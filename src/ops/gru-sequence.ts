@@ -1,4 +1,4 @@
-import * as tf from '@tensorflow/tfjs-core';
+import type * as tf from '@tensorflow/tfjs-core';
 import { gruBackwardNative, gruForwardNative } from './gru-sequence-native.ts';
 import {
   type GruTensors,
@@ -8,7 +8,12 @@ import {
   gruForward,
 } from './gru-sequence-reference.ts';
 import { gruBackwardTensorFlow, gruForwardTensorFlow } from './gru-sequence-tensorflow.ts';
-import { isRecordingGradient, registerComposedKernel, runKernel } from './register.ts';
+import {
+  isRecordingGradient,
+  registerComposedKernel,
+  runKernel,
+  runWithGradient,
+} from './register.ts';
 import { assertShape } from './shapes.ts';
 import {
   nativeBackend,
@@ -55,12 +60,17 @@ export function gruSequence(
     );
   }
   if (tensors.biasHh) assertShape('gruSequence biasHh', tensors.biasHh, [rows], bound);
-  const [outputs] = runKernel(GRU_SEQUENCE, toList(tensors), {
-    variant,
-    precision,
-    keepWorkspace: isRecordingGradient(),
-  });
-  return outputs as tf.Tensor3D;
+  const inputs = toList(tensors);
+  const keepWorkspace = isRecordingGradient();
+  return runWithGradient(
+    inputs,
+    () => runKernel(GRU_SEQUENCE, inputs, { variant, precision, keepWorkspace }),
+    (dy, [outputs, ...workspace], saved) =>
+      runKernel(GRU_SEQUENCE_GRADIENT, [...saved, outputs as tf.Tensor, dy, ...workspace], {
+        variant,
+        precision,
+      }),
+  ) as tf.Tensor3D;
 }
 
 registerComposedKernel(GRU_SEQUENCE, (inputs, { variant, keepWorkspace, precision }) => {
@@ -105,23 +115,6 @@ registerComposedKernel(GRU_SEQUENCE_GRADIENT, (inputs, attributes) => {
       ? gruBackwardTensorFlow(tensorFlowBackend(), tensors, outputs, workspace, outputGradient)
       : gruBackward(tensors, variant, outputs, workspace, outputGradient);
   return namesOf(variant).map((name) => gradients[name] as tf.Tensor);
-});
-
-tf.registerGradient({
-  kernelName: GRU_SEQUENCE,
-  saveAllInputs: true,
-  outputsToSave: [true, true, true, true, true],
-  gradFunc: (dy, saved, attributes) => {
-    const variant = attributes.variant as unknown as GruVariant;
-    const inputCount = namesOf(variant).length;
-    const [outputs, ...workspace] = saved.slice(inputCount) as tf.Tensor[];
-    const gradients = runKernel(
-      GRU_SEQUENCE_GRADIENT,
-      [...saved.slice(0, inputCount), outputs!, (dy as unknown as tf.Tensor[])[0]!, ...workspace],
-      { variant, precision: attributes.precision },
-    );
-    return Object.fromEntries(gradients.map((gradient, i) => [i, () => gradient]));
-  },
 });
 
 /** The kernel's inputs are a list: one of them is there in one variant only. */

@@ -1,6 +1,11 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { matrixProduct } from './matrix-product.ts';
-import { isRecordingGradient, registerComposedKernel, runKernel } from './register.ts';
+import {
+  isRecordingGradient,
+  registerComposedKernel,
+  runKernel,
+  runWithGradient,
+} from './register.ts';
 import { assertShape } from './shapes.ts';
 import {
   crossEntropyWithGradient,
@@ -45,7 +50,15 @@ export function linearCrossEntropy(
   const inputs = [features, weight, bias, labels] as const;
   assertShapes('linearCrossEntropy', inputs);
   const withGradient = isRecordingGradient();
-  return runKernel(LINEAR_CROSS_ENTROPY, inputs, { withGradient, precision })[0] as tf.Scalar;
+  return runWithGradient(
+    [features, weight, bias],
+    () => runKernel(LINEAR_CROSS_ENTROPY, inputs, { withGradient, precision }),
+    (dy, [, ...gradients]) => {
+      // Nearly always 1, the loss's gradient by itself: no pass over the gradients is spent on that.
+      const scale = dy.dataSync()[0] as number;
+      return gradients.map((each) => (scale === 1 ? tf.clone(each) : tf.mul(each, scale)));
+    },
+  ) as tf.Scalar;
 }
 
 /**
@@ -177,15 +190,3 @@ function addBlocks(a: Block, b: Block): Block {
     return sum as unknown as tf.TensorContainer;
   }) as unknown as Block;
 }
-
-tf.registerGradient({
-  kernelName: LINEAR_CROSS_ENTROPY,
-  outputsToSave: [false, true, true, true],
-  gradFunc: (dy, saved) => {
-    // Nearly always 1, the loss's gradient by itself: no pass over the gradients is spent on that.
-    const scale = ((dy as unknown as tf.Tensor[])[0] as tf.Tensor).dataSync()[0] as number; // of []
-    const scaled = (gradient: tf.Tensor) =>
-      scale === 1 ? tf.clone(gradient) : tf.mul(gradient, scale);
-    return Object.fromEntries(saved.map((gradient, i) => [i, () => scaled(gradient)]));
-  },
-});

@@ -45,6 +45,38 @@ export function runKernel(
   return Array.isArray(result) ? (result as tf.Tensor[]) : [result as tf.Tensor];
 }
 
+/**
+ * Runs an operation, with its gradient if one is being recorded.
+ *
+ * A gradient registered by `tf.registerGradient` would be given one of zeros for every output that
+ * nothing depends on, and what an operation keeps for its gradient is such an output: tens of
+ * megabytes of zeros a step.
+ *
+ * @param forward gives the result, then what else the gradient needs
+ * @param backward the gradients of `inputs`, from the result's gradient, all that `forward` gave, and
+ *   the inputs as they were
+ */
+export function runWithGradient(
+  inputs: readonly tf.Tensor[],
+  forward: () => tf.Tensor[],
+  backward: (dy: tf.Tensor, results: tf.Tensor[], inputs: tf.Tensor[]) => tf.Tensor[],
+): tf.Tensor {
+  const results = forward();
+  const [result, ...rest] = results as [tf.Tensor, ...tf.Tensor[]];
+  if (!isRecordingGradient()) return result;
+  const withGradient = tf.customGrad((...given) => {
+    const save = given.at(-1) as unknown as (tensors: tf.Tensor[]) => void;
+    save([...results, ...inputs]);
+    return {
+      value: tf.clone(result),
+      gradFunc: (dy: tf.Tensor, saved: tf.Tensor[]) =>
+        backward(dy, saved.slice(0, results.length), saved.slice(results.length)),
+    };
+  })(...inputs);
+  tf.dispose([result, ...rest]);
+  return withGradient;
+}
+
 /** Whether a gradient is being recorded now, so that a kernel must keep what its gradient needs. */
 export function isRecordingGradient(): boolean {
   return tf.engine().state.gradientDepth > 0;
