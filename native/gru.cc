@@ -4,6 +4,7 @@
 #include <optional>
 
 #include "buffer.h"
+#include "embedded_inputs.h"
 #include "operand.h"
 #include "parallel.h"
 #include "product.h"
@@ -95,15 +96,83 @@ void StateResetBefore(const Streams& streams, int64_t H, const GruWeights& w,
   });
 }
 
+/// W x of the layer's inputs.
 template <class Element>
-void Forward(const GruSizes& s, const float* x, const float* h0, const GruWeights& w, float* y,
+class Projection {
+ public:
+  /// @param rows of all inputs, T·B
+  /// @param at_a_time rows that are mostly asked for
+  Projection(const GruInputs& in, int64_t rows, int64_t width, const float* weights,
+             int64_t columns, int64_t at_a_time)
+      : x_(in.x), width_(width), columns_(columns) {
+    if (x_ == nullptr) embedded_.emplace(in.ids, rows, in.table, in.vocabulary, width);
+    packed_.emplace(weights, Stored::kTransposed, width, columns,
+                    embedded_ ? embedded_->count() : at_a_time, kPrecisionOf<Element>);
+    if (!embedded_) return;
+    of_rows_.emplace(embedded_->count() * columns);
+    Multiply(embedded_->rows(), embedded_->count(), of_rows_->data());
+  }
+
+  /// The rows from `first` on, to `projected` [count, columns].
+  void Run(int64_t first, int64_t count, float* projected) const {
+    if (!embedded_) {
+      Multiply(x_ + first * width_, count, projected);
+      return;
+    }
+    const int64_t rows_a_thread = std::max<int64_t>(1, kElementsAThread / columns_);
+    ParallelFor(count, rows_a_thread, 1, [&](int64_t begin, int64_t end) {
+      for (int64_t i = begin; i < end; i++) {
+        std::memcpy(projected + i * columns_,
+                    of_rows_->data() + embedded_->SlotOf(first + i) * columns_,
+                    sizeof(float) * static_cast<size_t>(columns_));
+      }
+    });
+  }
+
+ private:
+  void Multiply(const float* x, int64_t rows, float* products) const {
+    const Operand<Element> operand(x, rows * width_);
+    Product(packed_->ShapeFor(rows)).Run(operand.data(), packed_->data(), products);
+  }
+
+  const float* x_;
+  int64_t width_, columns_;
+  std::optional<EmbeddedInputs> embedded_;
+  std::optional<PackedMatrix> packed_;
+  /// W x of each different row [U, columns].
+  std::optional<Buffer<float>> of_rows_;
+};
+
+/// From the gradient of W x [rows, columns] those of `x` [rows, width], or of its table, and of W.
+template <class Element>
+void ProjectionBackward(const GruInputs& in, int64_t rows, int64_t width, const float* weights,
+                        int64_t columns, const Element* d_projected, float* d_x, float* d_weights) {
+  const auto multiply = [&](const float* x, int64_t count, const Element* d_products, float* d_in) {
+    const PackedMatrix packed(weights, Stored::kAsIs, columns, width, count, kPrecisionOf<Element>);
+    Product(packed.ShapeFor(count)).Run(d_products, packed.data(), d_in);
+    const Operand<Element> operand(x, count * width);
+    ProductOverRows(count, columns, width, d_products, operand.data(), d_weights);
+  };
+  if (in.x != nullptr) {
+    multiply(in.x, rows, d_projected, d_x);
+    return;
+  }
+  const EmbeddedInputs embedded(in.ids, rows, in.table, in.vocabulary, width);
+  Buffer<float> sums(embedded.count() * columns), d_rows(embedded.count() * width);
+  embedded.AddUp(d_projected, columns, sums.data());
+  const Operand<Element> operand(sums.data(), embedded.count() * columns);
+  multiply(embedded.rows(), embedded.count(), operand.data(), d_rows.data());
+  embedded.Scatter(d_rows.data(), d_x);
+}
+
+template <class Element>
+void Forward(const GruSizes& s, const GruInputs& in, const float* h0, const GruWeights& w, float* y,
              const GruWorkspace& workspace) {
   constexpr Precision precision = kPrecisionOf<Element>;
   constexpr bool converts = !std::is_same_v<Element, float>;
   const int64_t T = s.steps, B = s.batch, I = s.inputs, H = s.hidden;
   const int64_t at_a_time = StepsAtATime(T, B * 3 * H);
-  const PackedMatrix input_weights(w.inputs, Stored::kTransposed, I, 3 * H, at_a_time * B,
-                                   precision);
+  const Projection<Element> projection(in, T * B, I, w.inputs, 3 * H, at_a_time * B);
   Buffer<float> own_gates(workspace.gates ? 0 : at_a_time * B * 3 * H);
 
   // Reset-after takes U h of all gates at once; reset-before needs r before it can take n's.
@@ -123,8 +192,7 @@ void Forward(const GruSizes& s, const float* x, const float* h0, const GruWeight
   for (int64_t first = 0; first < T; first += at_a_time) {
     const int64_t steps = std::min(at_a_time, T - first);
     float* projected = workspace.gates ? workspace.gates + first * B * 3 * H : own_gates.data();
-    const Operand<Element> inputs(x + first * B * I, steps * B * I);
-    Product(input_weights.ShapeFor(steps * B)).Run(inputs.data(), input_weights.data(), projected);
+    projection.Run(first * B, steps * B, projected);
     division.ForEach([&](const Streams& streams) {
       const int64_t at = streams.first;
       Product product(weights.ShapeFor(streams.count));
@@ -237,7 +305,7 @@ void ResetBackResetBefore(const Streams& streams, int64_t H, const float* h, con
 }
 
 template <class Element>
-void Backward(const GruSizes& s, const float* x, const float* h0, const GruWeights& w,
+void Backward(const GruSizes& s, const GruInputs& in, const float* h0, const GruWeights& w,
               const float* y, const GruWorkspace& workspace, const float* dy,
               const GruGradients& d) {
   constexpr Precision precision = kPrecisionOf<Element>;
@@ -293,12 +361,7 @@ void Backward(const GruSizes& s, const float* x, const float* h0, const GruWeigh
     bias_sums.AddUp(3 * H, H, d.recurrent_bias + 2 * H);
   }
 
-  {
-    const PackedMatrix weights(w.inputs, Stored::kAsIs, 3 * H, I, T * B, precision);
-    Product(weights.ShapeFor(T * B)).Run(d_projected.data(), weights.data(), d.x);
-    const Operand<Element> inputs(x, T * B * I);
-    ProductOverRows(T * B, 3 * H, I, d_projected.data(), inputs.data(), d.inputs);
-  }
+  ProjectionBackward(in, T * B, I, w.inputs, 3 * H, d_projected.data(), d.x, d.inputs);
   Buffer<Element> previous(T * B * H);
   CopyPreviousStates(h0, y, T, B * H, previous.data());
   if (s.reset_after) {
@@ -320,18 +383,18 @@ void Backward(const GruSizes& s, const float* x, const float* h0, const GruWeigh
 
 }  // namespace
 
-void GruForward(const GruSizes& sizes, const float* x, const float* h0, const GruWeights& weights,
-                float* y, const GruWorkspace& workspace) {
+void GruForward(const GruSizes& sizes, const GruInputs& inputs, const float* h0,
+                const GruWeights& weights, float* y, const GruWorkspace& workspace) {
   WithElement(sizes.precision, [&](auto element) {
-    Forward<decltype(element)>(sizes, x, h0, weights, y, workspace);
+    Forward<decltype(element)>(sizes, inputs, h0, weights, y, workspace);
   });
 }
 
-void GruBackward(const GruSizes& sizes, const float* x, const float* h0, const GruWeights& weights,
-                 const float* y, const GruWorkspace& workspace, const float* dy,
-                 const GruGradients& gradients) {
+void GruBackward(const GruSizes& sizes, const GruInputs& inputs, const float* h0,
+                 const GruWeights& weights, const float* y, const GruWorkspace& workspace,
+                 const float* dy, const GruGradients& gradients) {
   WithElement(sizes.precision, [&](auto element) {
-    Backward<decltype(element)>(sizes, x, h0, weights, y, workspace, dy, gradients);
+    Backward<decltype(element)>(sizes, inputs, h0, weights, y, workspace, dy, gradients);
   });
 }
 

@@ -23,6 +23,15 @@ struct GruSizes {
   Precision precision;
 };
 
+/// What the layer reads: inputs as they are, or token ids and a table whose rows they name, as of
+/// an embedding. A row is then multiplied once for all the steps that read it.
+struct GruInputs {
+  const float* x;          ///< [T, B, I], or null
+  const int32_t* ids;      ///< [T, B], each in [0, V)
+  const float* table;      ///< [V, I]
+  int64_t vocabulary = 0;  ///< V
+};
+
 struct GruWeights {
   const float* inputs;          ///< W [3H, I]
   const float* recurrent;       ///< U [3H, H]
@@ -37,7 +46,7 @@ struct GruWorkspace {
 };
 
 struct GruGradients {
-  float* x;               ///< [T, B, I]
+  float* x;               ///< of x [T, B, I], or of the table [V, I]
   float* initial_state;   ///< [B, H]
   float* inputs;          ///< of W [3H, I]
   float* recurrent;       ///< of U [3H, H]
@@ -45,14 +54,14 @@ struct GruGradients {
   float* recurrent_bias;  ///< of b' [3H], for reset-after only
 };
 
-/// The states after each step into `y` [T, B, H], from `x` [T, B, I] and `h0` [B, H]. Without a
+/// The states after each step into `y` [T, B, H], from the inputs and `h0` [B, H]. Without a
 /// workspace (null pointers) no more memory is taken than for a few steps.
-void GruForward(const GruSizes& sizes, const float* x, const float* h0, const GruWeights& weights,
-                float* y, const GruWorkspace& workspace);
+void GruForward(const GruSizes& sizes, const GruInputs& inputs, const float* h0,
+                const GruWeights& weights, float* y, const GruWorkspace& workspace);
 
 /// The gradients of everything, from those of `y` in `dy` [T, B, H].
-void GruBackward(const GruSizes& sizes, const float* x, const float* h0, const GruWeights& weights,
-                 const float* y, const GruWorkspace& workspace, const float* dy,
-                 const GruGradients& gradients);
+void GruBackward(const GruSizes& sizes, const GruInputs& inputs, const float* h0,
+                 const GruWeights& weights, const float* y, const GruWorkspace& workspace,
+                 const float* dy, const GruGradients& gradients);
 
 }  // namespace gru_lm

@@ -27,6 +27,71 @@ void RequireBias(bool reset_after, const float* recurrent_bias) {
                           : "b_hh should have no elements without reset_after; it has some");
 }
 
+/// Reading past a table would be worse than any message.
+void RequireIds(const char* what, const int32_t* ids, int64_t count, int64_t vocabulary) {
+  for (int64_t i = 0; i < count; i++) {
+    if (ids[i] >= 0 && ids[i] < vocabulary) continue;
+    throw ArgumentError(std::string(what) + " should be in [0, V) = [0, " +
+                        std::to_string(vocabulary) + "); at " + std::to_string(i) + " is " +
+                        std::to_string(ids[i]));
+  }
+}
+
+/// The inputs of an embedded layer: ids [N], of which T·B make the steps, and their table.
+GruInputs EmbeddedInputsOf(Call& call, int ids, int table) {
+  const int64_t N = call.Size("N"), B = call.Size("B"), V = call.Size("V");
+  if (N % B != 0) {
+    throw ArgumentError("ids should be [T·B], a multiple of B = " + std::to_string(B) +
+                        "; it is [" + std::to_string(N) + "]");
+  }
+  RequireIds("ids", call.IntegerInput(ids), N, V);
+  call.SetSize("T", N / B);
+  return {nullptr, call.IntegerInput(ids), call.Input(table), V};
+}
+
+/// Runs a layer forward whose h0, w_ih, w_hh, b_ih, b_hh are the inputs from `first` on.
+void RunGruForward(Call& call, const GruInputs& inputs, int first) {
+  const bool reset_after = call.Flag("reset_after"), keep = call.Flag("keep_workspace");
+  RequireBias(reset_after, call.Input(first + 4));
+  float* y = call.Output(0);
+  GruWorkspace workspace{};
+  if (keep) {
+    workspace.gates = call.Output(1);
+  } else {
+    call.OmitOutput(1);
+  }
+  if (keep && reset_after) {
+    workspace.recurrent_n = call.Output(2);
+  } else {
+    call.OmitOutput(2);
+  }
+  const GruWeights weights{call.Input(first + 1), call.Input(first + 2), call.Input(first + 3),
+                           call.Input(first + 4)};
+  GruForward(GruSizesOf(call), inputs, call.Input(first), weights, y, workspace);
+}
+
+/// Runs a layer's gradient whose h0, w_ih, w_hh, y, gates, recurrent_n, dy are the inputs from
+/// `first` on.
+void RunGruBackward(Call& call, const GruInputs& inputs, int first) {
+  const bool reset_after = call.Flag("reset_after");
+  if (reset_after && call.Input(first + 5) == nullptr) {
+    throw ArgumentError("recurrent_n should be [T, B, H] with reset_after; it has no elements");
+  }
+  GruGradients gradients{call.Output(0), call.Output(1), call.Output(2),
+                         call.Output(3), call.Output(4), nullptr};
+  if (reset_after) {
+    gradients.recurrent_bias = call.Output(5);
+  } else {
+    call.OmitOutput(5);
+  }
+  // The gradient reads the workspace only.
+  const GruWorkspace workspace{const_cast<float*>(call.Input(first + 4)),
+                               const_cast<float*>(call.Input(first + 5))};
+  GruBackward(GruSizesOf(call), inputs, call.Input(first),
+              {call.Input(first + 1), call.Input(first + 2), nullptr, nullptr},
+              call.Input(first + 3), workspace, call.Input(first + 6), gradients);
+}
+
 const OpDeclaration kGruForward{
     "GruLmGruForward",
     {{"x: float", "T B I"},
@@ -37,22 +102,7 @@ const OpDeclaration kGruForward{
      {"b_hh: float", "3H?"}},
     {{"y: float", "T B H"}, {"gates: float", "T B 3H?"}, {"recurrent_n: float", "T B H?"}},
     {"reset_after: bool", "keep_workspace: bool", kPrecisionAttribute},
-    [](Call& call) {
-      const bool reset_after = call.Flag("reset_after"), keep = call.Flag("keep_workspace");
-      RequireBias(reset_after, call.Input(5));
-      float* y = call.Output(0);
-      GruWorkspace workspace{};
-      if (keep)
-        workspace.gates = call.Output(1);
-      else
-        call.OmitOutput(1);
-      if (keep && reset_after)
-        workspace.recurrent_n = call.Output(2);
-      else
-        call.OmitOutput(2);
-      GruForward(GruSizesOf(call), call.Input(0), call.Input(1),
-                 {call.Input(2), call.Input(3), call.Input(4), call.Input(5)}, y, workspace);
-    }};
+    [](Call& call) { RunGruForward(call, {call.Input(0), nullptr, nullptr}, 1); }};
 
 const OpDeclaration kGruBackward{
     "GruLmGruBackward",
@@ -71,24 +121,40 @@ const OpDeclaration kGruBackward{
      {"db_ih: float", "3H"},
      {"db_hh: float", "3H?"}},
     {"reset_after: bool", kPrecisionAttribute},
-    [](Call& call) {
-      const bool reset_after = call.Flag("reset_after");
-      if (reset_after && call.Input(6) == nullptr) {
-        throw ArgumentError("recurrent_n should be [T, B, H] with reset_after; it has no elements");
-      }
-      GruGradients gradients{call.Output(0), call.Output(1), call.Output(2),
-                             call.Output(3), call.Output(4), nullptr};
-      if (reset_after)
-        gradients.recurrent_bias = call.Output(5);
-      else
-        call.OmitOutput(5);
-      // The gradient reads the workspace only.
-      const GruWorkspace workspace{const_cast<float*>(call.Input(5)),
-                                   const_cast<float*>(call.Input(6))};
-      GruBackward(GruSizesOf(call), call.Input(0), call.Input(1),
-                  {call.Input(2), call.Input(3), nullptr, nullptr}, call.Input(4), workspace,
-                  call.Input(7), gradients);
-    }};
+    [](Call& call) { RunGruBackward(call, {call.Input(0), nullptr, nullptr}, 1); }};
+
+const OpDeclaration kEmbeddedGruForward{
+    "GruLmEmbeddedGruForward",
+    {{"ids: int32", "N"},
+     {"table: float", "V I"},
+     {"h0: float", "B H"},
+     {"w_ih: float", "3H I"},
+     {"w_hh: float", "3H H"},
+     {"b_ih: float", "3H"},
+     {"b_hh: float", "3H?"}},
+    {{"y: float", "T B H"}, {"gates: float", "T B 3H?"}, {"recurrent_n: float", "T B H?"}},
+    {"reset_after: bool", "keep_workspace: bool", kPrecisionAttribute},
+    [](Call& call) { RunGruForward(call, EmbeddedInputsOf(call, 0, 1), 2); }};
+
+const OpDeclaration kEmbeddedGruBackward{
+    "GruLmEmbeddedGruBackward",
+    {{"ids: int32", "N"},
+     {"table: float", "V I"},
+     {"h0: float", "B H"},
+     {"w_ih: float", "3H I"},
+     {"w_hh: float", "3H H"},
+     {"y: float", "T B H"},
+     {"gates: float", "T B 3H"},
+     {"recurrent_n: float", "T B H?"},
+     {"dy: float", "T B H"}},
+    {{"d_table: float", "V I"},
+     {"dh0: float", "B H"},
+     {"dw_ih: float", "3H I"},
+     {"dw_hh: float", "3H H"},
+     {"db_ih: float", "3H"},
+     {"db_hh: float", "3H?"}},
+    {"reset_after: bool", kPrecisionAttribute},
+    [](Call& call) { RunGruBackward(call, EmbeddedInputsOf(call, 0, 1), 2); }};
 
 LstmSizes LstmSizesOf(const Call& call) {
   return {call.Size("T"), call.Size("B"), call.Size("I"), call.Size("H"), call.precision()};
@@ -150,16 +216,6 @@ const OpDeclaration kLstmBackward{
                    {call.Input(3), call.Input(4), nullptr, nullptr}, call.Input(5), workspace,
                    call.Input(8), call.Input(9), gradients);
     }};
-
-/// Reading past a table would be worse than any message.
-void RequireIds(const char* what, const int32_t* ids, int64_t count, int64_t vocabulary) {
-  for (int64_t i = 0; i < count; i++) {
-    if (ids[i] >= 0 && ids[i] < vocabulary) continue;
-    throw ArgumentError(std::string(what) + " should be in [0, V) = [0, " +
-                        std::to_string(vocabulary) + "); at " + std::to_string(i) + " is " +
-                        std::to_string(ids[i]));
-  }
-}
 
 const OpDeclaration kLinearCrossEntropy{
     "GruLmLinearCrossEntropy",
@@ -237,8 +293,9 @@ std::string RegisterOperations() {
   static std::string failure;
   std::call_once(once, [] {
     for (const auto& attempt :
-         {Register<kGruForward>, Register<kGruBackward>, Register<kLstmForward>,
-          Register<kLstmBackward>, Register<kLinearCrossEntropy>, Register<kGenerationStep>}) {
+         {Register<kGruForward>, Register<kGruBackward>, Register<kEmbeddedGruForward>,
+          Register<kEmbeddedGruBackward>, Register<kLstmForward>, Register<kLstmBackward>,
+          Register<kLinearCrossEntropy>, Register<kGenerationStep>}) {
       if (failure.empty()) failure = attempt();
     }
   });

@@ -64,6 +64,8 @@ class Call {
 
   /// The size that a letter of the shapes stands for.
   int64_t Size(const char* letter) const;
+  /// Sets a size that no shape tells.
+  void SetSize(const char* letter, int64_t size) { sizes_[letter] = size; }
   bool Flag(const char* name) const { return attributes_.flags.at(name); }
   Precision precision() const { return attributes_.precision; }
 

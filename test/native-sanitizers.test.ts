@@ -13,7 +13,14 @@ import { hasNativeOperations } from './support/backends.ts';
 
 const native = fileURLToPath(new URL('../native', import.meta.url));
 const SOURCES = [
-  ...['product.cc', 'gru.cc', 'lstm.cc', 'linear_cross_entropy.cc', 'generation_step.cc'],
+  ...[
+    'product.cc',
+    'embedded_inputs.cc',
+    'gru.cc',
+    'lstm.cc',
+    'linear_cross_entropy.cc',
+    'generation_step.cc',
+  ],
   'test/sanitize.cc',
 ];
 const FLAGS = [

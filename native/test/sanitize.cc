@@ -103,8 +103,9 @@ void RunGru(const Shape& shape, bool reset_after, Precision precision, bool chec
   Values y = Unwritten(T * B * H), y_alone = y, gates = Unwritten(T * B * 3 * H);
   Values recurrent_n = Unwritten(reset_after ? T * B * H : 0);
   const GruWorkspace workspace{gates.data(), reset_after ? recurrent_n.data() : nullptr};
+  const GruInputs inputs{x.data(), nullptr, nullptr};
   const auto forward = [&](Values& into, const GruWorkspace& kept) {
-    GruForward(sizes, x.data(), h0.data(), weights, into.data(), kept);
+    GruForward(sizes, inputs, h0.data(), weights, into.data(), kept);
   };
   forward(y_alone, {});
   forward(y, workspace);
@@ -115,11 +116,34 @@ void RunGru(const Shape& shape, bool reset_after, Precision precision, bool chec
   Values dx = Unwritten(T * B * I), dh0 = Unwritten(B * H), dw = Unwritten(3 * H * I);
   Values du = Unwritten(3 * H * H), db = Unwritten(3 * H), dc = Unwritten(reset_after ? 3 * H : 0);
   GruBackward(
-      sizes, x.data(), h0.data(), {w.data(), u.data(), nullptr, nullptr}, y.data(), workspace,
+      sizes, inputs, h0.data(), {w.data(), u.data(), nullptr, nullptr}, y.data(), workspace,
       dy.data(),
       {dx.data(), dh0.data(), dw.data(), du.data(), db.data(), reset_after ? dc.data() : nullptr});
   for (const Values* values : {&dx, &dh0, &dw, &du, &db, &dc}) RequireFinite(name, *values);
+
+  // The same inputs as rows of a table, each of them twice, and one row that nothing reads.
+  const int64_t V = (T * B + 1) / 2 + 1;
+  const Values table = RandomValues(V * I);
+  std::vector<int32_t> ids(T * B);
+  for (int64_t i = 0; i < T * B; i++) ids[i] = static_cast<int32_t>(i / 2);
+  for (int64_t i = 0; i < T * B * I; i++) x[i] = table[ids[i / I] * I + i % I];
+  const GruInputs embedded{nullptr, ids.data(), table.data(), V};
+  forward(y_alone, {});
+  GruForward(sizes, embedded, h0.data(), weights, y.data(), workspace);
+  for (int64_t i = 0; i < T * B * H; i++) {
+    if (std::abs(y[i] - y_alone[i]) > 1e-4) Fail(name + ": rows of a table should be inputs");
+  }
+  Values d_table = Unwritten(V * I);
+  GruBackward(sizes, embedded, h0.data(), {w.data(), u.data(), nullptr, nullptr}, y.data(),
+              workspace, dy.data(),
+              {d_table.data(), dh0.data(), dw.data(), du.data(), db.data(),
+               reset_after ? dc.data() : nullptr});
+  for (const Values* values : {&d_table, &dh0, &dw, &du, &db, &dc}) RequireFinite(name, *values);
   if (!check_gradients) return;
+  GruBackward(
+      sizes, inputs, h0.data(), {w.data(), u.data(), nullptr, nullptr}, y.data(), workspace,
+      dy.data(),
+      {dx.data(), dh0.data(), dw.data(), du.data(), db.data(), reset_after ? dc.data() : nullptr});
   const auto loss = [&] {
     forward(y_alone, {});
     return Dot(y_alone, dy);
@@ -229,8 +253,8 @@ void RunGenerationStep(int64_t B, int64_t layers, int64_t E, int64_t H, int64_t 
   for (int64_t b = 0; b < B; b++) {
     for (int64_t e = 0; e < E; e++) x[b * E + e] = embedding[ids[b] * E + e];
   }
-  GruForward({1, B, E, H, reset_after, Precision::kFloat32}, x.data(), states.data(),
-             model.layers[0], y.data(), {});
+  GruForward({1, B, E, H, reset_after, Precision::kFloat32}, {x.data(), nullptr, nullptr},
+             states.data(), model.layers[0], y.data(), {});
   for (int64_t i = 0; i < B * H; i++) {
     if (std::abs(y[i] - new_states[i]) > 1e-4) Fail(name + " should be a GRU's; it differs");
   }

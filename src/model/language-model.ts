@@ -3,7 +3,7 @@
  */
 import * as tf from '@tensorflow/tfjs-core';
 import '../ops/core-gradients.ts';
-import { embeddingLookup } from '../ops/embedding-lookup.ts';
+import { embeddedGruSequence } from '../ops/embedded-gru-sequence.ts';
 import { gruSequence } from '../ops/gru-sequence.ts';
 import { matrixProduct } from '../ops/matrix-product.ts';
 import type { Precision } from '../ops/tensorflow-binding.ts';
@@ -50,27 +50,26 @@ export function forward(
 ): ForwardResult {
   const B = state[0]!.shape[0];
   const T = ids.size / B;
-  const embedded = embeddingLookup(weights['embedding.weight'] as tf.Tensor2D, ids); // [T·B, E]
-  let layerInputs = tf.reshape(embedded, [T, B, config.embeddingSize]) as tf.Tensor3D;
+  const embedding = weights['embedding.weight'] as tf.Tensor2D; // [V, E]
+  let outputs: tf.Tensor3D | undefined; // [T, B, H] of the layer before
   const finalState: HiddenState = [];
   for (let layer = 0; layer < config.layers; layer++) {
     const biasHh = weights[`gru.bias_hh_l${layer}`] as tf.Tensor1D | undefined;
-    const outputs = gruSequence(
-      {
-        inputs: layerInputs,
-        initialState: state[layer]!,
-        weightIh: weights[`gru.weight_ih_l${layer}`] as tf.Tensor2D,
-        weightHh: weights[`gru.weight_hh_l${layer}`] as tf.Tensor2D,
-        biasIh: weights[`gru.bias_ih_l${layer}`] as tf.Tensor1D,
-        ...(biasHh ? { biasHh } : {}),
-      },
-      config.gruVariant,
-      precision,
-    ); // [T, B, H]
+    const tensors = {
+      initialState: state[layer]!,
+      weightIh: weights[`gru.weight_ih_l${layer}`] as tf.Tensor2D,
+      weightHh: weights[`gru.weight_hh_l${layer}`] as tf.Tensor2D,
+      biasIh: weights[`gru.bias_ih_l${layer}`] as tf.Tensor1D,
+      ...(biasHh ? { biasHh } : {}),
+    };
+    const { gruVariant } = config;
+    outputs = outputs
+      ? gruSequence({ inputs: outputs, ...tensors }, gruVariant, precision)
+      : embeddedGruSequence(embedding, ids, tensors, gruVariant, precision);
     finalState.push(tf.reshape(tf.slice(outputs, T - 1, 1), [B, config.hiddenSize]) as tf.Tensor2D);
-    layerInputs = dropout ? drop(outputs, config.dropout, dropout) : outputs;
+    if (dropout) outputs = drop(outputs, config.dropout, dropout);
   }
-  const features = tf.reshape(layerInputs, [T * B, config.hiddenSize]) as tf.Tensor2D;
+  const features = tf.reshape(outputs as tf.Tensor3D, [T * B, config.hiddenSize]) as tf.Tensor2D;
   return { features, state: finalState };
 }
 

@@ -77,13 +77,20 @@ function resultsOf(
       );
     }
     const backend = tensorFlowBackend();
-    const forward = gruForwardNative(backend, tensors, true, implementation);
+    const forward = gruForwardNative(backend, tensors.inputs, tensors, true, implementation);
     expect(forward.map(({ shape }) => shape)).toEqual([
       [T, B, H],
       [T, B, 3 * H],
       ...(variant === 'reset-after' ? [[T, B, H]] : []),
     ]);
-    const gradients = gruBackwardNative(backend, tensors, forward, dOutputs, implementation);
+    const gradients = gruBackwardNative(
+      backend,
+      tensors.inputs,
+      tensors,
+      forward,
+      dOutputs,
+      implementation,
+    );
     for (const [i, name] of names.entries()) {
       expect(gradients[i]!.shape).toEqual(tensors[name]!.shape);
     }
@@ -165,7 +172,7 @@ describe.runIf(hasNativeOperations)('the native operations of gruSequence', () =
           tf.tidy(() => {
             const tensors = tensorsOf(new Random(7), sizes, variant);
             const run = (keep: boolean) =>
-              gruForwardNative(tensorFlowBackend(), tensors, keep, precision)[0]!;
+              gruForwardNative(tensorFlowBackend(), tensors.inputs, tensors, keep, precision)[0]!;
             expect(largestDifference(valuesOf(run(false)), valuesOf(run(true)))).toBe(0);
           });
         }
@@ -184,9 +191,16 @@ describe.runIf(hasNativeOperations)('the native operations of gruSequence', () =
         gradients: gradientsOf(() => gruSequence(tensors, variant, precision), list, upstream),
         expected: measured(() => {
           const backend = tensorFlowBackend();
-          const forward = gruForwardNative(backend, tensors, true, precision);
+          const forward = gruForwardNative(backend, tensors.inputs, tensors, true, precision);
           const dOutputs = tf.tensor(upstream, forward[0]!.shape);
-          const gradients = gruBackwardNative(backend, tensors, forward, dOutputs, precision);
+          const gradients = gruBackwardNative(
+            backend,
+            tensors.inputs,
+            tensors,
+            forward,
+            dOutputs,
+            precision,
+          );
           return { outputs: valuesOf(forward[0]!), gradients: gradients.map(valuesOf) };
         }),
       });

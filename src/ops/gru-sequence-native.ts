@@ -12,43 +12,81 @@ import {
   type TensorFlowBackend,
 } from './tensorflow-binding.ts';
 
+/** What a layer reads: tensors [T, B, I], or the rows of `table` [V, I] that `ids` [T·B] name. */
+export type GruInputs = tf.Tensor3D | { ids: tf.Tensor1D; table: tf.Tensor2D };
+
+type LayerTensors = Omit<GruTensors, 'inputs'>;
+
 /**
  * The states after each step [T, B, H], then, if it is kept, the workspace: the gates [T, B, 3H]
  * and, for reset-after, W_hn h + b_hn [T, B, H].
  */
 export function gruForwardNative(
   backend: TensorFlowBackend,
-  tensors: GruTensors,
+  inputs: GruInputs,
+  { initialState, weightIh, weightHh, biasIh, biasHh }: LayerTensors,
   keepWorkspace: boolean,
   precision: Precision,
 ): tf.Tensor[] {
-  const { inputs, initialState, weightIh, weightHh, biasIh, biasHh } = tensors;
-  const results = backend.executeMultipleOutputs(
-    'GruLmGruForward',
-    [
-      flag(backend, 'reset_after', biasHh !== undefined),
-      flag(backend, 'keep_workspace', keepWorkspace),
-      precisionAttribute(backend, precision),
-    ],
-    [inputs, initialState, weightIh, weightHh, biasIh, biasHh ?? tf.tensor1d([])],
-    3,
-  );
-  return results.slice(0, keepWorkspace ? (biasHh ? 3 : 2) : 1);
+  return tf.tidy(() => {
+    const results = backend.executeMultipleOutputs(
+      `GruLm${kindOf(inputs)}Forward`,
+      [
+        flag(backend, 'reset_after', biasHh !== undefined),
+        flag(backend, 'keep_workspace', keepWorkspace),
+        precisionAttribute(backend, precision),
+      ],
+      [
+        ...listOf(inputs),
+        initialState,
+        weightIh,
+        weightHh,
+        biasIh,
+        biasHh ?? tf.zeros([0]), // the operation has no optional inputs
+      ],
+      3,
+    );
+    return results.slice(0, keepWorkspace ? (biasHh ? 3 : 2) : 1);
+  });
 }
 
-/** @returns the gradients of the tensors in their order; that of `biasHh`, the last, may be empty */
+/**
+ * @param results what {@link gruForwardNative} gave, with the workspace
+ * @returns the gradients of the inputs, or of their table, and of the tensors in their order; that of
+ *   `biasHh`, the last, may be empty
+ */
 export function gruBackwardNative(
   backend: TensorFlowBackend,
-  { inputs, initialState, weightIh, weightHh, biasHh }: GruTensors,
-  outputsAndWorkspace: tf.Tensor[],
+  inputs: GruInputs,
+  { initialState, weightIh, weightHh, biasHh }: LayerTensors,
+  results: readonly tf.Tensor[],
   outputGradient: tf.Tensor,
   precision: Precision,
 ): tf.Tensor[] {
-  const [outputs, gates, recurrentN = tf.zeros([0, 0, 0])] = outputsAndWorkspace;
-  return backend.executeMultipleOutputs(
-    'GruLmGruBackward',
-    [flag(backend, 'reset_after', biasHh !== undefined), precisionAttribute(backend, precision)],
-    [inputs, initialState, weightIh, weightHh, outputs!, gates!, recurrentN, outputGradient],
-    6,
-  );
+  return tf.tidy(() => {
+    const [outputs, gates, recurrentN = tf.zeros([0, 0, 0])] = results;
+    return backend.executeMultipleOutputs(
+      `GruLm${kindOf(inputs)}Backward`,
+      [flag(backend, 'reset_after', biasHh !== undefined), precisionAttribute(backend, precision)],
+      [
+        ...listOf(inputs),
+        initialState,
+        weightIh,
+        weightHh,
+        outputs!,
+        gates!,
+        recurrentN,
+        outputGradient,
+      ],
+      6,
+    );
+  });
+}
+
+function kindOf(inputs: GruInputs): 'Gru' | 'EmbeddedGru' {
+  return 'ids' in inputs ? 'EmbeddedGru' : 'Gru';
+}
+
+function listOf(inputs: GruInputs): tf.Tensor[] {
+  return 'ids' in inputs ? [inputs.ids, inputs.table] : [inputs];
 }

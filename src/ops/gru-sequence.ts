@@ -76,8 +76,10 @@ export function gruSequence(
 registerComposedKernel(GRU_SEQUENCE, (inputs, { variant, keepWorkspace, precision }) => {
   const tensors = fromList(inputs);
   const native = nativeBackend();
-  if (native)
-    return gruForwardNative(native, tensors, keepWorkspace === true, precision as Precision);
+  if (native) {
+    const keep = keepWorkspace === true;
+    return gruForwardNative(native, tensors.inputs, tensors, keep, precision as Precision);
+  }
   const { outputs, workspace } =
     runsOnTensorFlow() && variant === 'reset-after'
       ? gruForwardTensorFlow(tensorFlowBackend(), tensors, keepWorkspace === true)
@@ -94,6 +96,7 @@ registerComposedKernel(GRU_SEQUENCE_GRADIENT, (inputs, attributes) => {
     const [outputs, outputGradient, ...workspace] = inputs.slice(inputCount) as tf.Tensor[];
     const gradients = gruBackwardNative(
       native,
+      tensors.inputs,
       tensors,
       [outputs!, ...workspace],
       outputGradient!,

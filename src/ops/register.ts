@@ -63,7 +63,10 @@ export function runWithGradient(
 ): tf.Tensor {
   const results = forward();
   const [result, ...rest] = results as [tf.Tensor, ...tf.Tensor[]];
-  if (!isRecordingGradient()) return result;
+  if (!isRecordingGradient()) {
+    tf.dispose(rest);
+    return result;
+  }
   const withGradient = tf.customGrad((...given) => {
     const save = given.at(-1) as unknown as (tensors: tf.Tensor[]) => void;
     save([...results, ...inputs]);
