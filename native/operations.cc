@@ -1,7 +1,9 @@
 #include "operations.h"
 
+#include <cmath>
 #include <mutex>
 
+#include "clip.h"
 #include "generation_step.h"
 #include "gru.h"
 #include "linear_cross_entropy.h"
@@ -286,6 +288,32 @@ const OpDeclaration kGenerationStep{
                      call.Output(1));
     }};
 
+const OpDeclaration kClipByGlobalNorm{
+    "GruLmClipByGlobalNorm",
+    {{"gradients: count * float", ""}},
+    {{"norm: float", ""}, {"clipped: count * float", ""}},
+    {"count: int >= 1", "limit: float"},
+    [](Call& call) {
+      const auto size = [&](int input) {
+        int64_t product = 1;
+        for (const int64_t dimension : call.ShapeOf(input)) product *= dimension;
+        return product;
+      };
+      double sum = 0;
+      for (int i = 0; i < call.InputCount(); i++) sum += SumOfSquares(call.Input(i), size(i));
+      const double norm = std::sqrt(sum), limit = call.Number("limit");
+      *call.Output(0) = static_cast<float>(norm);
+      const bool clips = limit > 0 && norm > limit;
+      const float scale = static_cast<float>(limit / norm);
+      for (int i = 0; i < call.InputCount(); i++) {
+        if (clips) {
+          Scale(call.Input(i), size(i), scale, call.OutputLike(i + 1, i));
+        } else {
+          call.ForwardInput(i + 1, i);
+        }
+      }
+    }};
+
 }  // namespace
 
 std::string RegisterOperations() {
@@ -295,7 +323,7 @@ std::string RegisterOperations() {
     for (const auto& attempt :
          {Register<kGruForward>, Register<kGruBackward>, Register<kEmbeddedGruForward>,
           Register<kEmbeddedGruBackward>, Register<kLstmForward>, Register<kLstmBackward>,
-          Register<kLinearCrossEntropy>, Register<kGenerationStep>}) {
+          Register<kLinearCrossEntropy>, Register<kGenerationStep>, Register<kClipByGlobalNorm>}) {
       if (failure.empty()) failure = attempt();
     }
   });

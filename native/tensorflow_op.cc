@@ -137,6 +137,10 @@ Attributes ReadAttributes(const OpDeclaration& declaration, TF_OpKernelConstruct
       TF_OpKernelConstruction_GetAttrBool(construction, name.c_str(), &value, status.get());
       ThrowUnlessOk(status);
       attributes.flags[name] = value != 0;
+    } else if (spec.find("float") != std::string::npos) {
+      TF_OpKernelConstruction_GetAttrFloat(construction, name.c_str(), &attributes.numbers[name],
+                                           status.get());
+      ThrowUnlessOk(status);
     }
   }
   return attributes;
@@ -261,6 +265,14 @@ float* Call::Output(int index) {
 void Call::OmitOutput(int index) {
   Allocate(index,
            std::vector<int64_t>(Parse(declaration_.outputs[index].shape).dimensions.size(), 0));
+}
+
+float* Call::OutputLike(int output, int input) { return Allocate(output, ShapeOf(input)); }
+
+void Call::ForwardInput(int output, int input) {
+  const Status status = NewStatus();
+  TF_SetOutput(context_, output, inputs_.at(input).get(), status.get());
+  ThrowUnlessOk(status);
 }
 
 float* Call::Allocate(int index, const std::vector<int64_t>& shape) {

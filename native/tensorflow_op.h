@@ -35,7 +35,8 @@ class Call;
 struct OpDeclaration {
   const char* name;
   std::vector<Argument> inputs, outputs;
-  /// As TensorFlow reads them: `keep_workspace: bool`. Booleans and `precision` can be asked for.
+  /// As TensorFlow reads them: `keep_workspace: bool`. Booleans, floats and `precision` can be
+  /// asked for.
   std::vector<const char*> attributes;
   void (*compute)(Call& call);
 };
@@ -51,6 +52,7 @@ struct ArgumentError : std::runtime_error {
 /// What an operation's attributes are set to.
 struct Attributes {
   std::map<std::string, bool> flags;
+  std::map<std::string, float> numbers;
   Precision precision = Precision::kFloat32;
 };
 
@@ -67,6 +69,7 @@ class Call {
   /// Sets a size that no shape tells.
   void SetSize(const char* letter, int64_t size) { sizes_[letter] = size; }
   bool Flag(const char* name) const { return attributes_.flags.at(name); }
+  float Number(const char* name) const { return attributes_.numbers.at(name); }
   Precision precision() const { return attributes_.precision; }
 
   int InputCount() const { return static_cast<int>(inputs_.size()); }
@@ -77,6 +80,10 @@ class Call {
 
   /// Makes an output in its declared shape.
   float* Output(int index);
+  /// Makes an output of a list, in the shape of an input.
+  float* OutputLike(int output, int input);
+  /// Gives an input back as an output of a list; no memory is copied.
+  void ForwardInput(int output, int input);
   /// Makes an optional output without elements.
   void OmitOutput(int index);
 

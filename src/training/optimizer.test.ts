@@ -4,7 +4,7 @@ import { testBackends, useBackend } from '../../test/support/backends.ts';
 import { readFixture } from '../../test/support/fixtures.ts';
 import { expectClose } from '../../test/support/numbers.ts';
 import type { TensorMap } from '../tensor-data.ts';
-import { globalNorm, Optimizer, type OptimizerConfig } from './optimizer.ts';
+import { Optimizer, type OptimizerConfig } from './optimizer.ts';
 
 type Values = Record<'matrix' | 'bias', number[]>;
 
@@ -172,10 +172,5 @@ describe.each(testBackends)('the optimizer on %s', (backend) => {
       subject.dispose();
       expect(tf.memory().numTensors).toBe(before);
     }
-  });
-
-  it('takes the norm over all gradients together', () => {
-    const norm = globalNorm([tf.tensor2d([1, 2, 2, 0], [2, 2]), tf.tensor1d([4]), tf.scalar(0)]);
-    expect(norm).toBeCloseTo(5, 6);
   });
 });

@@ -1,7 +1,7 @@
 /** Clipping and the update: Adam, AdamW and SGD over named parameters. */
 import * as tf from '@tensorflow/tfjs-core';
 import { dataOf, tensorOf } from '../model/weights.ts';
-import { sumOfSquares } from '../ops/sum-of-squares.ts';
+import { clipByGlobalNorm } from '../ops/clip-by-global-norm.ts';
 import { type TrainableVariable, variableUpdates } from '../ops/trainable-variable.ts';
 import type { TensorData, TensorMap } from '../tensor-data.ts';
 
@@ -83,18 +83,15 @@ export class Optimizer {
    */
   update(gradients: tf.Tensor[], learningRate: number): number {
     const cut = cutByValue(gradients, this.#config.clipValue);
-    const gradientNorm = globalNorm(cut);
-    const { clipNorm } = this.#config;
-    const scale = clipNorm > 0 && gradientNorm > clipNorm ? clipNorm / gradientNorm : 1;
+    const { norm, clipped } = clipByGlobalNorm(cut, this.#config.clipNorm);
     this.#step += 1;
     let i = 0;
     for (const slot of this.#slots.values()) {
-      const gradient = cut[i++] as tf.Tensor;
-      const scaled = scale === 1 ? gradient : tf.mul(gradient, scale);
-      this.#updateOne(slot, scaled, learningRate);
-      tf.dispose([gradient, scaled]);
+      const gradient = clipped[i++] as tf.Tensor;
+      this.#updateOne(slot, gradient, learningRate);
+      gradient.dispose();
     }
-    return gradientNorm;
+    return norm;
   }
 
   #updateOne(slot: Slot, gradient: tf.Tensor, learningRate: number): void {
@@ -145,14 +142,6 @@ export class Optimizer {
     first.dispose();
     return variable;
   }
-}
-
-/** √Σg² over all gradients. */
-export function globalNorm(gradients: readonly tf.Tensor[]): number {
-  return tf.tidy(() => {
-    const sums = gradients.map((gradient) => sumOfSquares(gradient));
-    return Math.sqrt(tf.addN(sums).dataSync()[0] as number);
-  });
 }
 
 /** The gradients with each value cut to ± `limit`; those given are disposed if they change. */

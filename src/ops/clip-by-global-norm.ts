@@ -1,0 +1,47 @@
+import * as tf from '@tensorflow/tfjs-core';
+import { sumOfSquares } from './sum-of-squares.ts';
+import { nativeBackend } from './tensorflow-binding.ts';
+
+/**
+ * Scales tensors down together, so that their global norm √Σx² is at most `limit` (Pascanu et al.
+ * 2013, algorithm 1). It has no gradient.
+ *
+ * @param tensors of any shapes; they are disposed
+ * @param limit 0: they stay as they are
+ * @returns the norm as it was, and the tensors in their order
+ */
+export function clipByGlobalNorm(
+  tensors: tf.Tensor[],
+  limit: number,
+): { norm: number; clipped: tf.Tensor[] } {
+  return clipNative(tensors, limit) ?? clipComposed(tensors, limit);
+}
+
+function clipComposed(tensors: tf.Tensor[], limit: number) {
+  const norm = tf.tidy(() => {
+    const sums = tensors.map((tensor) => sumOfSquares(tensor));
+    return Math.sqrt(tf.addN(sums).dataSync()[0] as number);
+  });
+  if (limit === 0 || !(norm > limit)) return { norm, clipped: tensors };
+  const clipped = tensors.map((tensor) => tf.mul(tensor, limit / norm));
+  tf.dispose(tensors);
+  return { norm, clipped };
+}
+
+function clipNative(tensors: tf.Tensor[], limit: number) {
+  const backend = nativeBackend();
+  if (!backend) return undefined;
+  const { TF_ATTR_INT, TF_ATTR_FLOAT } = backend.binding;
+  const [total, ...clipped] = backend.executeMultipleOutputs(
+    'GruLmClipByGlobalNorm',
+    [
+      { name: 'count', type: TF_ATTR_INT, value: tensors.length },
+      { name: 'limit', type: TF_ATTR_FLOAT, value: limit },
+    ],
+    tensors,
+    1 + tensors.length,
+  ) as [tf.Tensor, ...tf.Tensor[]];
+  const norm = total.dataSync()[0] as number;
+  tf.dispose([total, ...tensors]);
+  return { norm, clipped };
+}
