@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readdirSync, symlinkSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { createContext } from '../src/runtime/context.ts';
@@ -19,6 +19,8 @@ const bare = {
   GRU_LM_TENSORFLOW: undefined,
   PATH: join(cwd, 'no-programs'),
 };
+/** Where the native operations are to be had. */
+const isLinuxX64 = process.platform === 'linux' && process.arch === 'x64';
 const train = ['train', 'corpus.txt', ...TINY, '--max-steps', '2'];
 
 beforeAll(() => writeCorpus(cwd));
@@ -97,7 +99,7 @@ describe('doctor', () => {
     expect(listTree(cwd)).toEqual(before);
   });
 
-  test.runIf(process.platform === 'linux' && process.arch === 'x64')(
+  test.runIf(isLinuxX64)(
     'says what the native operations run on, or that they are turned off',
     async () => {
       const line = async (env: Record<string, string | undefined>) =>
@@ -132,4 +134,31 @@ test('setup --dry-run says what it would fetch, how large, and where to; it writ
     expect(stdout).toMatch(/^SHA-256 +[0-9a-f]{64}$/m);
   }
   expect(listTree(cwd)).toEqual(before);
+});
+
+describe('--precision bfloat16 where it cannot be multiplied', () => {
+  const weightsOf = (run: string) => {
+    const files = readdirSync(join(cwd, run), { recursive: true, encoding: 'utf8' });
+    const weights = files.find((file) => file.endsWith('weights.safetensors'));
+    return readFileSync(join(cwd, run, weights as string));
+  };
+
+  test.for([
+    ['wasm', {}, /the wasm backend runs without the native operations/],
+    ...(isLinuxX64
+      ? ([
+          ['cpu', { ONEDNN_MAX_CPU_ISA: 'AVX2' }, /this processor has no bfloat16 instructions/],
+        ] as const)
+      : []),
+  ] as const)('on %s: says so, and trains in float32', async ([backend, env, reason]) => {
+    const both = [...train, '--backend', backend, '--threads', '1'];
+    const plain = await runCli([...both, '--out', `${backend}-float32`], { cwd, env });
+    const asked = [...both, '--out', `${backend}-bfloat16`, '--precision', 'bfloat16'];
+    const result = await runCli(asked, { cwd, env });
+    expect(plain).toMatchObject({ exitCode: 0 });
+    expect(result).toMatchObject({ exitCode: 0 });
+    expect(result.stderr).toMatch(/^Using float32 instead of bfloat16: /m);
+    expect(result.stderr).toMatch(reason);
+    expect(weightsOf(`${backend}-bfloat16`)).toEqual(weightsOf(`${backend}-float32`));
+  });
 });
