@@ -1,5 +1,7 @@
 #include "generation_step.h"
 
+#include <algorithm>
+#include <cmath>
 #include <cstring>
 
 #include "buffer.h"
@@ -118,10 +120,32 @@ void Layer(const GenerationModel& m, const GruWeights& w, int64_t batch, int64_t
   }
 }
 
+/// Takes log Σ e^score off the scores. Sums run in lanes, in a fixed order.
+void Normalize(float* scores, int64_t count) {
+  const int64_t whole = count / kLanes * kLanes;
+  float maxima[kLanes], sums[kLanes] = {};
+  for (float& lane : maxima) lane = -INFINITY;
+  for (int64_t v = 0; v < whole; v += kLanes) {
+    for (int i = 0; i < kLanes; i++) {
+      maxima[i] = scores[v + i] > maxima[i] ? scores[v + i] : maxima[i];
+    }
+  }
+  float most = -INFINITY, sum = 0;
+  for (int64_t v = whole; v < count; v++) most = std::max(most, scores[v]);
+  for (const float lane : maxima) most = std::max(most, lane);
+  for (int64_t v = 0; v < whole; v += kLanes) {
+    for (int i = 0; i < kLanes; i++) sums[i] += Exp(scores[v + i] - most);
+  }
+  for (int64_t v = whole; v < count; v++) sum += Exp(scores[v] - most);
+  for (const float lane : sums) sum += lane;
+  const float log_sum = most + std::log(sum);
+  for (int64_t v = 0; v < count; v++) scores[v] -= log_sum;
+}
+
 }  // namespace
 
 void GenerationStep(const GenerationModel& m, int64_t batch, const int32_t* ids,
-                    const float* states, float* logits, float* new_states) {
+                    const float* states, float* log_probabilities, float* new_states) {
   const int64_t H = m.hidden, E = m.embedding_size, V = m.vocabulary;
   Buffer<float> embedded(batch * E), projected(batch * 3 * H), recurrent(batch * 3 * H);
   for (int64_t b = 0; b < batch; b++) {
@@ -138,11 +162,13 @@ void GenerationStep(const GenerationModel& m, int64_t batch, const int32_t* ids,
   }
   OnThreads(ThreadsFor(V * H * batch, kMultiplicationsAThread), [&](int thread, int count) {
     const Range range(V, thread, count, kLanes);
-    Multiply(m.output_weight, H, range.begin, range.end, x, batch, logits, V);
+    Multiply(m.output_weight, H, range.begin, range.end, x, batch, log_probabilities, V);
     for (int64_t b = 0; b < batch; b++) {
-      for (int64_t v = range.begin; v < range.end; v++) logits[b * V + v] += m.output_bias[v];
+      for (int64_t v = range.begin; v < range.end; v++)
+        log_probabilities[b * V + v] += m.output_bias[v];
     }
   });
+  for (int64_t b = 0; b < batch; b++) Normalize(log_probabilities + b * V, V);
 }
 
 }  // namespace gru_lm

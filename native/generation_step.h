@@ -18,9 +18,10 @@ struct GenerationModel {
   const float* output_bias;        ///< [V]
 };
 
-/// From token `ids` [B], each in [0, V), and the layers' `states` [L, B, H] to the scores of the
-/// next token, `logits` [B, V], and the states after it, `new_states` [L, B, H].
+/// From token `ids` [B], each in [0, V), and the layers' `states` [L, B, H] to the logarithms of
+/// the next token's probabilities, `log_probabilities` [B, V], and the states after it,
+/// `new_states` [L, B, H].
 void GenerationStep(const GenerationModel& model, int64_t batch, const int32_t* ids,
-                    const float* states, float* logits, float* new_states);
+                    const float* states, float* log_probabilities, float* new_states);
 
 }  // namespace gru_lm

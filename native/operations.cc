@@ -258,7 +258,7 @@ const OpDeclaration kGenerationStep{
      // w_ih [3H, I], w_hh [3H, H], b_ih [3H], b_hh [3H] of each layer; without reset_after b_hh is
      // empty
      {"layers: layer_tensors * float", ""}},
-    {{"logits: float", "B V"}, {"new_states: float", "L B H"}},
+    {{"log_probabilities: float", "B V"}, {"new_states: float", "L B H"}},
     {"layer_tensors: int >= 4", "reset_after: bool"},
     [](Call& call) {
       const int64_t V = call.Size("V"), E = call.Size("E"), H = call.Size("H");

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { Random } from '../random.ts';
-import { type ChoiceOptions, candidates, chooseToken, natsOf } from './choose-token.ts';
+import { type ChoiceOptions, candidates, chooseToken } from './choose-token.ts';
 
 const all: ChoiceOptions = { temperature: 1, topK: 0, topP: 1, greedy: false };
 /** Scores whose softmax is these probabilities. */
@@ -151,17 +151,26 @@ describe('the choice', () => {
   });
 });
 
-describe('natsOf', () => {
-  it('is −log softmax at the id', () => {
-    for (const [id, p] of P.entries()) {
-      expect(natsOf(scores(P), id)).toBeCloseTo(-Math.log(p), 12);
-      expect(
-        natsOf(
-          scores(P).map((score) => score + 1000),
-          id,
-        ),
-      ).toBeCloseTo(-Math.log(p), 9);
-    }
-    expect(natsOf(Float32Array.of(-2000, 0), 0)).toBeCloseTo(2000, 9);
+describe('a token chosen among all', () => {
+  it('is the one that the candidates give for the same random number', () => {
+    fc.assert(
+      fc.property(
+        fc.array(fc.float({ min: -30, max: 30, noNaN: true }), { minLength: 2, maxLength: 40 }),
+        fc.nat(),
+        fc.constantFrom(0.3, 1, 2.5),
+        fc.option(fc.nat({ max: 1 }), { nil: undefined }),
+        (logits, seed, temperature, banned) => {
+          const options = { ...all, temperature };
+          const chosen = chooseToken(logits, options, new Random(seed), banned);
+          const { ids, probabilities } = candidates(logits, options, banned);
+          let left = new Random(seed).uniform() * probabilities.reduce((a, b) => a + b);
+          const place = probabilities.findIndex((p) => {
+            left -= p;
+            return left < 0;
+          });
+          expect(chosen).toBe(ids.at(place));
+        },
+      ),
+    );
   });
 });

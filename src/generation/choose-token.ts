@@ -12,14 +12,6 @@ export interface ChoiceOptions {
   greedy: boolean;
 }
 
-/** −log softmax(logits)[id], in nats. */
-export function natsOf(logits: ArrayLike<number>, id: number): number {
-  const largest = logits[likeliest(logits)]!;
-  let sum = 0;
-  for (let i = 0; i < logits.length; i++) sum += Math.exp(logits[i]! - largest);
-  return Math.log(sum) + largest - logits[id]!;
-}
-
 /**
  * Draws a token id: temperature first, then top-k, then top-p over what top-k left, as is usual.
  *
@@ -32,6 +24,8 @@ export function chooseToken(
   random: Random,
   banned?: number,
 ): number {
+  const { temperature, topK, topP, greedy } = options;
+  if (!greedy && topK === 0 && topP >= 1) return drawFromAll(logits, temperature, random, banned);
   const { ids, probabilities } = candidates(logits, options, banned);
   let left = random.uniform() * sumOf(probabilities);
   for (let i = 0; i < ids.length; i++) {
@@ -66,6 +60,35 @@ export function candidates(
   const size = cut < 0 ? ids.length : cut + 1;
   return { ids: ids.slice(0, size), probabilities: probabilities.slice(0, size) };
 }
+
+/** As from {@link candidates} without a filter, but without a list of them: it can be a long one. */
+function drawFromAll(
+  logits: ArrayLike<number>,
+  temperature: number,
+  random: Random,
+  banned?: number,
+): number {
+  const highest = logits[likeliest(logits, banned)]!;
+  if (weights.length < logits.length) weights = new Float64Array(logits.length);
+  let sum = 0;
+  for (let id = 0; id < logits.length; id++) {
+    const weight = id === banned ? 0 : Math.exp((logits[id]! - highest) / temperature);
+    weights[id] = weight;
+    sum += weight;
+  }
+  let left = random.uniform() * sum;
+  let last = 0;
+  for (let id = 0; id < logits.length; id++) {
+    if (id === banned) continue;
+    left -= weights[id]!;
+    if (left < 0) return id;
+    last = id;
+  }
+  return last;
+}
+
+/** Room for as many weights as were needed so far. */
+let weights = new Float64Array();
 
 /** The id of the highest score, of equal ones the lowest. Plain loops: this runs for every token. */
 function likeliest(logits: ArrayLike<number>, banned?: number): number {

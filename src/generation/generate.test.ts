@@ -8,7 +8,6 @@ import { forward, logitsOf, type Weights, zeroState } from '../model/language-mo
 import type { ModelConfig } from '../model/parameters.ts';
 import { initialParameters, weightsOf } from '../model/weights.ts';
 import { Random } from '../random.ts';
-import { natsOf } from './choose-token.ts';
 import { type GenerateOptions, generate } from './generate.ts';
 
 const options: GenerateOptions = { length: 30, temperature: 1, topK: 0, topP: 1, greedy: false };
@@ -31,6 +30,12 @@ function modelOf(tokenizer: Tokenizer): Weights {
   // Far from uniform, so that texts differ from chance and greedy choices are clear.
   for (const { data } of parameters.values()) for (let i = 0; i < data.length; i++) data[i]! *= 3;
   return weightsOf(parameters);
+}
+
+/** −log softmax(logits)[id], in nats. */
+function natsOf(logits: ArrayLike<number>, id: number): number {
+  const sum = Array.from(logits).reduce((total, score) => total + Math.exp(score), 0);
+  return Math.log(sum) - (logits[id] as number);
 }
 
 describe.each(testBackends)('generation on %s', (backend) => {

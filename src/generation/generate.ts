@@ -4,7 +4,7 @@ import type { Weights } from '../model/language-model.ts';
 import type { ModelConfig } from '../model/parameters.ts';
 import { Stepper } from '../model/stepper.ts';
 import type { Random } from '../random.ts';
-import { type ChoiceOptions, chooseToken, natsOf } from './choose-token.ts';
+import { type ChoiceOptions, chooseToken } from './choose-token.ts';
 
 export interface GenerateOptions extends ChoiceOptions {
   /** Tokens to make, at most. */
@@ -44,16 +44,16 @@ export function* generate(
   const held = new StopBuffer(options.stop);
   let previous = context[context.length - 1]!;
   try {
-    let logits = stepper.read(Int32Array.from(context));
+    let logProbabilities = stepper.read(Int32Array.from(context));
     for (let i = 0; i < options.length; i++) {
-      const id = chooseToken(logits, options, random, tokenizer.unknownId);
-      const nats = natsOf(logits, id);
+      const id = chooseToken(logProbabilities, options, random, tokenizer.unknownId);
+      const nats = -(logProbabilities[id] as number);
       const before = prompt.length > 0 || i > 0 ? previous : undefined;
       const { text, stopped } = held.push(pieceOf(tokenizer, before, id));
       yield { text, nats };
       if (stopped) return;
       previous = id;
-      if (i + 1 < options.length) logits = stepper.read(Int32Array.of(id));
+      if (i + 1 < options.length) logProbabilities = stepper.read(Int32Array.of(id));
     }
     const text = held.flush();
     if (text) yield { text };

@@ -23,16 +23,16 @@ export class Stepper {
    * Reads tokens.
    *
    * @param ids at least one
-   * @returns the scores [V] of what comes next
+   * @returns the logarithms of the probabilities [V] of what comes next
    */
   read(ids: Int32Array): Float32Array {
     const backend = nativeBackend();
     if (!backend || (ids.length > 1 && !this.#native)) return this.#readWindow(ids);
     this.#native ??= this.#startNative(backend);
     const native = this.#native;
-    let logits: Float32Array = new Float32Array();
-    for (const id of ids) logits = native.step(Int32Array.of(id));
-    return logits;
+    let logProbabilities: Float32Array = new Float32Array();
+    for (const id of ids) logProbabilities = native.step(Int32Array.of(id));
+    return logProbabilities;
   }
 
   dispose(): void {
@@ -49,7 +49,7 @@ export class Stepper {
   }
 
   #readWindow(ids: Int32Array): Float32Array {
-    let logits = new Float32Array();
+    let logProbabilities = new Float32Array();
     const next = tf.tidy(() => {
       const { features, state } = forward(
         this.#config,
@@ -58,12 +58,13 @@ export class Stepper {
         this.#state,
       );
       const last = tf.slice(features, features.shape[0] - 1, 1); // [1, H]
-      logits = Float32Array.from(logitsOf(this.#weights, last).dataSync<'float32'>());
+      const logits = tf.reshape(logitsOf(this.#weights, last), [-1]); // [V]
+      logProbabilities = Float32Array.from(tf.logSoftmax(logits).dataSync<'float32'>());
       return state;
     });
     tf.dispose(this.#state);
     this.#state = next;
-    return logits;
+    return logProbabilities;
   }
 }
 

@@ -64,7 +64,7 @@ async function expectSameScores({ batch, ...sizes }: Case, seed: number): Promis
   const expected = windows.map((ids) => {
     const { logits, next } = tf.tidy(() => {
       const { features, state: after } = forward(config, weights, tf.tensor1d(ids), state);
-      return { logits: logitsOf(weights, features), next: after };
+      return { logits: tf.logSoftmax(logitsOf(weights, features)), next: after };
     });
     tf.dispose(state);
     state = next;

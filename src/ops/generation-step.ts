@@ -20,7 +20,7 @@ export interface GenerationTensors {
 }
 
 /**
- * Runs a model token by token in one native operation each, embedding to scores. What a step makes
+ * Runs a model token by token in one native operation each, embedding to probabilities. What a step makes
  * is known by number only, without a TF.js tensor: that would take longer than a small step itself.
  * The tensors given must live as long as it is used.
  */
@@ -62,12 +62,12 @@ export class NativeGeneration {
    * Reads a token a stream.
    *
    * @param ids [B], each in [0, V)
-   * @returns the scores of what comes next [B · V]
+   * @returns the logarithms of the probabilities of what comes next [B · V]
    */
   step(ids: Int32Array): Float32Array {
     const { binding } = this.#backend;
     const input = binding.createTensor([ids.length], binding.TF_INT32, ids);
-    const [logits, states] = binding
+    const [result, states] = binding
       .executeOp(
         'GruLmGenerationStep',
         this.#attributes,
@@ -75,10 +75,10 @@ export class NativeGeneration {
         2,
       )
       .map(({ id }) => id) as [number, number];
-    const scores = binding.tensorDataSync(logits) as Float32Array;
-    for (const id of [input, logits, this.#states]) binding.deleteTensor(id);
+    const logProbabilities = binding.tensorDataSync(result) as Float32Array;
+    for (const id of [input, result, this.#states]) binding.deleteTensor(id);
     this.#states = states;
-    return scores;
+    return logProbabilities;
   }
 
   dispose(): void {
