@@ -2,13 +2,13 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstring>
 #include <optional>
 
 #include "buffer.h"
 #include "operand.h"
 #include "parallel.h"
 #include "product.h"
+#include "sums.h"
 
 namespace gru_lm {
 namespace {
@@ -67,8 +67,7 @@ float Compute(const LinearCrossEntropySizes& s, const float* features, const flo
   Buffer<float> scores(height * V);
   Buffer<Element> converted(converts && wants_gradient ? height * V : 0);
   const int threads = ThreadsFor(height * V, 4 * kElementsAThread);
-  Buffer<float> bias_parts(wants_gradient ? threads * V : 0);
-  if (wants_gradient) std::memset(bias_parts.data(), 0, sizeof(float) * threads * V);
+  const PartialSums bias_sums(wants_gradient ? threads : 0, V);
   const float share = 1.0f / static_cast<float>(N);
 
   for (int64_t first = 0; first < N; first += height) {
@@ -76,7 +75,7 @@ float Compute(const LinearCrossEntropySizes& s, const float* features, const flo
     Product(to_scores.ShapeFor(rows)).Run(x.data() + first * H, to_scores.data(), scores.data());
     OnThreads(threads, [&](int thread, int count) {
       const Range range(rows, thread, count);
-      float* bias_part = bias_parts + thread * V;
+      float* bias_part = wants_gradient ? bias_sums.Of(thread) : nullptr;
       for (int64_t i = range.begin; i < range.end; i++) {
         float* row = scores + i * V;
         const int32_t label = labels[first + i];
@@ -109,24 +108,17 @@ float Compute(const LinearCrossEntropySizes& s, const float* features, const flo
       }
     });
     if (!wants_gradient) continue;
-    const void* d_scores = converts ? static_cast<const void*>(converted.data()) : scores.data();
+    const Element* d_scores;
+    if constexpr (converts) {
+      d_scores = converted.data();
+    } else {
+      d_scores = scores.data();
+    }
     Product(to_features->ShapeFor(rows)).Run(d_scores, to_features->data(), d.features + first * H);
-    ProductShape to_weight;
-    to_weight.m = V;
-    to_weight.k = rows;
-    to_weight.n = H;
-    to_weight.precision = precision;
-    to_weight.transposed_a = true;
-    to_weight.accumulate = first > 0;
-    Product(to_weight).Run(d_scores, x.data() + first * H, d.weight);
+    ProductOverRows(rows, V, H, d_scores, x.data() + first * H, d.weight, first > 0);
   }
 
-  if (wants_gradient) {
-    std::memcpy(d.bias, bias_parts.data(), sizeof(float) * V);
-    for (int thread = 1; thread < threads; thread++) {
-      for (int64_t v = 0; v < V; v++) d.bias[v] += bias_parts.data()[thread * V + v];
-    }
-  }
+  if (wants_gradient) bias_sums.AddUp(0, V, d.bias);
   double total = 0;
   for (int64_t i = 0; i < N; i++) total += losses[i];
   return static_cast<float>(total / static_cast<double>(N));

@@ -7,6 +7,7 @@
 #include "parallel.h"
 #include "product.h"
 #include "sequence.h"
+#include "sums.h"
 
 namespace gru_lm {
 namespace {

@@ -4,7 +4,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import '../ops/core-gradients.ts';
 import { embeddedGruSequence } from '../ops/embedded-gru-sequence.ts';
-import { gruSequence } from '../ops/gru-sequence.ts';
+import { type GruLayerTensors, gruSequence } from '../ops/gru-sequence.ts';
 import { matrixProduct } from '../ops/matrix-product.ts';
 import type { Precision } from '../ops/tensorflow-binding.ts';
 import type { Random } from '../random.ts';
@@ -54,14 +54,7 @@ export function forward(
   let outputs: tf.Tensor3D | undefined; // [T, B, H] of the layer before
   const finalState: HiddenState = [];
   for (let layer = 0; layer < config.layers; layer++) {
-    const biasHh = weights[`gru.bias_hh_l${layer}`] as tf.Tensor1D | undefined;
-    const tensors = {
-      initialState: state[layer]!,
-      weightIh: weights[`gru.weight_ih_l${layer}`] as tf.Tensor2D,
-      weightHh: weights[`gru.weight_hh_l${layer}`] as tf.Tensor2D,
-      biasIh: weights[`gru.bias_ih_l${layer}`] as tf.Tensor1D,
-      ...(biasHh ? { biasHh } : {}),
-    };
+    const tensors = { initialState: state[layer]!, ...layerWeights(weights, layer) };
     const { gruVariant } = config;
     outputs = outputs
       ? gruSequence({ inputs: outputs, ...tensors }, gruVariant, precision)
@@ -71,6 +64,20 @@ export function forward(
   }
   const features = tf.reshape(outputs as tf.Tensor3D, [T * B, config.hiddenSize]) as tf.Tensor2D;
   return { features, state: finalState };
+}
+
+/** What a layer multiplies and adds. */
+export function layerWeights(
+  weights: Weights,
+  layer: number,
+): Omit<GruLayerTensors, 'initialState'> {
+  const biasHh = weights[`gru.bias_hh_l${layer}`] as tf.Tensor1D | undefined;
+  return {
+    weightIh: weights[`gru.weight_ih_l${layer}`] as tf.Tensor2D,
+    weightHh: weights[`gru.weight_hh_l${layer}`] as tf.Tensor2D,
+    biasIh: weights[`gru.bias_ih_l${layer}`] as tf.Tensor1D,
+    ...(biasHh ? { biasHh } : {}),
+  };
 }
 
 /** The output layer: scores of every token [N, V] for features [N, H]. */

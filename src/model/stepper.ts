@@ -2,7 +2,14 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { type GenerationTensors, NativeGeneration } from '../ops/generation-step.ts';
 import { nativeBackend, type TensorFlowBackend } from '../ops/tensorflow-binding.ts';
-import { forward, type HiddenState, logitsOf, type Weights, zeroState } from './language-model.ts';
+import {
+  forward,
+  type HiddenState,
+  layerWeights,
+  logitsOf,
+  type Weights,
+  zeroState,
+} from './language-model.ts';
 import type { ModelConfig } from './parameters.ts';
 
 /** Begins with a state of zeros. The weights must live as long as it is used. */
@@ -68,16 +75,12 @@ export class Stepper {
   }
 }
 
-function generationTensors({ layers }: ModelConfig, weights: Weights): GenerationTensors {
+/** The model's tensors as a native generation step takes them. */
+export function generationTensors({ layers }: ModelConfig, weights: Weights): GenerationTensors {
   return {
     embedding: weights['embedding.weight'] as tf.Tensor2D,
     outputWeight: weights['fc.weight'] as tf.Tensor2D,
     outputBias: weights['fc.bias'] as tf.Tensor1D,
-    layers: Array.from({ length: layers }, (_, layer) => ({
-      weightIh: weights[`gru.weight_ih_l${layer}`] as tf.Tensor2D,
-      weightHh: weights[`gru.weight_hh_l${layer}`] as tf.Tensor2D,
-      biasIh: weights[`gru.bias_ih_l${layer}`] as tf.Tensor1D,
-      biasHh: weights[`gru.bias_hh_l${layer}`] as tf.Tensor1D | undefined,
-    })),
+    layers: Array.from({ length: layers }, (_, layer) => layerWeights(weights, layer)),
   };
 }

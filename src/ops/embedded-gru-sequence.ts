@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { embeddingLookup } from './embedding-lookup.ts';
-import { type GruTensors, type GruVariant, gruSequence } from './gru-sequence.ts';
+import { type GruLayerTensors, type GruVariant, gruSequence } from './gru-sequence.ts';
 import { gruBackwardNative, gruForwardNative } from './gru-sequence-native.ts';
 import { isRecordingGradient, runWithGradient } from './register.ts';
 import { assertShape } from './shapes.ts';
@@ -20,7 +20,7 @@ import { nativeBackend, type Precision } from './tensorflow-binding.ts';
 export function embeddedGruSequence(
   table: tf.Tensor2D,
   ids: tf.Tensor1D,
-  tensors: Omit<GruTensors, 'inputs'>,
+  tensors: GruLayerTensors,
   variant: GruVariant,
   precision: Precision = 'float32',
 ): tf.Tensor3D {
@@ -54,10 +54,7 @@ export function embeddedGruSequence(
         tf.Tensor1D | undefined,
       ];
       const saved = { initialState, weightIh, weightHh, biasIh, ...(biasHh ? { biasHh } : {}) };
-      return gruBackwardNative(backend, { ids, table }, saved, results, dy, precision).slice(
-        0,
-        inputs.length,
-      );
+      return gruBackwardNative(backend, { ids, table }, saved, results, dy, precision);
     },
   ) as tf.Tensor3D;
 }

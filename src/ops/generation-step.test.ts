@@ -5,6 +5,7 @@ import { hasNativeOperations, useBackend } from '../../test/support/backends.ts'
 import { expectClose, heldTensors, randomValues, valuesOf } from '../../test/support/numbers.ts';
 import { forward, type HiddenState, logitsOf, type Weights } from '../model/language-model.ts';
 import { elementCount, type ModelConfig, parameterSpecs } from '../model/parameters.ts';
+import { generationTensors } from '../model/stepper.ts';
 import { Random } from '../random.ts';
 import { NativeGeneration } from './generation-step.ts';
 import { tensorFlowBackend } from './tensorflow-binding.ts';
@@ -26,20 +27,8 @@ function weightsOf(config: ModelConfig, random: Random): Weights {
 }
 
 function nativeGeneration(config: ModelConfig, weights: Weights, state: HiddenState) {
-  const named = <Tensor extends tf.Tensor>(name: string) => weights[name] as Tensor;
   const states = tf.stack(state) as tf.Tensor3D; // [L, B, H]
-  const layers = Array.from({ length: config.layers }, (_, layer) => ({
-    weightIh: named<tf.Tensor2D>(`gru.weight_ih_l${layer}`),
-    weightHh: named<tf.Tensor2D>(`gru.weight_hh_l${layer}`),
-    biasIh: named<tf.Tensor1D>(`gru.bias_ih_l${layer}`),
-    biasHh: weights[`gru.bias_hh_l${layer}`] as tf.Tensor1D | undefined,
-  }));
-  const tensors = {
-    embedding: named<tf.Tensor2D>('embedding.weight'),
-    outputWeight: named<tf.Tensor2D>('fc.weight'),
-    outputBias: named<tf.Tensor1D>('fc.bias'),
-    layers,
-  };
+  const tensors = generationTensors(config, weights);
   const generation = new NativeGeneration(tensorFlowBackend(), tensors, config.gruVariant, states);
   states.dispose();
   return generation;

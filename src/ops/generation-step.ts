@@ -1,5 +1,5 @@
 import type * as tf from '@tensorflow/tfjs-core';
-import type { GruVariant } from './gru-sequence.ts';
+import type { GruLayerTensors, GruVariant } from './gru-sequence.ts';
 import { flag, type OpAttribute, type TensorFlowBackend } from './tensorflow-binding.ts';
 
 /** A language model's tensors; the rows of a layer's are the gates r, z, n. */
@@ -10,13 +10,8 @@ export interface GenerationTensors {
   outputWeight: tf.Tensor2D;
   /** [V] */
   outputBias: tf.Tensor1D;
-  /** `weightIh` [3H, I], `weightHh` [3H, H], `biasIh` [3H] and, for reset-after, `biasHh` [3H]. */
-  layers: {
-    weightIh: tf.Tensor2D;
-    weightHh: tf.Tensor2D;
-    biasIh: tf.Tensor1D;
-    biasHh?: tf.Tensor1D | undefined;
-  }[];
+  /** One a layer; the states come apart. */
+  layers: Omit<GruLayerTensors, 'initialState'>[];
 }
 
 /**

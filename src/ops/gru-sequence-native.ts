@@ -4,7 +4,7 @@
  * `biasHh`, which only reset-after has.
  */
 import * as tf from '@tensorflow/tfjs-core';
-import type { GruTensors } from './gru-sequence-reference.ts';
+import type { GruLayerTensors } from './gru-sequence-reference.ts';
 import {
   flag,
   type Precision,
@@ -15,8 +15,6 @@ import {
 /** What a layer reads: tensors [T, B, I], or the rows of `table` [V, I] that `ids` [T·B] name. */
 export type GruInputs = tf.Tensor3D | { ids: tf.Tensor1D; table: tf.Tensor2D };
 
-type LayerTensors = Omit<GruTensors, 'inputs'>;
-
 /**
  * The states after each step [T, B, H], then, if it is kept, the workspace: the gates [T, B, 3H]
  * and, for reset-after, W_hn h + b_hn [T, B, H].
@@ -24,7 +22,7 @@ type LayerTensors = Omit<GruTensors, 'inputs'>;
 export function gruForwardNative(
   backend: TensorFlowBackend,
   inputs: GruInputs,
-  { initialState, weightIh, weightHh, biasIh, biasHh }: LayerTensors,
+  { initialState, weightIh, weightHh, biasIh, biasHh }: GruLayerTensors,
   keepWorkspace: boolean,
   precision: Precision,
 ): tf.Tensor[] {
@@ -52,20 +50,19 @@ export function gruForwardNative(
 
 /**
  * @param results what {@link gruForwardNative} gave, with the workspace
- * @returns the gradients of the inputs, or of their table, and of the tensors in their order; that of
- *   `biasHh`, the last, may be empty
+ * @returns the gradients of the inputs, or of their table, and of the tensors in their order
  */
 export function gruBackwardNative(
   backend: TensorFlowBackend,
   inputs: GruInputs,
-  { initialState, weightIh, weightHh, biasHh }: LayerTensors,
+  { initialState, weightIh, weightHh, biasHh }: GruLayerTensors,
   results: readonly tf.Tensor[],
   outputGradient: tf.Tensor,
   precision: Precision,
 ): tf.Tensor[] {
   return tf.tidy(() => {
     const [outputs, gates, recurrentN = tf.zeros([0, 0, 0])] = results;
-    return backend.executeMultipleOutputs(
+    const gradients = backend.executeMultipleOutputs(
       `GruLm${kindOf(inputs)}Backward`,
       [flag(backend, 'reset_after', biasHh !== undefined), precisionAttribute(backend, precision)],
       [
@@ -80,6 +77,7 @@ export function gruBackwardNative(
       ],
       6,
     );
+    return gradients.slice(0, biasHh ? 6 : 5);
   });
 }
 

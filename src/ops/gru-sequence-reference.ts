@@ -31,6 +31,9 @@ export interface GruTensors {
   biasHh?: tf.Tensor1D;
 }
 
+/** A layer's tensors but for what it reads. */
+export type GruLayerTensors = Omit<GruTensors, 'inputs'>;
+
 /** What the forward pass keeps for the gradient, each [T, B, H]. */
 export interface GruWorkspace {
   /** r and z after their sigmoid, n after its tanh. */

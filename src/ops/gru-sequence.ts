@@ -22,7 +22,7 @@ import {
   tensorFlowBackend,
 } from './tensorflow-binding.ts';
 
-export type { GruTensors, GruVariant } from './gru-sequence-reference.ts';
+export type { GruLayerTensors, GruTensors, GruVariant } from './gru-sequence-reference.ts';
 
 /** Kernel: outputs [T, B, H], then, where a gradient is recorded, the workspace. */
 const GRU_SEQUENCE = 'GruSequence';
@@ -94,7 +94,7 @@ registerComposedKernel(GRU_SEQUENCE_GRADIENT, (inputs, attributes) => {
   const native = nativeBackend();
   if (native) {
     const [outputs, outputGradient, ...workspace] = inputs.slice(inputCount) as tf.Tensor[];
-    const gradients = gruBackwardNative(
+    return gruBackwardNative(
       native,
       tensors.inputs,
       tensors,
@@ -102,7 +102,6 @@ registerComposedKernel(GRU_SEQUENCE_GRADIENT, (inputs, attributes) => {
       outputGradient!,
       attributes.precision as Precision,
     );
-    return gradients.slice(0, inputCount);
   }
   const [outputs, outputGradient, r, z, n, recurrentN] = inputs.slice(inputCount) as [
     tf.Tensor3D,

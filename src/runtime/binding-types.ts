@@ -1,3 +1,5 @@
+export type { NativeOperations } from '../ops/tensorflow-binding.ts';
+
 /** An attribute of a TensorFlow op, as the binding takes it. */
 interface OpAttribute {
   name: string;
@@ -49,14 +51,4 @@ export interface TensorflowBinding {
   readonly TF_ATTR_TYPE: number;
   readonly TF_ATTR_SHAPE: number;
   readonly TF_Version: string;
-}
-
-/** What the addon of the native operations says of itself: they are registered with TensorFlow. */
-export interface NativeOperations {
-  /** The release of oneDNN: `3.2.0`. */
-  readonly oneDnnVersion: string;
-  /** The instructions that oneDNN uses here: `avx512_core_bf16`. */
-  readonly instructionSet: string;
-  /** True if this processor multiplies bfloat16 by instructions of its own. */
-  readonly bfloat16: boolean;
 }

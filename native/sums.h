@@ -1,0 +1,48 @@
+// Sums over rows: of gradients that several threads add up, and of products.
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+
+#include "buffer.h"
+#include "operand.h"
+#include "product.h"
+
+namespace gru_lm {
+
+/// Sums of gradients that every group adds up for itself: the order is fixed by their number.
+class PartialSums {
+ public:
+  PartialSums(int groups, int64_t size) : groups_(groups), size_(size), parts_(groups * size) {
+    std::fill(parts_.data(), parts_.data() + groups * size, 0.0f);
+  }
+  float* Of(int group) const { return parts_ + group * size_; }
+  /// Adds the parts' elements from `begin` on up in `sums`.
+  void AddUp(int64_t begin, int64_t count, float* sums) const {
+    std::copy(parts_ + begin, parts_ + begin + count, sums);
+    for (int group = 1; group < groups_; group++) {
+      for (int64_t i = 0; i < count; i++) sums[i] += Of(group)[begin + i];
+    }
+  }
+
+ private:
+  int groups_;
+  int64_t size_;
+  Buffer<float> parts_;
+};
+
+/// C [m, n] (+)= Aᵀ B over the rows of A [rows, m] and B [rows, n].
+template <class Element>
+void ProductOverRows(int64_t rows, int64_t m, int64_t n, const Element* a, const Element* b,
+                     float* c, bool accumulate = false) {
+  ProductShape shape;
+  shape.m = m;
+  shape.k = rows;
+  shape.n = n;
+  shape.precision = kPrecisionOf<Element>;
+  shape.transposed_a = true;
+  shape.accumulate = accumulate;
+  Product(shape).Run(a, b, c);
+}
+
+}  // namespace gru_lm
