@@ -2,6 +2,8 @@
 
 import { codeUnits, locate } from './code-points.ts';
 import {
+  type TokenDecoder,
+  type TokenEncoder,
   type Tokenizer,
   type TokenizerJson,
   UNKNOWN_TOKEN,
@@ -9,6 +11,7 @@ import {
   type VocabularyOptions,
 } from './tokenizer-types.ts';
 import { assertId, selectTokens, showToken } from './vocabulary.ts';
+import { PairDecoder, WholeTextEncoder } from './whole-text.ts';
 
 /** What an unknown character decodes to: U+FFFD, the replacement character. */
 const REPLACEMENT = '\ufffd';
@@ -17,6 +20,7 @@ export class CharTokenizer implements Tokenizer {
   readonly kind = 'char';
   readonly vocabularySize: number;
   readonly unknownId: number;
+  readonly endOfTextId = undefined;
   private readonly characters: readonly string[];
   private readonly lowercase: boolean;
   /** The id of each code point, up to the largest that the vocabulary has. */
@@ -42,6 +46,18 @@ export class CharTokenizer implements Tokenizer {
     const characters = selectTokens(counts, options, 1);
     characters.sort((a, b) => a.codePointAt(0)! - b.codePointAt(0)!);
     return new CharTokenizer(characters, lowercase);
+  }
+
+  encoder(): TokenEncoder {
+    return new WholeTextEncoder(this);
+  }
+
+  decoder(): TokenDecoder {
+    return new PairDecoder(this);
+  }
+
+  decodeBytes(ids: ArrayLike<number>): Uint8Array {
+    return Buffer.from(this.decode(ids));
   }
 
   encode(text: string): Int32Array {

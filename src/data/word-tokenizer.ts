@@ -3,6 +3,8 @@
 import { locate } from './code-points.ts';
 import {
   LINE_END_TOKEN,
+  type TokenDecoder,
+  type TokenEncoder,
   type Tokenizer,
   type TokenizerJson,
   UNKNOWN_TOKEN,
@@ -11,6 +13,7 @@ import {
 } from './tokenizer-types.ts';
 import { assertId, selectTokens, showToken } from './vocabulary.ts';
 import { isWhiteSpace } from './white-space.ts';
+import { PairDecoder, WholeTextEncoder } from './whole-text.ts';
 
 const UNKNOWN_ID = 0;
 const LINE_END_ID = 1;
@@ -21,6 +24,7 @@ export class WordTokenizer implements Tokenizer {
   readonly kind = 'word';
   readonly vocabularySize: number;
   readonly unknownId: number = UNKNOWN_ID;
+  readonly endOfTextId = undefined;
   private readonly tokens: readonly string[];
   private readonly lowercase: boolean;
   private readonly ids: ReadonlyMap<string, number>;
@@ -49,6 +53,18 @@ export class WordTokenizer implements Tokenizer {
       counts.delete(special);
     }
     return new WordTokenizer(selectTokens(counts, options, WORD_SPECIAL_TOKENS.length), lowercase);
+  }
+
+  encoder(): TokenEncoder {
+    return new WholeTextEncoder(this);
+  }
+
+  decoder(): TokenDecoder {
+    return new PairDecoder(this);
+  }
+
+  decodeBytes(ids: ArrayLike<number>): Uint8Array {
+    return Buffer.from(this.decode(ids));
   }
 
   encode(text: string): Int32Array {

@@ -39,10 +39,10 @@ function natsOf(logits: ArrayLike<number>, id: number): number {
 }
 
 describe.each(testBackends)('generation on %s', (backend) => {
-  let weights: Record<'char' | 'word', Weights>;
+  let weights: Map<Tokenizer, Weights>;
   beforeAll(async () => {
     await useBackend(backend);
-    weights = { char: modelOf(chars), word: modelOf(words) };
+    weights = new Map([chars, words].map((tokenizer) => [tokenizer, modelOf(tokenizer)]));
   });
 
   const start = (
@@ -52,7 +52,7 @@ describe.each(testBackends)('generation on %s', (backend) => {
   ) =>
     generate(
       configOf(tokenizer),
-      weights[tokenizer.kind],
+      weights.get(tokenizer)!,
       tokenizer,
       tokenizer.encode(prompt),
       { ...options, ...overrides },
@@ -91,7 +91,7 @@ describe.each(testBackends)('generation on %s', (backend) => {
     const pieces = [
       ...generate(
         configOf(chars),
-        weights.char,
+        weights.get(chars)!,
         chars,
         prompt,
         { ...options, greedy: true, length: 8 },
@@ -102,11 +102,11 @@ describe.each(testBackends)('generation on %s', (backend) => {
     for (const { text, nats } of pieces) {
       const { features } = forward(
         configOf(chars),
-        weights.char,
+        weights.get(chars)!,
         tf.tensor1d(ids, 'int32'),
         zeroState(configOf(chars), 1),
       );
-      const logits = [...valuesOf(logitsOf(weights.char, features)).slice(-4)];
+      const logits = [...valuesOf(logitsOf(weights.get(chars)!, features)).slice(-4)];
       const known = logits.slice(0, 3);
       const best = known.indexOf(Math.max(...known));
       expect(text).toBe(chars.decode([best]));
@@ -139,7 +139,7 @@ describe('with a stop text', () => {
   beforeAll(() => useBackend('wasm'));
 
   it('gives what comes before it, wherever tokens begin and end', () => {
-    const models = { char: modelOf(chars), word: modelOf(words) };
+    const models = new Map([chars, words].map((tokenizer) => [tokenizer, modelOf(tokenizer)]));
     const stop = fc.oneof(
       fc.string({ unit: fc.constantFrom('a', 'b', ' ', '\n'), minLength: 1, maxLength: 4 }),
       fc.constantFrom('a b', 'b a', 'aa', '\na', 'ab\n', 'b aa a', 'bb'),
@@ -149,7 +149,7 @@ describe('with a stop text', () => {
         const pieces = (until?: string) => [
           ...generate(
             configOf(tokenizer),
-            models[tokenizer.kind],
+            models.get(tokenizer)!,
             tokenizer,
             [],
             { ...options, stop: until },

@@ -99,7 +99,8 @@ const VALIDATION_SPEED = 2.5;
 /** Training between two validations takes at least this many times as long as one of them. */
 const TRAINING_A_VALIDATION = 5;
 const NO_STEPS: RecentSteps = { count: 0, lossSum: 0, epoch: 0, learningRate: 0 };
-const SAMPLE_LENGTH = { char: 160, word: 40 };
+/** In tokens, by the kind of them: about as much text of each. */
+const SAMPLE_LENGTH = { char: 160, word: 40, byte: 160, bpe: 60, file: 60 };
 const SAMPLE_CHOICE = { temperature: 0.8, topK: 0, topP: 1, greedy: false };
 
 /**
