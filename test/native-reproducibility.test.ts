@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
+import { TokenArray } from '../src/data/token-sequence.ts';
 import type { GruVariant } from '../src/ops/gru-sequence.ts';
 import type { Precision } from '../src/ops/tensorflow-binding.ts';
 import { Trainer, type TrainerConfig } from '../src/training/trainer.ts';
@@ -42,7 +43,7 @@ function configOf(gruVariant: GruVariant, precision: Precision): TrainerConfig {
 
 /** SHA-256 of each parameter's bytes after some steps, by name. */
 function trainedParameters(config: TrainerConfig): Record<string, string> {
-  const trainer = new Trainer(config, ids);
+  const trainer = new Trainer(config, new TokenArray(ids));
   for (let step = 0; step < STEPS; step++) trainer.trainStep(0.01);
   const { parameters } = trainer.snapshot();
   trainer.dispose();

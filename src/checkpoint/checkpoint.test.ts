@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { StatefulBatches } from '../data/batches.ts';
+import { TokenArray } from '../data/token-sequence.ts';
 import { trainTokenizer } from '../data/tokenizer.ts';
 import { UserError } from '../errors.ts';
 import { Random } from '../random.ts';
@@ -20,7 +21,8 @@ afterEach(() => rm(run, { recursive: true }));
 function contents(value = 1): CheckpointContents {
   const tensors = (name: string) =>
     new Map([[name, { shape: [2, 2], data: Float32Array.of(value, -0, 0.1, 1e-40) }]]);
-  const batches = new StatefulBatches(new Int32Array(20), { batchSize: 2, steps: 3 });
+  const tokens = new TokenArray(new Int32Array(20));
+  const batches = new StatefulBatches(tokens, { batchSize: 2, steps: 3 });
   return {
     weights: tensors('embedding'),
     optimizer: tensors('embedding.m'),

@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { UserError } from '../errors.ts';
 import { Random } from '../random.ts';
 import { type Batch, StatefulBatches } from './batches.ts';
+import { TokenArray } from './token-sequence.ts';
 
 const sizes = fc.record({
   batchSize: fc.integer({ min: 1, max: 5 }),
@@ -11,8 +12,8 @@ const sizes = fc.record({
   isRandom: fc.boolean(),
 });
 
-function sequence(length: number): Int32Array {
-  return Int32Array.from({ length }, (_, i) => i);
+function sequence(length: number): TokenArray {
+  return new TokenArray(Int32Array.from({ length }, (_, i) => i));
 }
 
 /** Stream b of a `[T·B]` array: `[T]`. */
@@ -93,17 +94,20 @@ describe('StatefulBatches', () => {
   it('goes on from a cursor exactly as without a stop', () => {
     fc.assert(
       fc.property(sizes, fc.nat(40), ({ batchSize, steps, extra, isRandom }, count) => {
-        const ids = sequence(batchSize * steps + 1 + extra);
+        const tokens = sequence(batchSize * steps + 1 + extra);
         const random = new Random(5);
         const options = { batchSize, steps };
         const batches = new StatefulBatches(
-          ids,
+          tokens,
           isRandom ? { ...options, randomOffset: random } : options,
         );
         take(batches, count);
         const saved = JSON.parse(JSON.stringify([batches.cursor(), random.state()]));
         const randomOffset = Random.fromState(saved[1]);
-        const resumed = new StatefulBatches(ids, isRandom ? { ...options, randomOffset } : options);
+        const resumed = new StatefulBatches(
+          tokens,
+          isRandom ? { ...options, randomOffset } : options,
+        );
         resumed.restore(saved[0]);
         expect(resumed.cursor()).toEqual(batches.cursor());
         expect(take(resumed, 20)).toEqual(take(batches, 20));

@@ -9,6 +9,7 @@
 
 import { UserError } from '../errors.ts';
 import type { Random } from '../random.ts';
+import type { TokenSequence } from './token-sequence.ts';
 
 export interface BatchOptions {
   /** B, the number of streams. */
@@ -47,44 +48,47 @@ export type BatchCursor = {
 export class StatefulBatches {
   /** The same for every epoch, so that steps can be counted ahead. */
   readonly windowsPerEpoch: number;
-  private readonly ids: Int32Array;
+  private readonly tokens: TokenSequence;
   private readonly batchSize: number;
   private readonly steps: number;
   private readonly randomOffset: Random | undefined;
-  /** Inputs of each stream: stream b reads ids[b·n] to ids[(b+1)·n], the last as a target only. */
+  /** Inputs of each stream: stream b reads token b·n to token (b+1)·n, the last as a target only. */
   private readonly streamLength: number;
   private readonly largestOffset: number;
+  /** `[T + 1]`, a window of one stream and the token after it. */
+  private readonly window: Int32Array;
   private epoch = 0;
   private position = 0;
   private offset = 0;
 
   /**
-   * @param ids `[tokens]`, at least B·T + 1 of them; throws a UserError (`corpus-too-short`) otherwise
-   * and RangeError for sizes that are not positive whole numbers.
+   * @param tokens at least B·T + 1 of them; throws a UserError (`corpus-too-short`) otherwise and
+   * RangeError for sizes that are not positive whole numbers.
    */
-  constructor(ids: Int32Array, { batchSize, steps, randomOffset }: BatchOptions) {
+  constructor(tokens: TokenSequence, { batchSize, steps, randomOffset }: BatchOptions) {
     for (const [name, value] of Object.entries({ batchSize, steps })) {
       if (!Number.isInteger(value) || value < 1) {
         throw new RangeError(`expected ${name} to be a positive whole number, found ${value}`);
       }
     }
     const needed = batchSize * steps + 1;
-    if (ids.length < needed) {
+    if (tokens.length < needed) {
       throw new UserError(
         'corpus-too-short',
         `expected at least ${needed} tokens of training text (batch size ${batchSize} × ${steps} ` +
-          `steps + 1), found ${ids.length}`,
+          `steps + 1), found ${tokens.length}`,
         'Give --batch-size or --bptt a smaller number, or train on more text.',
       );
     }
-    this.ids = ids;
+    this.tokens = tokens;
     this.batchSize = batchSize;
     this.steps = steps;
     this.randomOffset = randomOffset;
-    this.streamLength = Math.floor((ids.length - 1) / batchSize);
+    this.streamLength = Math.floor((tokens.length - 1) / batchSize);
     this.largestOffset =
       randomOffset === undefined ? 0 : Math.min(steps - 1, this.streamLength - steps);
     this.windowsPerEpoch = Math.floor((this.streamLength - this.largestOffset) / steps);
+    this.window = new Int32Array(steps + 1);
   }
 
   /** The next window of every stream; after an epoch's last window, the next epoch's first. */
@@ -96,15 +100,15 @@ export class StatefulBatches {
     if (this.position === 0) {
       this.offset = this.randomOffset?.integer(this.largestOffset + 1) ?? 0;
     }
-    const { ids, batchSize, steps, streamLength } = this;
+    const { tokens, window, batchSize, steps, streamLength } = this;
     const first = this.offset + this.position * steps;
     const inputs = new Int32Array(steps * batchSize);
     const targets = new Int32Array(steps * batchSize);
     for (let b = 0; b < batchSize; b += 1) {
-      const start = b * streamLength + first;
+      tokens.read(b * streamLength + first, window);
       for (let t = 0; t < steps; t += 1) {
-        inputs[t * batchSize + b] = ids[start + t]!;
-        targets[t * batchSize + b] = ids[start + t + 1]!;
+        inputs[t * batchSize + b] = window[t]!;
+        targets[t * batchSize + b] = window[t + 1]!;
       }
     }
     const startsEpoch = this.position === 0;
@@ -121,7 +125,7 @@ export class StatefulBatches {
   }
 
   /**
-   * Goes on from `cursor`, taken over the same ids with the same sizes; throws a UserError
+   * Goes on from `cursor`, taken over the same tokens with the same sizes; throws a UserError
    * (`checkpoint-cursor`) that names the field that does not fit.
    */
   restore(cursor: BatchCursor): void {

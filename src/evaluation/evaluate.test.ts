@@ -7,12 +7,13 @@ import {
   largestDifference,
   valuesOf,
 } from '../../test/support/numbers.ts';
+import { TokenArray } from '../data/token-sequence.ts';
 import { forward, logitsOf, type Weights, zeroState } from '../model/language-model.ts';
 import type { ModelConfig } from '../model/parameters.ts';
 import { initialParameters, weightsOf } from '../model/weights.ts';
 import { Random } from '../random.ts';
-import { tokenLosses } from './evaluate.ts';
-import { meanLoss } from './report.ts';
+import { type ScoreOptions, scoreTokens } from './evaluate.ts';
+import { LossTotals } from './report.ts';
 
 const config: ModelConfig = {
   vocabularySize: 7,
@@ -43,6 +44,28 @@ function model(updateBias = 0): Weights {
   return weightsOf(parameters);
 }
 
+/** All losses, which must come in order and with the tokens that they are of. */
+async function tokenLosses(
+  weights: Weights,
+  ids: Int32Array,
+  options: Partial<ScoreOptions> = {},
+): Promise<Float32Array> {
+  const all: number[] = [];
+  await scoreTokens(config, weights, new TokenArray(ids), {
+    ...options,
+    onLosses: ({ start, targets, losses }) => {
+      expect(start).toBe(all.length + 1);
+      expect(targets).toEqual(ids.slice(start, start + losses.length));
+      all.push(...losses);
+    },
+  });
+  return Float32Array.from(all);
+}
+
+function meanOf(losses: Float32Array): number {
+  return losses.reduce((sum, loss) => sum + loss, 0) / losses.length;
+}
+
 /** −log p of each token but the first, one token at a time, by the definition. */
 function oneByOne(weights: Weights, ids: Int32Array): number[] {
   let state = zeroState(config, 1);
@@ -63,7 +86,7 @@ describe.each(testBackends)('token losses on %s', (backend) => {
   it('are −log p of each token but the first, from a state of zeros', async () => {
     const weights = model();
     const ids = randomIds(300); // more than one window
-    const losses = await tokenLosses(config, weights, ids);
+    const losses = await tokenLosses(weights, ids);
     expect(losses).toHaveLength(299);
     expectClose(losses, oneByOne(weights, ids), 1e-5);
   });
@@ -71,26 +94,34 @@ describe.each(testBackends)('token losses on %s', (backend) => {
   it('of a text of two tokens is one', async () => {
     const weights = model();
     const ids = Int32Array.of(3, 5);
-    expectClose(await tokenLosses(config, weights, ids), oneByOne(weights, ids), 1e-6);
+    expectClose(await tokenLosses(weights, ids), oneByOne(weights, ids), 1e-6);
+  });
+
+  it('of a text of one token or none are none', async () => {
+    for (const ids of [Int32Array.of(), Int32Array.of(3)]) {
+      expect(await tokenLosses(model(), ids)).toHaveLength(0);
+    }
   });
 
   it('leave no tensor behind, not even when they are aborted', async () => {
     const weights = model();
     const ids = randomIds(2300);
-    await tokenLosses(config, weights, ids);
+    const options = { maxChunks: 2, shortestChunk: 256, longestChunk: 512 };
+    await tokenLosses(weights, ids, options);
     const held = heldTensors();
-    await tokenLosses(config, weights, ids);
+    await tokenLosses(weights, ids, options);
     expect(heldTensors()).toEqual(held);
 
     const controller = new AbortController();
-    const aborted = tokenLosses(config, weights, ids, {
+    const aborted = tokenLosses(weights, ids, {
+      ...options,
       signal: controller.signal,
       onProgress: () => controller.abort(new Error('enough')),
     });
     await expect(aborted).rejects.toThrow('enough');
     expect(heldTensors()).toEqual(held);
     const signal = AbortSignal.abort(new Error('before'));
-    await expect(tokenLosses(config, weights, ids, { signal })).rejects.toThrow('before');
+    await expect(tokenLosses(weights, ids, { signal })).rejects.toThrow('before');
     expect(heldTensors()).toEqual(held);
   });
 });
@@ -105,13 +136,13 @@ describe('chunks side by side', () => {
   ])('give the losses of one stream for a model that %s', async (_, updateBias) => {
     const weights = model(updateBias);
     const ids = randomIds(4 * 1024 + 4); // a tail of three tokens after eight chunks
-    const one = await tokenLosses(config, weights, ids, { maxChunks: 1 });
-    const many = await tokenLosses(config, weights, ids, { shortestChunk: 512 });
-    expect(Math.abs(meanLoss(many) - meanLoss(one))).toBeLessThan(1e-5);
+    const one = await tokenLosses(weights, ids, { maxChunks: 1 });
+    const many = await tokenLosses(weights, ids, { shortestChunk: 512 });
+    expect(Math.abs(meanOf(many) - meanOf(one))).toBeLessThan(1e-5);
     expect(largestDifference(many, one)).toBeLessThan(1e-3);
     // Chunks that all began with zeros would have told the models with a memory apart.
     if (updateBias > 0) {
-      const alone = await tokenLosses(config, weights, ids.subarray(2050));
+      const alone = await tokenLosses(weights, ids.subarray(2050));
       expect(largestDifference(alone, one.subarray(2050))).toBeGreaterThan(1e-2);
     }
   });
@@ -119,18 +150,74 @@ describe('chunks side by side', () => {
   it('score the tail from where the last chunk ended', async () => {
     const weights = model(5);
     const ids = randomIds(2 * 1024 + 2); // two chunks of 1024, one token left
-    const one = await tokenLosses(config, weights, ids, { maxChunks: 1 });
-    const two = await tokenLosses(config, weights, ids, { maxChunks: 2, shortestChunk: 1024 });
+    const one = await tokenLosses(weights, ids, { maxChunks: 1 });
+    const two = await tokenLosses(weights, ids, { maxChunks: 2, shortestChunk: 1024 });
     expect(one).toHaveLength(2049);
     expect(Math.abs(two.at(-1)! - one.at(-1)!)).toBeLessThan(1e-4);
   });
 
-  it('tell how much of the first pass is done', async () => {
-    const shares: number[] = [];
-    await tokenLosses(config, model(), randomIds(2049), {
-      shortestChunk: 1024,
-      onProgress: (share) => shares.push(share),
+  it('tell how much of the text they have gone through once', async () => {
+    for (const longestChunk of [1024, 512]) {
+      const shares: number[] = [];
+      await tokenLosses(model(), randomIds(2049), {
+        maxChunks: 2,
+        shortestChunk: 512,
+        longestChunk,
+        onProgress: (share) => shares.push(share),
+      });
+      expect(shares).toEqual([1, 2, 3, 4, 5, 6, 7, 8].map((window) => window / 8));
+    }
+  });
+});
+
+describe('blocks', () => {
+  beforeAll(() => useBackend('tensorflow'));
+
+  it.each([
+    ['forgets soon', 0],
+    ['keeps its state for hundreds of tokens', 5],
+    ['hardly forgets at all', 9],
+  ])('give the losses of one stream for a model that %s', async (_, updateBias) => {
+    const weights = model(updateBias);
+    const ids = randomIds(3000);
+    const one = await tokenLosses(weights, ids, { maxChunks: 1 });
+    const blocks: number[] = [];
+    const totals = new LossTotals();
+    await scoreTokens(config, weights, new TokenArray(ids), {
+      maxChunks: 4,
+      shortestChunk: 128,
+      longestChunk: 250, // blocks of 999, 1000 and 1000 tokens, in chunks of 249 and 250
+      onLosses: (scored) => {
+        totals.add(scored);
+        blocks.push(scored.losses.length);
+        const place = scored.start - 1;
+        const expected = one.subarray(place, place + scored.losses.length);
+        expect(largestDifference(scored.losses, expected)).toBeLessThan(1e-3);
+      },
     });
-    expect(shares).toEqual([1, 2, 3, 4, 5, 6, 7, 8].map((window) => window / 8));
+    expect(blocks).toEqual([999, 1000, 1000]);
+    expect(Math.abs(totals.mean - meanOf(one))).toBeLessThan(1e-5);
+  });
+
+  it('leave no tensor behind wherever they are aborted', async () => {
+    const weights = model(9);
+    const ids = randomIds(2881);
+    // Two blocks of nine chunks of two windows: seven passes side by side, then one by one.
+    const options = { maxChunks: 10, shortestChunk: 160, longestChunk: 160 };
+    const abortedAt = (pauses: number) => {
+      let left = pauses;
+      const throwIfAborted = () => {
+        if (left-- === 0) throw new Error('enough');
+      };
+      return tokenLosses(weights, ids, { ...options, signal: { throwIfAborted } as AbortSignal });
+    };
+    await tokenLosses(weights, ids, options);
+    const held = heldTensors();
+    for (const pauses of [0, 1, 3, 12, 15, 16, 21]) {
+      await expect(abortedAt(pauses)).rejects.toThrow('enough');
+      expect(heldTensors()).toEqual(held);
+    }
+    expect(await abortedAt(10_000)).toHaveLength(2880);
+    expect(heldTensors()).toEqual(held);
   });
 });

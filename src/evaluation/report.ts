@@ -1,14 +1,11 @@
 /** Figures from token losses, by the convention of `evaluate.ts`. */
+import type { ScoredTokens } from './evaluate.ts';
 
-/** What was scored, for the figures that are not per token. */
-export interface ScoredText {
-  /** The text's tokens [N + 1]. */
-  ids: Int32Array;
-  /** The id of out-of-vocabulary tokens, if the tokenizer has one. */
-  unknownId: number | undefined;
-  /** Characters (code points) of the text that the scored tokens stand for. */
+/** How much text the scored tokens stand for, for the figures that are not per token. */
+export interface TextSize {
+  /** Characters (code points). */
   characters: number;
-  /** UTF-8 bytes of the same. */
+  /** UTF-8 bytes. */
   bytes: number;
 }
 
@@ -31,39 +28,47 @@ export interface EvaluationReport {
 export const CONVENTION =
   'exp(total nats / scored tokens); every token but the first; one stream, state carried from zeros';
 
-/** The mean of losses in nats. */
-export function meanLoss(losses: Float32Array): number {
-  return sum(losses) / losses.length;
-}
+/** Adds losses up as they come, in double precision: in float32 the third digit of a million is off. */
+export class LossTotals {
+  readonly #unknownId: number | undefined;
+  #tokens = 0;
+  #nats = 0;
+  #oovTokens = 0;
+  #oovNats = 0;
 
-/** @param losses nats of each token but the first [N] */
-export function reportOn(losses: Float32Array, text: ScoredText): EvaluationReport {
-  const total = sum(losses);
-  let oovTokens = 0;
-  let oovTotal = 0;
-  if (text.unknownId !== undefined) {
-    for (let i = 0; i < losses.length; i++) {
-      if (text.ids[i + 1] !== text.unknownId) continue;
-      oovTokens += 1;
-      oovTotal += losses[i]!;
-    }
+  /** @param unknownId the id of out-of-vocabulary tokens, if the tokenizer has one */
+  constructor(unknownId?: number) {
+    this.#unknownId = unknownId;
   }
-  const natsPerToken = total / losses.length;
-  const bits = total / Math.LN2;
-  return {
-    tokens: losses.length,
-    oovTokens,
-    natsPerToken,
-    perplexity: Math.exp(natsPerToken),
-    perplexityWithoutOov: Math.exp((total - oovTotal) / (losses.length - oovTokens)),
-    bitsPerCharacter: bits / text.characters,
-    bitsPerByte: bits / text.bytes,
-  };
-}
 
-/** In double precision: a float32 sum of a million losses would be off in the third digit. */
-function sum(losses: Float32Array): number {
-  let total = 0;
-  for (const loss of losses) total += loss;
-  return total;
+  /** To be given as `onLosses`. */
+  readonly add = ({ targets, losses }: Pick<ScoredTokens, 'targets' | 'losses'>): void => {
+    this.#tokens += losses.length;
+    for (let i = 0; i < losses.length; i++) {
+      this.#nats += losses[i]!;
+      if (targets[i] !== this.#unknownId) continue;
+      this.#oovTokens += 1;
+      this.#oovNats += losses[i]!;
+    }
+  };
+
+  /** The mean of all losses in nats; NaN if there is none. */
+  get mean(): number {
+    return this.#nats / this.#tokens;
+  }
+
+  /** @param text what the scored tokens stand for */
+  report(text: TextSize): EvaluationReport {
+    const bits = this.#nats / Math.LN2;
+    const known = { tokens: this.#tokens - this.#oovTokens, nats: this.#nats - this.#oovNats };
+    return {
+      tokens: this.#tokens,
+      oovTokens: this.#oovTokens,
+      natsPerToken: this.mean,
+      perplexity: Math.exp(this.mean),
+      perplexityWithoutOov: Math.exp(known.nats / known.tokens),
+      bitsPerCharacter: bits / text.characters,
+      bitsPerByte: bits / text.bytes,
+    };
+  }
 }

@@ -2,10 +2,11 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { useBackend } from '../../test/support/backends.ts';
 import { heldTensors } from '../../test/support/numbers.ts';
 import { encodeJson } from '../checkpoint/json.ts';
+import { TokenArray } from '../data/token-sequence.ts';
 import { trainTokenizer } from '../data/tokenizer.ts';
 import { UserError } from '../errors.ts';
-import { tokenLosses } from '../evaluation/evaluate.ts';
-import { meanLoss } from '../evaluation/report.ts';
+import { scoreTokens } from '../evaluation/evaluate.ts';
+import { LossTotals } from '../evaluation/report.ts';
 import { weightsOf } from '../model/weights.ts';
 import { type RunConfig, type RunEvent, type RunSnapshot, trainRun } from './run.ts';
 import { learningRateAt } from './schedule.ts';
@@ -13,7 +14,11 @@ import { learningRateAt } from './schedule.ts';
 const text = 'abba cab\n'.repeat(60);
 const tokenizer = trainTokenizer(text, { kind: 'char' });
 const ids = tokenizer.encode(text);
-const data = { tokenizer, train: ids.slice(0, 450), valid: ids.slice(450) };
+const data = {
+  tokenizer,
+  train: new TokenArray(ids.slice(0, 450)),
+  valid: new TokenArray(ids.slice(450)),
+};
 
 function configOf(overrides: Partial<RunConfig> = {}): RunConfig {
   return {
@@ -108,9 +113,10 @@ describe.each(['wasm', 'tensorflow'] as const)('a run on %s', (backend) => {
     const events = await eventsOf(configOf());
     for (const save of ofType(events, 'save')) {
       const weights = weightsOf(save.snapshot.parameters);
-      const losses = await tokenLosses(configOf().model, weights, data.valid);
+      const totals = new LossTotals();
+      await scoreTokens(configOf().model, weights, data.valid, { onLosses: totals.add });
       const { natsPerToken } = ofType(events, 'eval').find(({ step }) => step === save.step)!;
-      expect(meanLoss(losses)).toBe(natsPerToken);
+      expect(totals.mean).toBe(natsPerToken);
       expect(save.snapshot.run.validLoss).toBe(natsPerToken);
     }
   });

@@ -2,10 +2,11 @@
  * A whole training run as a stream of events. It touches neither files nor the terminal: whoever
  * iterates it shows the events and saves the checkpoints that it hands out.
  */
+import type { TokenSequence } from '../data/token-sequence.ts';
 import type { Tokenizer } from '../data/tokenizer.ts';
 import { UserError } from '../errors.ts';
-import { tokenLosses } from '../evaluation/evaluate.ts';
-import { meanLoss } from '../evaluation/report.ts';
+import { scoreTokens } from '../evaluation/evaluate.ts';
+import { LossTotals } from '../evaluation/report.ts';
 import { generate } from '../generation/generate.ts';
 import { Random } from '../random.ts';
 import { type Budget, learningRateAt, progressOf, type ScheduleConfig } from './schedule.ts';
@@ -22,8 +23,8 @@ export interface RunConfig extends TrainerConfig, ScheduleConfig, Budget {
 
 export interface RunData {
   tokenizer: Tokenizer;
-  train: Int32Array;
-  valid: Int32Array;
+  train: TokenSequence;
+  valid: TokenSequence;
 }
 
 /** A validation, as the history keeps it. */
@@ -226,20 +227,20 @@ class Run {
 
   async *#validate(signal?: AbortSignal): AsyncGenerator<RunEvent, void, void> {
     const { step } = this.#trainer;
-    const { precision } = this.#config;
+    const { model, precision } = this.#config;
+    const { valid } = this.#data;
     yield { type: 'evaluating', step, share: 0 };
     const startedMs = performance.now();
-    const losses = await this.#trainer
-      .withWeights((weights) =>
-        tokenLosses(this.#config.model, weights, this.#data.valid, { signal, precision }),
-      )
-      .catch((error: unknown) => {
-        if (signal?.aborted) return undefined;
-        throw error;
-      });
-    if (losses === undefined) return;
+    const totals = new LossTotals();
+    const options = { onLosses: totals.add, signal, precision };
+    try {
+      await this.#trainer.withWeights((weights) => scoreTokens(model, weights, valid, options));
+    } catch (error) {
+      if (signal?.aborted) return;
+      throw error;
+    }
     this.#validationSeconds = (performance.now() - startedMs) / 1000;
-    const natsPerToken = meanLoss(losses);
+    const natsPerToken = totals.mean;
     assertFinite(natsPerToken, `the validation loss of step ${step}`);
     const isBest = this.#best === null || natsPerToken < this.#best.natsPerToken;
     if (isBest) this.#best = { step, natsPerToken };

@@ -1,11 +1,14 @@
 import { beforeAll, describe, expect, it } from 'vitest';
 import { testBackends, useBackend } from '../../test/support/backends.ts';
 import { expectClose, heldTensors } from '../../test/support/numbers.ts';
+import { TokenArray } from '../data/token-sequence.ts';
 import type { GruVariant } from '../ops/gru-sequence.ts';
 import { Trainer, type TrainerConfig, type TrainerSnapshot } from './trainer.ts';
 
 /** 400 tokens of a vocabulary of 11 without much of a pattern. */
-const ids = Int32Array.from({ length: 400 }, (_, i) => (i * 7 + (i >> 2) + ((i * i) >> 5)) % 11);
+const tokens = new TokenArray(
+  Int32Array.from({ length: 400 }, (_, i) => (i * 7 + (i >> 2) + ((i * i) >> 5)) % 11),
+);
 const variants: readonly GruVariant[] = ['reset-after', 'reset-before'];
 
 function configOf(
@@ -51,10 +54,10 @@ describe.each(testBackends)('a trainer on %s', (backend) => {
     'goes on from a snapshot with the very losses and parameters, with %s',
     (optimizer) => {
       const config = configOf({ optimizer });
-      const whole = new Trainer(config, ids);
+      const whole = new Trainer(config, tokens);
       // Into the second epoch after it, so that the next offset is drawn, too.
       train(whole, whole.stepsPerEpoch - 3);
-      const resumed = new Trainer(config, ids, frozen(whole.snapshot()));
+      const resumed = new Trainer(config, tokens, frozen(whole.snapshot()));
       expect(resumed.step).toBe(whole.step);
       const count = whole.stepsPerEpoch + 5;
       expect(train(resumed, count)).toEqual(train(whole, count));
@@ -73,7 +76,7 @@ describe.each(testBackends)('a trainer on %s', (backend) => {
       model: { ...model, vocabularySize: 4, hiddenSize: 12, layers: 1, dropout: 0 },
       bptt: 10,
     };
-    const trainer = new Trainer(config, periodic);
+    const trainer = new Trainer(config, new TokenArray(periodic));
     const losses = train(trainer, 120, 0.03);
     // All tokens alike would be log 4; their frequencies alone leave 1.33.
     expect(losses[0]).toBeGreaterThan(1.2);
@@ -82,12 +85,12 @@ describe.each(testBackends)('a trainer on %s', (backend) => {
   });
 
   it('begins each epoch with states of zeros, and no other step', () => {
-    const trainer = new Trainer(configOf(), ids);
+    const trainer = new Trainer(configOf(), tokens);
     /** The next loss, by a trainer whose streams come from elsewhere. */
     const lossFromElsewhere = () => {
       const snapshot = trainer.snapshot();
       for (const { data } of snapshot.hiddenState.values()) data.fill(0.9);
-      const other = new Trainer(configOf(), ids, snapshot);
+      const other = new Trainer(configOf(), tokens, snapshot);
       const [loss] = train(other, 1);
       other.dispose();
       return loss;
@@ -103,8 +106,8 @@ describe.each(testBackends)('a trainer on %s', (backend) => {
   });
 
   it('reports the norm before clipping, the epoch and the number of the step', () => {
-    const gentle = new Trainer(configOf({ clipNorm: 0 }), ids);
-    const strict = new Trainer(configOf({ clipNorm: 1e-3 }), ids);
+    const gentle = new Trainer(configOf({ clipNorm: 0 }), tokens);
+    const strict = new Trainer(configOf({ clipNorm: 1e-3 }), tokens);
     const [a, b] = [gentle.trainStep(0.01), strict.trainStep(0.01)];
     expect(b).toEqual(a);
     expect(a.gradientNorm).toBeGreaterThan(0.01);
@@ -121,7 +124,7 @@ describe.each(testBackends)('a trainer on %s', (backend) => {
       const before = heldTensors();
       const trainer = new Trainer(
         configOf({ gruVariant, optimizer: 'adamw', clipValue: 0.1 }),
-        ids,
+        tokens,
       );
       train(trainer, 1);
       const held = heldTensors();
@@ -137,7 +140,7 @@ describe.each(testBackends)('a trainer on %s', (backend) => {
   );
 
   it('lends its weights for as long as they are used', async () => {
-    const trainer = new Trainer(configOf(), ids);
+    const trainer = new Trainer(configOf(), tokens);
     const held = heldTensors();
     const names = await trainer.withWeights((weights) => Object.keys(weights));
     expect(names).toEqual([...trainer.snapshot().parameters.keys()]);
@@ -152,7 +155,7 @@ describe.each(testBackends)('a trainer on %s', (backend) => {
 
   it('follows from the seed alone', () => {
     const losses = [5, 5, 6].map((seed) => {
-      const trainer = new Trainer(configOf({ seed }), ids);
+      const trainer = new Trainer(configOf({ seed }), tokens);
       const found = train(trainer, 4);
       trainer.dispose();
       return found;
@@ -162,14 +165,14 @@ describe.each(testBackends)('a trainer on %s', (backend) => {
   });
 
   it('refuses a snapshot whose state is of another batch size', () => {
-    const trainer = new Trainer(configOf(), ids);
+    const trainer = new Trainer(configOf(), tokens);
     const snapshot = trainer.snapshot();
     trainer.dispose();
-    expect(() => new Trainer(configOf({ batchSize: 2 }), ids, snapshot)).toThrow(
+    expect(() => new Trainer(configOf({ batchSize: 2 }), tokens, snapshot)).toThrow(
       'state: expected a tensor "h_l0" of shape [2, 6], found [3, 6]',
     );
     snapshot.hiddenState.delete('h_l1');
-    expect(() => new Trainer(configOf(), ids, snapshot)).toThrow(
+    expect(() => new Trainer(configOf(), tokens, snapshot)).toThrow(
       'state: expected a tensor "h_l1" of shape [3, 6], found none',
     );
   });
@@ -182,7 +185,7 @@ describe.each(variants)('with %s', (gruVariant) => {
       const trajectories = [];
       for (const backend of testBackends) {
         await useBackend(backend);
-        const trainer = new Trainer(configOf({ gruVariant, optimizer }), ids);
+        const trainer = new Trainer(configOf({ gruVariant, optimizer }), tokens);
         trajectories.push(train(trainer, 12, optimizer === 'sgd' ? 0.3 : 0.01));
         trainer.dispose();
       }
@@ -200,7 +203,7 @@ describe('on TensorFlow', () => {
     const { model, ...rest } = configOf();
     // A step's tensors take some 2 MB: were they kept, 300 steps would take 600 MB.
     const config = { ...rest, model: { ...model, hiddenSize: 64 }, batchSize: 16, bptt: 16 };
-    const trainer = new Trainer(config, ids);
+    const trainer = new Trainer(config, tokens);
     train(trainer, 30);
     const before = process.memoryUsage.rss();
     train(trainer, 300);

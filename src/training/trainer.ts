@@ -1,6 +1,7 @@
 /** One training step, and all the state that the next one starts from. */
 import * as tf from '@tensorflow/tfjs-core';
 import { type BatchCursor, StatefulBatches } from '../data/batches.ts';
+import type { TokenSequence } from '../data/token-sequence.ts';
 import { UserError } from '../errors.ts';
 import { forward, type HiddenState, type Weights, zeroState } from '../model/language-model.ts';
 import type { ModelConfig } from '../model/parameters.ts';
@@ -59,11 +60,11 @@ export class Trainer {
   #state: HiddenState;
 
   /**
-   * @param ids the training tokens
+   * @param tokens the training tokens
    * @param snapshot what {@link snapshot} gave, to go on from; otherwise a new model
    * @throws UserError for too few tokens, or a snapshot that does not fit the config
    */
-  constructor(config: TrainerConfig, ids: Int32Array, snapshot?: TrainerSnapshot) {
+  constructor(config: TrainerConfig, tokens: TokenSequence, snapshot?: TrainerSnapshot) {
     this.#config = config;
     const root = new Random(config.seed);
     const progress = snapshot?.progress;
@@ -71,7 +72,7 @@ export class Trainer {
     this.#dropoutRandom = progress
       ? Random.fromState(progress.dropoutRandom)
       : root.fork('dropout');
-    this.#batches = new StatefulBatches(ids, {
+    this.#batches = new StatefulBatches(tokens, {
       batchSize: config.batchSize,
       steps: config.bptt,
       randomOffset: this.#offsetRandom,

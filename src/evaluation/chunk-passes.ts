@@ -1,0 +1,242 @@
+/**
+ * Scores a piece of text in chunks side by side, with the losses of one stream: `evaluate.ts` says
+ * how that goes.
+ */
+import * as tf from '@tensorflow/tfjs-core';
+import { forward, type HiddenState, type Weights, zeroState } from '../model/language-model.ts';
+import type { ModelConfig } from '../model/parameters.ts';
+import { linearTokenLosses } from '../ops/linear-cross-entropy.ts';
+import type { Precision } from '../ops/tensorflow-binding.ts';
+
+interface TextToScore {
+  config: ModelConfig;
+  weights: Weights;
+  /** The tokens, and before them the one that precedes them [N + 1]. */
+  ids: Int32Array;
+  precision: Precision | undefined;
+  /** Where the results go [N]: the i-th is −log p(ids[i + 1] | all before it). */
+  losses: Float32Array;
+}
+
+interface PassOptions {
+  /** Lets others run; throws if the scoring is to end. */
+  pause: () => Promise<void>;
+  /** Called with the share of the first pass that is done, in [0, 1]. */
+  onProgress: (share: number) => void;
+}
+
+/** Steps that run at a time. */
+const WINDOW = 128;
+/** Passes over all chunks side by side before those that are still not right go one by one. */
+const SIDE_BY_SIDE_PASSES = 6;
+/** States closer than this, in every unit, count as the same; units are in (−1, 1). */
+const SAME_STATE = 1e-4;
+
+/**
+ * Scores `text` in `chunks` chunks of equal length and the few tokens that these leave.
+ *
+ * @param start the state [1, H] of each layer before the text
+ * @returns the state [1, H] after it
+ */
+export async function scoreChunks(
+  text: TextToScore,
+  chunks: number,
+  start: HiddenState,
+  { pause, onProgress }: PassOptions,
+): Promise<HiddenState> {
+  const layout = { chunks, chunkLength: Math.floor(text.losses.length / chunks) };
+  const passes = new ChunkPasses(text, layout, start, pause);
+  try {
+    await passes.runFromZeros(onProgress);
+    if (!(await passes.runUntilSame())) await passes.runOneByOne();
+    return passes.runTail();
+  } finally {
+    passes.dispose();
+  }
+}
+
+/** Chunks of equal length; a tail of fewer tokens than there are chunks may follow. */
+interface Layout {
+  chunks: number;
+  chunkLength: number;
+}
+
+/** The passes over a text's chunks, and the states that they leave. */
+class ChunkPasses {
+  readonly #text: TextToScore;
+  readonly #layout: Layout;
+  readonly #start: HiddenState;
+  readonly #pause: () => Promise<void>;
+  readonly #windows: number;
+  /** The states [chunks, H] after each window, by the last pass over all chunks that reached it. */
+  readonly #statesAfter: HiddenState[] = [];
+  /** How many chunks, from the first on, are right. */
+  #rightChunks = 1;
+  /** Where the chunks that went one by one truly end [1, H], if any did. */
+  #end: HiddenState | undefined;
+
+  constructor(text: TextToScore, layout: Layout, start: HiddenState, pause: () => Promise<void>) {
+    this.#text = text;
+    this.#layout = layout;
+    this.#start = start;
+    this.#pause = pause;
+    this.#windows = Math.ceil(layout.chunkLength / WINDOW);
+  }
+
+  /** All chunks from states of zeros but the first, which is right from its start. */
+  async runFromZeros(onProgress: (share: number) => void): Promise<void> {
+    const zeros = zeroState(this.#text.config, this.#layout.chunks);
+    let state = this.#startsAfter(zeros);
+    tf.dispose(zeros);
+    const starts = state;
+    for (let window = 0; window < this.#windows; window++) {
+      state = this.#runWindow(window, 0, state);
+      if (window === 0) tf.dispose(starts);
+      this.#statesAfter.push(state);
+      onProgress((window + 1) / this.#windows);
+      await this.#pause();
+    }
+  }
+
+  /** Passes over all chunks, few enough; returns whether they made every chunk right. */
+  async runUntilSame(): Promise<boolean> {
+    for (let pass = 0; pass < SIDE_BY_SIDE_PASSES; pass++) {
+      if (this.#rightChunks >= this.#layout.chunks) return true;
+      if (await this.#runFromEnds()) return true;
+      this.#rightChunks += 1;
+    }
+    return this.#rightChunks >= this.#layout.chunks;
+  }
+
+  /**
+   * All chunks again, each from the end of the one before. Returns whether every chunk came to where
+   * it had been, from where on it was right already; otherwise one more chunk is.
+   */
+  async #runFromEnds(): Promise<boolean> {
+    let state = this.#startsAfter(this.#statesAfter.at(-1) as HiddenState);
+    const starts = state;
+    for (let window = 0; window < this.#windows; window++) {
+      const next = this.#runWindow(window, 0, state);
+      if (window === 0) tf.dispose(starts);
+      const before = this.#statesAfter[window] as HiddenState;
+      const isSame = areSame(before, next);
+      tf.dispose(before);
+      this.#statesAfter[window] = state = next;
+      if (isSame) return true;
+      await this.#pause();
+    }
+    return false;
+  }
+
+  /** The chunks that are not right yet, one after the other, each until it is where it had been. */
+  async runOneByOne(): Promise<void> {
+    const lastWindow = this.#windows - 1;
+    this.#end = this.#chunkState(lastWindow, this.#rightChunks - 1);
+    for (let chunk = this.#rightChunks; chunk < this.#layout.chunks; chunk++) {
+      for (let window = 0; window < this.#windows; window++) {
+        const next = this.#runWindow(window, chunk, this.#end);
+        tf.dispose(this.#end);
+        this.#end = next;
+        const before = this.#chunkState(window, chunk);
+        const isSame = areSame(before, next);
+        tf.dispose(before);
+        if (isSame) {
+          tf.dispose(next);
+          this.#end = this.#chunkState(lastWindow, chunk);
+          break;
+        }
+        await this.#pause();
+      }
+    }
+  }
+
+  /** The few tokens that chunks of equal length leave. Returns the state [1, H] at the very end. */
+  runTail(): HiddenState {
+    const { ids, losses } = this.#text;
+    const end = this.#end ?? this.#chunkState(this.#windows - 1, this.#layout.chunks - 1);
+    this.#end = undefined;
+    const from = this.#layout.chunks * this.#layout.chunkLength;
+    if (from >= losses.length) return end;
+    const scored = scoreWindow(this.#text, ids.slice(from, -1), ids.slice(from + 1), end);
+    losses.set(scored.nats, from);
+    tf.dispose(end);
+    return scored.next;
+  }
+
+  dispose(): void {
+    tf.dispose(this.#statesAfter);
+    tf.dispose(this.#end ?? []);
+  }
+
+  /** Where chunks begin [chunks, H]: the text's start, and where those before them end. */
+  #startsAfter(ends: HiddenState): HiddenState {
+    const others = this.#layout.chunks - 1;
+    if (others === 0) return this.#start.map((layer) => tf.clone(layer));
+    return tf.tidy(() =>
+      ends.map((layer, i) => tf.concat2d([this.#start[i]!, tf.slice(layer, 0, others)], 0)),
+    );
+  }
+
+  /** A chunk's own state [1, H] after a window. */
+  #chunkState(window: number, chunk: number): HiddenState {
+    return (this.#statesAfter[window] as HiddenState).map((layer) => tf.slice(layer, chunk, 1));
+  }
+
+  /**
+   * Runs a window of as many chunks as `state` has rows, from `firstChunk` on, and writes its losses
+   * to their places. Returns the state after it.
+   */
+  #runWindow(window: number, firstChunk: number, state: HiddenState): HiddenState {
+    const { ids, losses } = this.#text;
+    const { chunkLength } = this.#layout;
+    const rows = state[0]!.shape[0];
+    const first = firstChunk * chunkLength + window * WINDOW;
+    const steps = Math.min(WINDOW, chunkLength - window * WINDOW);
+    const inputs = new Int32Array(steps * rows);
+    const targets = new Int32Array(steps * rows);
+    const placeOf = (t: number, row: number) => first + row * chunkLength + t;
+    for (let t = 0; t < steps; t++) {
+      for (let row = 0; row < rows; row++) {
+        inputs[t * rows + row] = ids[placeOf(t, row)]!;
+        targets[t * rows + row] = ids[placeOf(t, row) + 1]!;
+      }
+    }
+    const { next, nats } = scoreWindow(this.#text, inputs, targets, state);
+    for (let t = 0; t < steps; t++) {
+      for (let row = 0; row < rows; row++) losses[placeOf(t, row)] = nats[t * rows + row]!;
+    }
+    return next;
+  }
+}
+
+/** The losses of a window, time-major as its ids [T·B], and the state after it. */
+function scoreWindow(
+  { config, weights, precision }: TextToScore,
+  inputs: Int32Array,
+  targets: Int32Array,
+  state: HiddenState,
+): { next: HiddenState; nats: Float32Array } {
+  let nats = new Float32Array();
+  const next = tf.tidy(() => {
+    const { features, state: after } = forward(config, weights, tf.tensor1d(inputs), state, {
+      precision,
+    });
+    const losses = linearTokenLosses(
+      features,
+      weights['fc.weight'] as tf.Tensor2D,
+      weights['fc.bias'] as tf.Tensor1D,
+      tf.tensor1d(targets),
+      precision,
+    );
+    nats = Float32Array.from(losses.dataSync());
+    return after;
+  });
+  return { next, nats };
+}
+
+function areSame(a: HiddenState, b: HiddenState): boolean {
+  return a.every((layer, i) => {
+    const largest = tf.tidy(() => tf.max(tf.abs(tf.sub(layer, b[i]!))).dataSync()[0] as number);
+    return largest <= SAME_STATE;
+  });
+}
