@@ -15,7 +15,7 @@ const PASSAGES = 1000;
 const LENGTH = 64;
 /** An odd number, so that every token counts whatever its distance. */
 const BASE = 0x9e3779b1 | 0;
-const FILTER_BITS = 20;
+const FILTER_BITS = 16;
 const READ_TOKENS = 1 << 18;
 
 /** How many of up to {@link PASSAGES} passages of `heldOut`, evenly spread, `training` also has. */
@@ -117,5 +117,5 @@ function hashOf(ids: Int32Array, start: number, length: number): number {
 }
 
 function slotOf(hash: number): number {
-  return Math.imul(hash ^ (hash >>> 15), 0x2c1b3c6d) >>> (32 - FILTER_BITS);
+  return hash >>> (32 - FILTER_BITS);
 }
