@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { readCorpus } from './corpus.ts';
-import { splitCorpus } from './split.ts';
+import { splitCorpus } from './split-corpus.ts';
 import { trainTokenizer } from './tokenizer.ts';
 
 const directory = new URL('../../corpora/', import.meta.url);

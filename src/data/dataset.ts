@@ -2,7 +2,7 @@
 import { relative, resolve } from 'node:path';
 import { UserError } from '../errors.ts';
 import { type CorpusSource, type CorpusText, readCorpus } from './corpus.ts';
-import { type CorpusSplit, splitCorpus } from './split.ts';
+import { type CorpusSplit, splitCorpus } from './split-corpus.ts';
 import type { TokenizerKind } from './tokenizer.ts';
 
 /** Where the texts are and how they are split. */
