@@ -13,9 +13,9 @@ export interface TokenSequence {
 /** A sequence in memory. */
 export class TokenArray implements TokenSequence {
   readonly length: number;
-  private readonly ids: Int32Array;
+  private readonly ids: Int32Array | Uint16Array;
 
-  constructor(ids: Int32Array) {
+  constructor(ids: Int32Array | Uint16Array) {
     this.ids = ids;
     this.length = ids.length;
   }

@@ -1,0 +1,192 @@
+/** One entry of the token store: files of tokens, and a record of them that is written last. */
+
+import { readFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { syncDirectory, writeDurably } from '../checkpoint/durable-files.ts';
+import { UserError } from '../errors.ts';
+import {
+  bytesPerToken,
+  type OpenTokens,
+  openTokenFile,
+  type TokenFileRecord,
+  TokenFileWriter,
+} from './token-file.ts';
+import type { TokenSequence } from './token-sequence.ts';
+
+const VERSION = 1;
+export const RECORD_NAME = 'tokens.json';
+
+/** `tokens.json`. */
+type EntryRecord = {
+  readonly format: 'gru-lm tokens';
+  readonly version: typeof VERSION;
+  readonly parts: { readonly [part: string]: PartRecord };
+  /** What `produce` returned. */
+  readonly meta: unknown;
+};
+
+type PartRecord = TokenFileRecord & {
+  readonly bytesPerToken: number;
+  readonly bytes: number;
+};
+
+/** An entry that can be read until it is closed, also when it is removed. */
+export interface OpenEntry<Meta> {
+  /** By name. */
+  readonly parts: ReadonlyMap<string, TokenSequence>;
+  readonly meta: Meta;
+  close(): Promise<void>;
+}
+
+/** Opens all parts of an entry; undefined: it is absent, or not what its record says. */
+export async function openEntry<Meta>(entry: string): Promise<OpenEntry<Meta> | undefined> {
+  const record = await readRecord(entry);
+  const parts = new Map<string, OpenTokens>();
+  const close = async () => {
+    await Promise.all([...parts.values()].map((tokens) => tokens.close()));
+  };
+  try {
+    for (const [part, file] of Object.entries(record?.parts ?? {})) {
+      parts.set(part, await openTokenFile(join(entry, fileName(part)), file));
+    }
+  } catch {
+    await close();
+    return undefined;
+  }
+  return record && { parts, meta: record.meta as Meta, close };
+}
+
+/** An entry's record; undefined if it has none that this version can read. */
+export async function readRecord(entry: string): Promise<EntryRecord | undefined> {
+  try {
+    const record = JSON.parse(await readFile(join(entry, RECORD_NAME), 'utf8')) as EntryRecord;
+    const isOurs = record.format === 'gru-lm tokens' && record.version === VERSION;
+    const parts = Object.entries(record.parts);
+    return isOurs && parts.every(([name, part]) => isPart(name, part)) ? record : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function isPart(name: string, { tokens, vocabularySize, ...file }: PartRecord): boolean {
+  return (
+    isPartName(name) &&
+    Number.isSafeInteger(tokens) &&
+    tokens >= 0 &&
+    Number.isSafeInteger(vocabularySize) &&
+    file.bytesPerToken === bytesPerToken(vocabularySize) &&
+    file.bytes === tokens * file.bytesPerToken
+  );
+}
+
+/** Takes the tokens of an entry's parts, one part after the other. Await each call before the next. */
+export interface TokenWriter {
+  /** Begins a part, to which the tokens belong that are written from now on; each name once. */
+  begin(part: string, vocabularySize: number): Promise<void>;
+  /** Appends `ids`, all below the part's `vocabularySize`; they may be changed once this returns. */
+  write(ids: Int32Array): Promise<void>;
+}
+
+/** Writes a new entry into an empty directory. */
+export class EntryWriter implements TokenWriter {
+  private readonly directory: string;
+  private readonly signal: AbortSignal | undefined;
+  private readonly parts = new Map<string, PartRecord>();
+  private current: { readonly part: string; readonly file: TokenFileWriter } | undefined;
+
+  constructor(directory: string, signal: AbortSignal | undefined) {
+    this.directory = directory;
+    this.signal = signal;
+  }
+
+  async begin(part: string, vocabularySize: number): Promise<void> {
+    if (!isPartName(part) || this.parts.has(part) || part === this.current?.part) {
+      throw new RangeError(`expected a new part with a name of letters, found "${part}"`);
+    }
+    await this.endPart();
+    await this.writing(async () => {
+      const path = join(this.directory, fileName(part));
+      this.current = { part, file: await TokenFileWriter.create(path, vocabularySize) };
+    });
+  }
+
+  async write(ids: Int32Array): Promise<void> {
+    this.signal?.throwIfAborted();
+    const { current } = this;
+    if (current === undefined) {
+      throw new Error('expected a part to be begun before tokens are written');
+    }
+    await this.writing(() => current.file.write(ids));
+  }
+
+  /** Writes the record, after which the entry is whole. */
+  async finish(meta: unknown): Promise<void> {
+    await this.endPart();
+    const record: EntryRecord = {
+      format: 'gru-lm tokens',
+      version: VERSION,
+      parts: Object.fromEntries(this.parts),
+      meta,
+    };
+    await this.writing(async () => {
+      const json = Buffer.from(`${JSON.stringify(record)}\n`);
+      await writeDurably(join(this.directory, RECORD_NAME), json);
+      await syncDirectory(this.directory);
+    });
+  }
+
+  /** Closes what is open. */
+  async close(): Promise<void> {
+    await this.current?.file.abandon();
+  }
+
+  private async endPart(): Promise<void> {
+    const { current } = this;
+    if (current !== undefined) {
+      const file = await this.writing(() => current.file.finish());
+      const width = bytesPerToken(file.vocabularySize);
+      this.parts.set(current.part, {
+        ...file,
+        bytesPerToken: width,
+        bytes: file.tokens * width,
+      });
+      this.current = undefined;
+    }
+  }
+
+  /** All that was written so far. */
+  private bytes(): number {
+    const ended = [...this.parts.values()].reduce((sum, part) => sum + part.bytes, 0);
+    return ended + (this.current?.file.bytes ?? 0);
+  }
+
+  private async writing<Result>(write: () => Promise<Result>): Promise<Result> {
+    try {
+      return await write();
+    } catch (error) {
+      throw explained(error, dirname(this.directory), this.bytes());
+    }
+  }
+}
+
+/** Turns a full disk into an error that says what to do; other errors stay. */
+export function explained(error: unknown, directory: string, bytes: number): unknown {
+  const { code } = error as NodeJS.ErrnoException;
+  if (code !== 'ENOSPC' && code !== 'EDQUOT') {
+    return error;
+  }
+  return new UserError(
+    'token-cache-full',
+    `expected room for the tokens of the text in ${directory}, found none after ${bytes} bytes`,
+    'Make room there, or name a directory on a larger disk in GRU_LM_CACHE.',
+    { cause: error },
+  );
+}
+
+function isPartName(name: string): boolean {
+  return /^[a-z]+$/.test(name);
+}
+
+function fileName(part: string): string {
+  return `${part}.ids`;
+}
