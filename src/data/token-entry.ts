@@ -177,7 +177,7 @@ export function explained(error: unknown, directory: string, bytes: number): unk
   }
   return new UserError(
     'token-cache-full',
-    `expected room for the tokens of the text in ${directory}, found none after ${bytes} bytes`,
+    `expected room for the tokens of the text, more than ${bytes} bytes, in ${directory}, found none`,
     'Make room there, or name a directory on a larger disk in GRU_LM_CACHE.',
     { cause: error },
   );

@@ -226,7 +226,7 @@ describe('the token store', () => {
       const { code, message, hint } = await failureOf(openTokens(store, KEY, produce));
       expect(code).toBe('token-cache-full');
       expect(message).toBe(
-        `expected room for the tokens of the text in ${store}, found none after 2000 bytes`,
+        `expected room for the tokens of the text, more than 2000 bytes, in ${store}, found none`,
       );
       expect(hint).toBe('Make room there, or name a directory on a larger disk in GRU_LM_CACHE.');
     } finally {
