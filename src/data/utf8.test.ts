@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { findInvalidUtf8 } from './utf8.ts';
+import { findInvalidUtf8, incompleteUtf8Length, utf8CharacterLength } from './utf8.ts';
 
 describe('findInvalidUtf8', () => {
   it('accepts every text', () => {
@@ -36,6 +36,30 @@ describe('findInvalidUtf8', () => {
         }
       }),
       { numRuns: 2000 },
+    );
+  });
+});
+
+describe('incompleteUtf8Length', () => {
+  it('counts the bytes of a character that is cut, wherever a text is cut', () => {
+    fc.assert(
+      fc.property(fc.string({ unit: 'binary' }), fc.nat(), (text, at) => {
+        const bytes = Buffer.from(text);
+        const cut = bytes.subarray(0, at % (bytes.length + 1));
+        expect(incompleteUtf8Length(cut)).toBe(cut.length - findInvalidUtf8(cut));
+      }),
+    );
+  });
+
+  it('counts at most three bytes, whatever they are', () => {
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 8 }), (bytes) => {
+        const count = incompleteUtf8Length(bytes);
+        expect(count).toBeLessThanOrEqual(3);
+        if (count > 0) {
+          expect(utf8CharacterLength(bytes[bytes.length - count]!)).toBeGreaterThan(count);
+        }
+      }),
     );
   });
 });

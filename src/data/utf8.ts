@@ -1,6 +1,8 @@
+/** The rules of UTF-8 (RFC 3629: no overlong forms, no surrogates, nothing above U+10FFFF). */
+
 /**
  * The offset of the first byte of the first invalid sequence in `bytes`, or their length if all is
- * valid UTF-8 (RFC 3629: no overlong forms, no surrogates, nothing above U+10FFFF).
+ * valid UTF-8.
  */
 export function findInvalidUtf8(bytes: Uint8Array): number {
   let i = 0;
@@ -14,13 +16,37 @@ export function findInvalidUtf8(bytes: Uint8Array): number {
   return bytes.length;
 }
 
+/**
+ * How many bytes at the end of `bytes`, 0 to 3, begin a character that they do not end.
+ *
+ * They are counted by the first of them alone: whether the character is valid shows when it is whole.
+ */
+export function incompleteUtf8Length(bytes: Uint8Array): number {
+  const length = bytes.length;
+  for (let count = 1; count <= 3 && count <= length; count += 1) {
+    const byte = bytes[length - count]!;
+    if (byte >= 0xc0) {
+      return utf8CharacterLength(byte) > count ? count : 0;
+    }
+    if (byte < 0x80) {
+      return 0;
+    }
+  }
+  return 0;
+}
+
+/** The length in bytes of a character that begins with `lead`. */
+export function utf8CharacterLength(lead: number): number {
+  return lead < 0x80 ? 1 : lead < 0xe0 ? 2 : lead < 0xf0 ? 3 : 4;
+}
+
 /** The length in bytes of the valid sequence at `start`, or 0 if it is invalid. */
 function sequenceLength(bytes: Uint8Array, start: number): number {
   const lead = bytes[start]!;
   if (lead < 0x80) {
     return 1;
   }
-  const length = lead >= 0xf0 ? 4 : lead >= 0xe0 ? 3 : 2;
+  const length = utf8CharacterLength(lead);
   if (lead < 0xc2 || lead > 0xf4 || start + length > bytes.length) {
     return 0;
   }

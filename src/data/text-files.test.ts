@@ -1,0 +1,244 @@
+import { mkdir, mkdtemp, realpath, rm, symlink, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { UserError } from '../errors.ts';
+import { findOperands } from './text-files.ts';
+
+let directory: string;
+const home = process.cwd();
+
+/** Files by path, below the directory in which the tests run. */
+const FILES = [
+  'a.txt',
+  'b.txt',
+  'b [1].txt',
+  'b1.txt',
+  '!bang.txt',
+  '-dash.txt',
+  'new\nline.txt',
+  'é 世界.txt',
+  'back\\slash.txt',
+  '{x,y}.txt',
+  '.hidden.txt',
+  'texts/Z.txt',
+  'texts/a/b.txt',
+  'texts/a.txt',
+  'texts/é.txt',
+  'texts/.hidden.txt',
+  'texts/.git/config',
+  'sets [old]/one.txt',
+  'sets [old]/deep/two.txt',
+  '(x)/in.txt',
+];
+
+beforeAll(async () => {
+  directory = await realpath(await mkdtemp(join(tmpdir(), 'gru-lm-files-')));
+  process.chdir(directory);
+  for (const path of FILES) {
+    await mkdir(dirname(path), { recursive: true });
+    await writeFile(path, path);
+  }
+  await writeFile('empty.txt', '');
+  await mkdir('nothing/.hidden', { recursive: true });
+  await writeFile('nothing/.x', 'x');
+  await mkdir('bare/below', { recursive: true });
+  await mkdir('hollow');
+  await writeFile('hollow/a.txt', '');
+  await writeFile('hollow/b.txt', '');
+  await mkdir('links');
+  await symlink('../a.txt', 'links/a.txt');
+  await symlink('nowhere', 'links/broken.txt');
+  await symlink('../texts', 'links/texts');
+  await symlink('..', 'links/up');
+});
+afterAll(async () => {
+  process.chdir(home);
+  await rm(directory, { recursive: true });
+});
+
+/** The paths of the files that one operand means. */
+async function find(operand: string): Promise<string[]> {
+  const [found] = await findOperands([operand]);
+  expect(found!.name).toBe(operand);
+  if (found!.kind === 'files') return found!.files.map(({ path }) => path);
+  if (found!.kind === 'file') return [found!.file.path];
+  throw new Error(`expected files, found ${found!.kind}`);
+}
+
+async function failure(...operands: string[]): Promise<UserError> {
+  const error: unknown = await findOperands(operands).catch((thrown: unknown) => thrown);
+  expect(error).toBeInstanceOf(UserError);
+  return error as UserError;
+}
+
+describe('findOperands', () => {
+  it.each([
+    'a.txt',
+    'b [1].txt',
+    '!bang.txt',
+    './-dash.txt',
+    'new\nline.txt',
+    'é 世界.txt',
+    'back\\slash.txt',
+    '{x,y}.txt',
+    '.hidden.txt',
+    'texts/.git/config',
+    'links/a.txt',
+    'sets [old]/../a.txt',
+  ])('takes a file by its name: %j', async (name) => {
+    expect(await find(name)).toEqual([name]);
+    expect(await find(join(directory, name))).toEqual([join(directory, name)]);
+  });
+
+  it('knows the lengths of files', async () => {
+    expect(await findOperands(['texts/a.txt'])).toEqual([
+      {
+        name: 'texts/a.txt',
+        kind: 'file',
+        file: { path: 'texts/a.txt', relativePath: 'texts/a.txt', bytes: 11 },
+      },
+    ]);
+  });
+
+  it('takes all files below a directory in the order of their code units, but hidden ones', async () => {
+    const below = ['Z.txt', 'a.txt', 'a/b.txt', 'é.txt'];
+    for (const name of ['texts', 'texts/', './texts', join(directory, 'texts')]) {
+      const [found] = await findOperands([name]);
+      expect(found!.kind === 'files' && found!.files.map((file) => file.relativePath)).toEqual(
+        below,
+      );
+      expect(await find(name)).toEqual(below.map((path) => `${name.replace(/\/$/, '')}/${path}`));
+    }
+    expect(await find('texts/.git')).toEqual(['texts/.git/config']);
+    expect(await find('sets [old]')).toEqual(['sets [old]/deep/two.txt', 'sets [old]/one.txt']);
+  });
+
+  it('follows links to files, and links to directories only where they are named', async () => {
+    expect(await find('links')).toEqual(['links/a.txt']);
+    expect(await find('links/**/*.txt')).toEqual(['links/a.txt']);
+    expect(await find('links/texts')).toHaveLength(4);
+    expect(await find('links/texts/*.txt')).toHaveLength(3);
+    expect(await find('links/t*/Z.txt')).toEqual(['links/texts/Z.txt']);
+  });
+
+  it.each([
+    ['[ab].txt', ['a.txt', 'b.txt']],
+    ['b?.txt', ['b1.txt']],
+    ['{b,a}.txt', ['a.txt', 'b.txt']],
+    ['b [[]1].txt', ['b [1].txt']],
+    ['!*.txt', ['!bang.txt']],
+    ['!(b*|*n*|e*|*x*|é*).txt', ['-dash.txt', 'a.txt']],
+    ['-*.txt', ['-dash.txt']],
+    ['./[ab].txt', ['./a.txt', './b.txt']],
+    ['texts/../[ab].txt', ['texts/../a.txt', 'texts/../b.txt']],
+    ['texts/*.txt', ['texts/Z.txt', 'texts/a.txt', 'texts/é.txt']],
+    ['texts/**/*.txt', ['texts/Z.txt', 'texts/a.txt', 'texts/a/b.txt', 'texts/é.txt']],
+    ['texts//a/*', ['texts//a/b.txt']],
+    ['t*/a/b.txt', ['texts/a/b.txt']],
+    ['sets [old]/*.txt', ['sets [old]/one.txt']],
+    ['sets [old]/**/t*', ['sets [old]/deep/two.txt']],
+    ['(x)/*.txt', ['(x)/in.txt']],
+    ['*line.txt', ['new\nline.txt']],
+    ['é*.txt', ['é 世界.txt']],
+  ])('takes the files that match %j', async (pattern, paths) => {
+    expect(await find(pattern)).toEqual(paths);
+    if (!pattern.startsWith('./')) {
+      const from = (path: string) => `${directory}/${path}`;
+      expect(await find(from(pattern))).toEqual(paths.map(from));
+    }
+  });
+
+  it('leaves out of a glob what is hidden, empty or no file', async () => {
+    expect(await find('*.txt')).toHaveLength(
+      FILES.filter((path) => /^[^./][^/]*$/.test(path)).length,
+    );
+    expect(await find('t*/**')).toEqual([
+      'texts/Z.txt',
+      'texts/a.txt',
+      'texts/a/b.txt',
+      'texts/é.txt',
+    ]);
+    expect(await find('links/*')).toEqual(['links/a.txt']);
+  });
+
+  it('takes operands in the order given, the same file as often as it is named', async () => {
+    const found = await findOperands(['b.txt', '-', 'a.txt', 'b.txt', '[a]*.txt']);
+    expect(found.map(({ name, kind }) => [name, kind])).toEqual([
+      ['b.txt', 'file'],
+      ['-', 'stream'],
+      ['a.txt', 'file'],
+      ['b.txt', 'file'],
+      ['[a]*.txt', 'files'],
+    ]);
+  });
+
+  it.skipIf(process.platform === 'win32')('reads a device or pipe as a stream', async () => {
+    expect(await findOperands(['/dev/null'])).toEqual([{ name: '/dev/null', kind: 'stream' }]);
+  });
+
+  it('says what is wrong with no operand, or - twice', async () => {
+    const none = await failure();
+    expect(none).toMatchObject({
+      exitCode: 2,
+      message: 'expected at least one text file, found none',
+      hint: 'Name a text file, a directory, or - for standard input.',
+    });
+    expect(await failure('-', 'a.txt', '-')).toMatchObject({
+      exitCode: 2,
+      message: 'expected - (standard input) once, found it several times',
+      hint: 'Standard input can be read only once: keep one -.',
+    });
+  });
+
+  it.each(['missing.txt', 'missing/a.txt', 'a.txt/', 'a.txt/b', '', '!missing'])(
+    'says that there is nothing at %j',
+    async (name) => {
+      const error = await failure('a.txt', name);
+      expect(error).toMatchObject({
+        code: 'corpus-missing',
+        message: `expected a text file, found nothing at ${name}`,
+        hint: 'Check the path; it is taken from the current directory.',
+      });
+      expect((error.cause as Error).message).toMatch(/ENOENT|ENOTDIR/);
+    },
+  );
+
+  it('says that there is nothing at a name that no file can have', async () => {
+    expect((await failure('x'.repeat(300))).code).toBe('corpus-missing');
+  });
+
+  it.each(['*.doc', 'missing/*.txt', 'a.txt/*', 'nothing/*', '[', 'b[1', '{m,n}.txt'])(
+    'says that nothing matches %j, if it is a pattern',
+    async (pattern) => {
+      const error = await failure(pattern);
+      expect(error.code).toBe('corpus-missing');
+      expect(error.message).toMatch(
+        /[*{]/.test(pattern) ? /found nothing that matches / : /found nothing at /,
+      );
+      expect(error.message).toContain(pattern);
+    },
+  );
+
+  it('says what a directory without files has', async () => {
+    expect(await failure('nothing')).toMatchObject({
+      code: 'corpus-missing',
+      message:
+        'expected text files in the directory nothing, found none (2 hidden entries are left out)',
+      hint: 'Name a directory that has text files in it, or the files themselves.',
+    });
+    expect((await failure('bare')).message).toBe(
+      'expected text files in the directory bare, found none',
+    );
+  });
+
+  it('says that there is nothing but empty files', async () => {
+    for (const name of ['empty.txt', 'hollow', 'hollow/*.txt']) {
+      expect(await failure(name)).toMatchObject({
+        code: 'corpus-empty',
+        message: `${name}: expected text, found nothing`,
+        hint: 'Name a file that has text in it.',
+      });
+    }
+  });
+});

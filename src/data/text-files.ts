@@ -1,0 +1,251 @@
+/** Which files an operand of the command line means, and what is said of those that cannot be read. */
+
+import { type Stats, statSync } from 'node:fs';
+import { readdir, realpath } from 'node:fs/promises';
+import { dirname, join, sep } from 'node:path';
+import { glob, isDynamicPattern } from 'tinyglobby';
+import { errorMessage, UserError } from '../errors.ts';
+
+/** A file that an operand means. */
+export interface FoundFile {
+  /** How it is reached and named to the user. */
+  readonly path: string;
+  /** The path from the directory that the operand names, with slashes. */
+  readonly relativePath: string;
+  /** Length in bytes. */
+  readonly bytes: number;
+}
+
+/** What an operand means. */
+export type Operand =
+  /** Something to be read once, front to back: standard input (`-`), a pipe, a device. */
+  | { readonly name: string; readonly kind: 'stream' }
+  | { readonly name: string; readonly kind: 'file'; readonly file: FoundFile }
+  /** The files of a directory or glob, in code-unit order of path, without empty ones. */
+  | { readonly name: string; readonly kind: 'files'; readonly files: readonly FoundFile[] };
+
+/**
+ * Finds what `operands` mean: what exists is taken by its name, whatever characters are in it; a
+ * directory means the files below it; other names with glob characters mean the files that match.
+ *
+ * Hidden files and directories (whose names begin with a dot) are left out unless named. Links to
+ * files are followed; links to directories are not, neither in directories nor by `**`.
+ *
+ * Throws a UserError for no operand or `-` twice (`usage`), and for an operand that means nothing
+ * (`corpus-missing`), nothing but empty files (`corpus-empty`) or what cannot be read
+ * (`corpus-unreadable`).
+ */
+export async function findOperands(operands: readonly string[]): Promise<Operand[]> {
+  if (operands.length === 0) {
+    throw new UserError(
+      'usage',
+      'expected at least one text file, found none',
+      'Name a text file, a directory, or - for standard input.',
+    );
+  }
+  if (operands.filter((operand) => operand === '-').length > 1) {
+    throw new UserError(
+      'usage',
+      'expected - (standard input) once, found it several times',
+      'Standard input can be read only once: keep one -.',
+    );
+  }
+  const found: Operand[] = [];
+  for (const operand of operands) {
+    found.push(await findOperand(operand));
+  }
+  return found;
+}
+
+async function findOperand(name: string): Promise<Operand> {
+  if (name === '-') {
+    return { name, kind: 'stream' };
+  }
+  let stats: Stats;
+  try {
+    stats = statSync(name);
+  } catch (error) {
+    if (!isMissing(error)) {
+      throw readFailure(name, error);
+    }
+    return { name, kind: 'files', files: await findMatches(name, error) };
+  }
+  if (stats.isDirectory()) {
+    return { name, kind: 'files', files: await findBelow(name) };
+  }
+  if (!stats.isFile()) {
+    return { name, kind: 'stream' };
+  }
+  if (stats.size === 0) {
+    throw emptyText(name);
+  }
+  return { name, kind: 'file', file: { path: name, relativePath: name, bytes: stats.size } };
+}
+
+/** The files below a directory. */
+async function findBelow(directory: string): Promise<FoundFile[]> {
+  const paths: string[] = [];
+  let hidden = 0;
+  const visit = async (below: string): Promise<void> => {
+    const place = joinBelow(directory, below);
+    const entries = await readdir(place, { withFileTypes: true }).catch((error: unknown) => {
+      throw readFailure(place, error);
+    });
+    for (const entry of entries) {
+      const path = below === '' ? entry.name : `${below}/${entry.name}`;
+      if (entry.name.startsWith('.')) {
+        hidden += 1;
+      } else if (entry.isDirectory()) {
+        await visit(path);
+      } else if (entry.isFile() || entry.isSymbolicLink()) {
+        paths.push(path);
+      }
+    }
+  };
+  await visit('');
+  const files = regularFiles(directory, paths);
+  if (files.length === 0) {
+    const omitted = `${hidden} hidden ${hidden === 1 ? 'entry is' : 'entries are'} left out`;
+    throw new UserError(
+      'corpus-missing',
+      `expected text files in the directory ${directory}, found none` +
+        (hidden === 0 ? '' : ` (${omitted})`),
+      'Name a directory that has text files in it, or the files themselves.',
+    );
+  }
+  return withoutEmpty(files, directory);
+}
+
+/** The files that match a glob; `missing` is the error of opening what has its very name. */
+async function findMatches(operand: string, missing: unknown): Promise<FoundFile[]> {
+  const [base, pattern] = splitGlob(operand);
+  if (!isDynamicPattern(pattern)) {
+    throw readFailure(operand, missing);
+  }
+  const matches = await glob(pattern, {
+    cwd: base === '' ? '.' : base,
+    expandDirectories: false,
+  });
+  const files = regularFiles(
+    base,
+    pattern.includes('**') ? await withoutLinkedDirectories(base, matches) : matches,
+  );
+  if (files.length === 0) {
+    throw new UserError(
+      'corpus-missing',
+      `expected a text file, found nothing that matches ${operand}`,
+      'Check the pattern; it is taken from the current directory and leaves hidden files out.',
+    );
+  }
+  return withoutEmpty(files, operand);
+}
+
+/** A glob as the longest directory that exists by that very name, and the pattern below it. */
+function splitGlob(operand: string): [base: string, pattern: string] {
+  const parts = (sep === '\\' ? operand.replaceAll('\\', '/') : operand).split('/');
+  let count = 0;
+  while (count < parts.length - 1) {
+    const place = parts.slice(0, count + 1).join('/');
+    const stats = statOrMissing(place === '' ? '/' : place);
+    if (!stats?.isDirectory()) {
+      break;
+    }
+    count += 1;
+  }
+  const base = parts.slice(0, count).join('/');
+  const pattern = parts.slice(count).join('/');
+  return [
+    count > 0 && base === '' ? '/' : base,
+    // A pattern that begins with ! would mean what does not match the rest.
+    pattern.replace(/^!(?!\()/, '\\!'),
+  ];
+}
+
+/** Leaves out what is below a link to a directory, where a tree could come again and again. */
+async function withoutLinkedDirectories(
+  base: string,
+  paths: readonly string[],
+): Promise<readonly string[]> {
+  const root = await realpath(base === '' ? '.' : base);
+  const isLinked = new Map<string, boolean>();
+  for (const directory of new Set(paths.map((path) => dirname(path)))) {
+    const place = join(root, directory);
+    isLinked.set(directory, (await realpath(place)) !== place);
+  }
+  return paths.filter((path) => !isLinked.get(dirname(path)));
+}
+
+/** Those of `paths` below `base` that are regular files, in code-unit order. */
+function regularFiles(base: string, paths: readonly string[]): FoundFile[] {
+  const files: FoundFile[] = [];
+  for (const relativePath of [...paths].sort()) {
+    const path = joinBelow(base, relativePath);
+    const stats = statOrMissing(path);
+    if (stats?.isFile()) {
+      files.push({ path, relativePath, bytes: stats.size });
+    }
+  }
+  return files;
+}
+
+function withoutEmpty(files: readonly FoundFile[], operand: string): FoundFile[] {
+  const filled = files.filter(({ bytes }) => bytes > 0);
+  if (filled.length === 0) {
+    throw emptyText(operand);
+  }
+  return filled;
+}
+
+/** Unlike path.join, it keeps the beginning as the user wrote it. */
+function joinBelow(base: string, path: string): string {
+  return base === '' || path === '' || base.endsWith('/') ? base + path : `${base}/${path}`;
+}
+
+/** Synchronous, since of thousands of files a thread that is waited for takes ten times as long. */
+function statOrMissing(path: string): Stats | undefined {
+  try {
+    return statSync(path);
+  } catch (error) {
+    if (isMissing(error)) {
+      return undefined;
+    }
+    throw readFailure(path, error);
+  }
+}
+
+function isMissing(error: unknown): boolean {
+  const code = (error as NodeJS.ErrnoException).code;
+  return code === 'ENOENT' || code === 'ENOTDIR' || code === 'ENAMETOOLONG';
+}
+
+/** How messages name a source. */
+export function describeSource(name: string): string {
+  return name === '-' ? 'standard input' : name;
+}
+
+/** What is said of a source in which nothing is. */
+export function emptyText(name: string): UserError {
+  return new UserError(
+    'corpus-empty',
+    `${describeSource(name)}: expected text, found nothing`,
+    'Name a file that has text in it.',
+  );
+}
+
+/** What is said when the system does not let `path` be read. */
+export function readFailure(path: string, error: unknown): UserError {
+  if (isMissing(error)) {
+    return new UserError(
+      'corpus-missing',
+      `expected a text file, found nothing at ${path}`,
+      'Check the path; it is taken from the current directory.',
+      { cause: error },
+    );
+  }
+  return new UserError(
+    'corpus-unreadable',
+    `expected a readable text file, could not read ${describeSource(path)}: ${errorMessage(error)}`,
+    'Check the permissions of the file.',
+    { cause: error },
+  );
+}
