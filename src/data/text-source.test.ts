@@ -52,9 +52,11 @@ async function read(
   context?: OpenTextContext,
 ): Promise<string[]> {
   const source = await openText(operands, options, context);
-  const texts = (await documents(source)).map((document) => document.toString());
-  await source.close();
-  return texts;
+  try {
+    return (await documents(source)).map(String);
+  } finally {
+    await source.close();
+  }
 }
 
 async function failure(
