@@ -1,8 +1,12 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { UserError } from '../errors.ts';
 import { Random } from '../random.ts';
 import { type Batch, StatefulBatches } from './batches.ts';
+import { openTokenFile, TokenFileWriter } from './token-file.ts';
 import { TokenArray } from './token-sequence.ts';
 
 const sizes = fc.record({
@@ -113,6 +117,37 @@ describe('StatefulBatches', () => {
         expect(take(resumed, 20)).toEqual(take(batches, 20));
       }),
     );
+  });
+
+  it('gives the same windows of a file as of memory', async () => {
+    const directory = await mkdtemp(join(tmpdir(), 'gru-lm-batches-'));
+    let files = 0;
+    await fc.assert(
+      fc.asyncProperty(
+        sizes,
+        fc.constantFrom(300, 2 ** 20),
+        async ({ batchSize, steps, extra, isRandom }, vocabularySize) => {
+          const random = new Random(extra);
+          const ids = Int32Array.from({ length: batchSize * steps + 1 + extra }, () =>
+            random.integer(vocabularySize),
+          );
+          files += 1;
+          const path = join(directory, `${files}`);
+          const writer = await TokenFileWriter.create(path, vocabularySize);
+          await writer.write(ids);
+          const file = await openTokenFile(path, await writer.finish(), 0);
+          const [inMemory, ofFile] = [new TokenArray(ids), file].map((tokens) => {
+            const randomOffset = isRandom ? new Random(extra) : undefined;
+            return new StatefulBatches(tokens, { batchSize, steps, randomOffset });
+          });
+          const count = 2 * inMemory!.windowsPerEpoch + 1;
+          expect(take(ofFile!, count)).toEqual(take(inMemory!, count));
+          await file.close();
+        },
+      ),
+      { numRuns: 50 },
+    );
+    await rm(directory, { recursive: true });
   });
 
   it.each([

@@ -1,63 +1,80 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { Random } from '../random.ts';
-import { findOverlap } from './overlap.ts';
+import { type OverlapOptions, OverlapProbe } from './overlap.ts';
 import { TokenArray } from './token-sequence.ts';
 
-const tokens = (minLength: number) =>
-  fc
-    .array(fc.nat({ max: 2 }), { minLength, maxLength: 60 })
-    .map((ids) => new TokenArray(Int32Array.from(ids)));
-
-function slice(sequence: TokenArray, start: number, length: number): string {
-  const ids = new Int32Array(length);
-  sequence.read(start, ids);
-  return ids.join();
+function probe(heldOut: ArrayLike<number>, training: number[][], options: OverlapOptions) {
+  const overlap = new OverlapProbe(new TokenArray(Int32Array.from(heldOut)), options);
+  for (const ids of training) {
+    const batch = Int32Array.from(ids);
+    overlap.scan(batch);
+    batch.fill(-1); // whoever gave it may use it again
+  }
+  return overlap.found();
 }
 
-describe('overlap of held-out and training tokens', () => {
-  it('is what a plain search finds', async () => {
-    const length = 4;
-    await fc.assert(
-      fc.asyncProperty(tokens(length), tokens(0), async (heldOut, training) => {
-        const places = Array.from({ length: Math.max(0, training.length - length + 1) }, (_, i) =>
-          slice(training, i, length),
-        );
-        const count = Math.floor(heldOut.length / length);
-        const passages = Array.from({ length: count }, (_, i) =>
-          slice(
-            heldOut,
-            Math.floor((i * (heldOut.length - length)) / Math.max(1, count - 1)),
-            length,
-          ),
-        ).filter((passage) => new Set(passage.split(',')).size > 1);
-        expect(await findOverlap(heldOut, training, { length })).toEqual({
-          probed: passages.length,
-          found: passages.filter((passage) => places.includes(passage)).length,
-        });
-      }),
-    );
+/** The same by comparing every window with every place. */
+function search(heldOut: number[], training: number[], windows: number, length: number) {
+  const count = Math.min(windows, Math.floor(heldOut.length / length));
+  const places = Array.from({ length: count }, (_, i) =>
+    count === 1 ? 0 : Math.floor((i * (heldOut.length - length)) / (count - 1)),
+  );
+  expect(places.every((place, i) => i === 0 || place >= places[i - 1]! + length)).toBe(true);
+  const probed = places
+    .map((place) => heldOut.slice(place, place + length))
+    .filter((window) => new Set(window).size > 1);
+  const found = probed.filter((window) =>
+    training.some((_, i) => window.every((id, j) => training[i + j] === id)),
+  );
+  return { probed: probed.length, found: found.length };
+}
+
+describe('an overlap probe', () => {
+  it('finds the windows that a search finds, however the training tokens are cut', () => {
+    const length = fc.integer({ min: 2, max: 6 });
+    const windows = fc.integer({ min: 1, max: 12 });
+    for (const ids of [
+      fc.constantFrom(0, 1),
+      fc.nat(3),
+      fc.constantFrom(0, 1, 65_535, 2 ** 31 - 1),
+    ]) {
+      const heldOut = fc.array(ids, { maxLength: 60 });
+      const training = fc.array(fc.array(ids, { maxLength: 30 }), { maxLength: 6 });
+      fc.assert(
+        fc.property(heldOut, training, windows, length, (held, batches, count, size) => {
+          const options = { windows: count, length: size };
+          expect(probe(held, batches, options)).toEqual(search(held, batches.flat(), count, size));
+        }),
+        { numRuns: 200 },
+      );
+    }
   });
 
-  it('is found wherever a long text has it, and not in other text', async () => {
-    const random = new Random(3);
-    const draw = (length: number) => Int32Array.from({ length }, () => random.integer(60_000));
-    const training = draw(600_000);
-    const heldOut = draw(64_000);
-    expect(await findOverlap(new TokenArray(heldOut), new TokenArray(training))).toEqual({
-      probed: 1000,
-      found: 0,
-    });
-    // Three passages are put where the training text is read in two blocks, and at its ends.
-    training.set(heldOut.subarray(0, 64), 0);
-    training.set(heldOut.subarray(640, 704), (1 << 18) - 30);
-    training.set(heldOut.subarray(63_936, 64_000), 600_000 - 64);
-    const { found } = await findOverlap(new TokenArray(heldOut), new TokenArray(training));
-    expect(found).toBe(3);
+  it('finds all of a text that was trained on, and nothing of another', () => {
+    const random = new Random(1);
+    const tokens = (count: number) => Array.from({ length: count }, () => random.integer(50));
+    const [before, heldOut, after] = [tokens(5000), tokens(70_000), tokens(5000)];
+    const training = [...before, ...heldOut, ...after];
+    expect(probe(heldOut, [training], {})).toEqual({ probed: 1000, found: 1000 });
+    const batches = [training.slice(0, 5001), training.slice(5001, 5002), training.slice(5002)];
+    expect(probe(heldOut, batches, {})).toEqual({ probed: 1000, found: 1000 });
+    expect(probe(heldOut, [tokens(100_000)], {})).toEqual({ probed: 1000, found: 0 });
+    const half = [...tokens(100), ...heldOut.slice(0, 35_000), ...tokens(100)];
+    expect(probe(heldOut, [half], {}).found).toBeCloseTo(500, -1);
   });
 
-  it('is nothing where the held-out text is shorter than a passage', async () => {
-    const short = new TokenArray(new Int32Array(63));
-    expect(await findOverlap(short, short)).toEqual({ probed: 0, found: 0 });
+  it('does not look for less than a window, nor for one token repeated', () => {
+    const training = [[...new Array(200).fill(3), 1, 2, 1, 2]];
+    expect(probe([], training, {})).toEqual({ probed: 0, found: 0 });
+    expect(probe(new Array(63).fill(3), training, {})).toEqual({ probed: 0, found: 0 });
+    expect(probe(new Array(640).fill(3), training, {})).toEqual({ probed: 0, found: 0 });
+    const options = { length: 4 };
+    expect(probe([3, 3, 3, 3, 1, 2, 1, 2], training, options)).toEqual({ probed: 1, found: 1 });
+  });
+
+  it('counts windows that are the same each', () => {
+    const heldOut = [1, 2, 3, 1, 2, 3, 4, 5, 6];
+    expect(probe(heldOut, [[0, 1, 2, 3]], { length: 3 })).toEqual({ probed: 3, found: 2 });
   });
 });
