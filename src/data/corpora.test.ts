@@ -1,9 +1,7 @@
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
-import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
-import { readCorpus } from './corpus.ts';
-import { splitCorpus } from './split-corpus.ts';
+import { planSplit } from './split.ts';
 import { trainTokenizer } from './tokenizer.ts';
 
 const directory = new URL('../../corpora/', import.meta.url);
@@ -27,12 +25,10 @@ describe('the corpora of the project', () => {
   });
 
   it('tinyshakespeare splits into its customary 90% and 10%, with 65 characters', async () => {
-    const path = fileURLToPath(new URL('tinyshakespeare.txt', directory));
-    const { text } = await readCorpus([path]);
-    const { train, valid } = splitCorpus(text, { validSplit: 0.1 });
-    expect(train.length).toBe(1_003_854);
-    expect(valid!.length).toBe(111_540);
-    const tokenizer = trainTokenizer(train, { kind: 'char' });
+    const text = (await read('tinyshakespeare.txt')).toString('latin1');
+    const { trainEnd, validEnd } = planSplit(text.length);
+    expect([trainEnd, validEnd - trainEnd]).toEqual([1_003_854, 111_540]);
+    const tokenizer = trainTokenizer(text.slice(0, trainEnd), { kind: 'char' });
     expect(tokenizer.vocabularySize).toBe(65 + 1);
     expect(tokenizer.findUnknown(text)).toBeUndefined();
   });
