@@ -175,18 +175,17 @@ describe('blocks', () => {
 
   it.each([
     ['forgets soon', 0],
-    ['keeps its state for hundreds of tokens', 5],
     ['hardly forgets at all', 9],
   ])('give the losses of one stream for a model that %s', async (_, updateBias) => {
     const weights = model(updateBias);
-    const ids = randomIds(3000);
+    const ids = randomIds(1800);
     const one = await tokenLosses(weights, ids, { maxChunks: 1 });
     const blocks: number[] = [];
     const totals = new LossTotals();
     await scoreTokens(config, weights, new TokenArray(ids), {
       maxChunks: 4,
       shortestChunk: 128,
-      longestChunk: 250, // blocks of 999, 1000 and 1000 tokens, in chunks of 249 and 250
+      longestChunk: 150, // blocks of 599, 600 and 600 tokens, in chunks of 149 and 150
       onLosses: (scored) => {
         totals.add(scored);
         blocks.push(scored.losses.length);
@@ -195,7 +194,7 @@ describe('blocks', () => {
         expect(largestDifference(scored.losses, expected)).toBeLessThan(1e-3);
       },
     });
-    expect(blocks).toEqual([999, 1000, 1000]);
+    expect(blocks).toEqual([599, 600, 600]);
     expect(Math.abs(totals.mean - meanOf(one))).toBeLessThan(1e-5);
   });
 
@@ -211,13 +210,11 @@ describe('blocks', () => {
       };
       return tokenLosses(weights, ids, { ...options, signal: { throwIfAborted } as AbortSignal });
     };
-    await tokenLosses(weights, ids, options);
+    expect(await tokenLosses(weights, ids, options)).toHaveLength(2880);
     const held = heldTensors();
-    for (const pauses of [0, 1, 3, 12, 15, 16, 21]) {
+    for (const pauses of [1, 3, 16, 21]) {
       await expect(abortedAt(pauses)).rejects.toThrow('enough');
       expect(heldTensors()).toEqual(held);
     }
-    expect(await abortedAt(10_000)).toHaveLength(2880);
-    expect(heldTensors()).toEqual(held);
   });
 });
