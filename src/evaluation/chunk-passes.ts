@@ -229,7 +229,8 @@ function scoreWindow(
       precision,
     );
     nats = Float32Array.from(losses.dataSync());
-    return after;
+    // A state may be a view of all the window's outputs, which it would keep alive: hence copies.
+    return after.map((layer) => tf.add<tf.Tensor2D>(layer, 0));
   });
   return { next, nats };
 }
