@@ -1,6 +1,6 @@
 /**
- * The Python that the peers run in: an environment of the benchmark's own, with the packages of
- * requirements.txt and nothing else, kept in gru-lm's cache under the hash of that file.
+ * The Python that peers run in: an environment of the benchmark's own, with the packages of a file of
+ * requirements and nothing else, kept in gru-lm's cache under the hash of that file.
  */
 import { createHash } from 'node:crypto';
 import { readFile, stat } from 'node:fs/promises';
@@ -14,8 +14,20 @@ import { withCacheLock } from '../src/runtime/lock.ts';
 import { runChild } from '../src/runtime/process.ts';
 import { findPythons } from '../src/runtime/python.ts';
 
-const requirements = fileURLToPath(new URL('requirements.txt', import.meta.url));
-/** What requirements.txt has hashes for. */
+/** What an environment holds. */
+export interface PythonPeers {
+  /** The file of requirements. */
+  readonly requirements: string;
+  /** What installing them takes, for whoever waits. */
+  readonly size: string;
+}
+
+/** Those of the benchmark of training and sampling. */
+export const frameworks: PythonPeers = {
+  requirements: fileURLToPath(new URL('requirements.txt', import.meta.url)),
+  size: 'some 3 GB to fetch, 6 GB on disk',
+};
+/** What the files of requirements have hashes for. */
 const pinned = { platform: 'linux-x64', oldest: '3.11', newest: '3.13' };
 const interpreter = join('bin', 'python');
 
@@ -25,6 +37,7 @@ const interpreter = join('bin', 'python');
  * @throws UserError that says why there can be none
  */
 export async function ensurePython(
+  { requirements, size }: PythonPeers,
   say: (line: string) => void,
   signal: AbortSignal,
 ): Promise<string> {
@@ -38,9 +51,9 @@ export async function ensurePython(
   const findDone = async () => (await readManifest(directory)) && join(directory, interpreter);
   return withCacheLock(context, findDone, async (locked) => {
     if (isOffline(context)) throw missing('it is not installed, and GRU_LM_OFFLINE is set');
-    say('installing the Python peers, once: some 3 GB to fetch, 6 GB on disk');
+    say(`installing the Python peers, once: ${size}`);
     await installDirectory(context.cacheDirectory, directory, (building) =>
-      fill(building, base.command, locked),
+      fill(building, base.command, requirements, locked),
     );
     return join(directory, interpreter);
   });
@@ -62,7 +75,12 @@ async function requirePython(
 }
 
 /** Makes the environment in `directory`, which is renamed when it is whole. */
-async function fill(directory: string, python: string, context: RuntimeContext): Promise<Manifest> {
+async function fill(
+  directory: string,
+  python: string,
+  requirements: string,
+  context: RuntimeContext,
+): Promise<Manifest> {
   const packages = ['install', '--no-deps', '--require-hashes', '--only-binary=:all:'];
   const quietly = ['--quiet', '--no-cache-dir', '--no-input', '--disable-pip-version-check'];
   await run(context, python, ['-m', 'venv', directory]);

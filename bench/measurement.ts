@@ -3,7 +3,7 @@ import { availableParallelism, cpus, loadavg, release, totalmem, type } from 'no
 import { errorMessage } from '../src/errors.ts';
 import { ask } from './child.ts';
 import { type ColdStart, coldSize, prepareGruLm, preparePyTorch } from './cold.ts';
-import { ensurePython } from './environment.ts';
+import { ensurePython, frameworks } from './environment.ts';
 import type { Options } from './options.ts';
 import { labelOf, OURS, type PeerName, peerOf } from './peers.ts';
 import { type Group, jobOf, planOf, profiledSizes, type Subject } from './plan.ts';
@@ -83,7 +83,7 @@ class Measurement {
     const isNeeded = parts.some((part) => part !== 'profile' && part !== 'wasm');
     if (inPython.length === 0 || !isNeeded) return peers;
     try {
-      this.#python = python ?? (await ensurePython(this.#say, this.#signal));
+      this.#python = python ?? (await ensurePython(frameworks, this.#say, this.#signal));
       return peers;
     } catch (error) {
       for (const peer of inPython) this.#fail({ peer }, error);

@@ -10,8 +10,9 @@ import {
   infoOptions,
   sampleOptions,
   setupOptions,
-  trainOptions,
-} from './config.ts';
+  tokenizeOptions,
+} from './config/commands.ts';
+import { trainOptions } from './config/train.ts';
 import { UserError } from './errors.ts';
 import { flagHelp, flagUsage, type OptionTable, parseOption } from './option-table.ts';
 
@@ -61,6 +62,18 @@ const commands: CommandSpec[] = [
     ],
     options: evalOptions,
     load: () => import('./commands/eval.ts'),
+  },
+  {
+    name: 'tokenize',
+    operands: '<corpus...>',
+    summary: 'show how text becomes tokens: the pieces, how often, how long',
+    examples: [
+      'gru-lm tokenize corpus.txt --tokenizer bpe --vocab-size 4096',
+      'gru-lm tokenize corpus.txt --tokenizer bpe --save tokenizer.json',
+      'echo "To be" | gru-lm tokenize - --checkpoint checkpoints/corpus',
+    ],
+    options: tokenizeOptions,
+    load: () => import('./commands/tokenize.ts'),
   },
   {
     name: 'info',

@@ -21,7 +21,9 @@ beforeAll(async () => {
   writeFileSync(join(cwd, 'other.txt'), 'another text\n'.repeat(20));
   writeFileSync(join(cwd, 'latin.txt'), Buffer.from('caf\xe9 au lait\n', 'latin1'));
   mkdirSync(join(cwd, 'texts'));
-  writeFileSync(join(cwd, 'texts', 'a.doc'), 'not ours');
+  writeFileSync(join(cwd, 'texts', '.hidden'), 'not ours');
+  writeFileSync(join(cwd, 'lines.jsonl'), '{"text":"a"}\n{"body":"b","title":"c"}\n');
+  writeFileSync(join(cwd, 'odd.json'), '{"model":{"type":"Magic"}}');
   await trainTiny(cwd);
   cpSync(join(cwd, 'checkpoints/corpus'), join(cwd, 'weightless'), { recursive: true });
   rmSync(join(lastCheckpoint(join(cwd, 'weightless')), 'weights.safetensors'));
@@ -56,18 +58,60 @@ const wrong: [claim: string, args: string[], exitCode: 1 | 2, error: RegExp, hin
     /--batch-size or --bptt a smaller number/,
   ],
   [
-    'a directory as corpus',
+    'a directory without texts',
     ['train', 'texts'],
     1,
-    /expected a text file, found a directory: texts/,
-    /texts\/\*\.txt/,
+    /expected text files in the directory texts, found none \(1 hidden entry is left out\)/,
+    /Name a directory that has text files/,
+  ],
+  [
+    'a glob that matches nothing',
+    ['train', 'texts/*.txt'],
+    1,
+    /expected a text file, found nothing that matches texts\/\*\.txt/,
+    /Check the pattern/,
+  ],
+  [
+    'a JSON line without the field',
+    ['train', 'lines.jsonl'],
+    1,
+    /lines\.jsonl: line 2: expected .*"text"/,
+    /--text-field.*body.*title/,
+  ],
+  [
+    'an encoding that nobody knows',
+    ['train', 'latin.txt', '--encoding', 'klingon'],
+    2,
+    /--encoding: expected the name of an encoding, found klingon/,
+    /windows-1252/,
+  ],
+  [
+    'a tokenizer file that is not there',
+    ['train', 'corpus.txt', '--tokenizer-file', 'missing.json'],
+    1,
+    /expected a tokenizer\.json at missing\.json, could not read it/,
+    /Check the path/,
+  ],
+  [
+    'a tokenizer file that is another thing',
+    ['train', 'corpus.txt', '--tokenizer-file', 'odd.json'],
+    1,
+    /odd\.json: .*Magic/,
+    /tokenizer\.json/,
+  ],
+  [
+    'an option that the tokenizer has no use for',
+    ['train', 'corpus.txt', '--tokenizer', 'byte', '--vocab-size', '300'],
+    2,
+    /expected no --vocab-size with --tokenizer byte/,
+    /Leave out --vocab-size/,
   ],
   [
     'a corpus that is not UTF-8',
     ['train', 'latin.txt'],
     1,
     /latin\.txt: expected UTF-8 text, found an invalid sequence at byte 3 \(0xe9, line 1\)/,
-    /iconv -f ISO-8859-1/,
+    /--encoding windows-1252.*--tokenizer byte/,
   ],
   [
     'a number out of range',

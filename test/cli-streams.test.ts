@@ -64,7 +64,9 @@ describe.concurrent('on a pipe', () => {
   test('results go to standard output, progress to standard error, both plain', async () => {
     const { stdout, stderr } = await train('plain', ['--sample-every', '1']);
     expect(stdout).toMatch(/^done: .*\n\n {2}gru-lm sample plain\n {2}gru-lm eval plain\n$/);
-    expect(stderr).toMatch(/^plain {2}1 × GRU 8, embedding 4, [\d,]+ parameters\nWebAssembly/);
+    expect(stderr).toMatch(
+      /^plain\ntext {6}2\.1 kB in 1 file; .*\n.*\nmodel {5}1 × GRU 8, embedding 4; [\d,]+ parameters/,
+    );
     expect(stderr).toMatch(/^step 20 {2}validation loss \S+ nats, perplexity \S+ {2}best so far$/m);
     for (const text of [stdout, stderr]) {
       expect(text).not.toContain(ESCAPE);

@@ -2,7 +2,7 @@ import { existsSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { beforeAll, describe, expect, test } from 'vitest';
-import { trainOptions } from '../src/config.ts';
+import { trainOptions } from '../src/config/train.ts';
 import {
   type JsonLine,
   jsonLines,
@@ -84,7 +84,8 @@ describe.concurrent('texts', () => {
     const flags = ['--valid', 'valid.txt', '--test', 'valid.txt', '--out', 'several'];
     const events = await trainTiny(cwd, ['more.txt.gz', ...flags, '--max-steps', '2']);
     expect(events[0]).toMatchObject({
-      trainTokens: 2 * sampleText().length,
+      // One token stands between the two.
+      trainTokens: 2 * sampleText().length + 1,
       validTokens: 3 * 31,
     });
     const { data } = await infoOf('several');

@@ -1,6 +1,7 @@
 /** What the measurements of this project share: its backend and its model, as the product has them. */
 import * as tf from '@tensorflow/tfjs-core';
-import { modelConfigOf, resolveTrainOptions, type TrainOptions } from '../../src/config.ts';
+import { modelConfigOf, resolveTrainOptions, type TrainOptions } from '../../src/config/train.ts';
+import { TokenArray } from '../../src/data/token-sequence.ts';
 import type { ModelConfig } from '../../src/model/parameters.ts';
 import { Random } from '../../src/random.ts';
 import { nativeBinding, selectBackend } from '../../src/runtime/backend.ts';
@@ -33,7 +34,7 @@ export function trainerOf(work: Work): Trainer {
   const ids = Int32Array.from({ length: work.batch * (WINDOWS * work.steps + 1) }, () =>
     random.integer(work.vocabulary),
   );
-  return new Trainer({ ...optionsOf(work), model: modelOf(work) }, ids);
+  return new Trainer({ ...optionsOf(work), model: modelOf(work) }, new TokenArray(ids));
 }
 
 /**

@@ -1,6 +1,6 @@
 /** A model out of a checkpoint, ready to be put on a backend. */
 import { join } from 'node:path';
-import { modelConfigOf, type TrainOptions, trainOptions } from '../config.ts';
+import { modelConfigOf, type TrainOptions, trainOptions } from '../config/train.ts';
 import { type Tokenizer, tokenizerFromJson } from '../data/tokenizer.ts';
 import type { ModelConfig } from '../model/parameters.ts';
 import { parseStored } from '../option-table.ts';

@@ -1,4 +1,4 @@
-import type { doctorOptions } from '../config.ts';
+import type { doctorOptions } from '../config/commands.ts';
 import type { GivenOptions } from '../option-table.ts';
 import { examineBackends } from '../runtime/backend.ts';
 import { outStyle, printJson, printLine } from './terminal.ts';

@@ -1,34 +1,53 @@
 import { basename, dirname } from 'node:path';
 import { type CheckpointModel, openModel } from '../checkpoint/model.ts';
-import { type EvalOptions, evalOptions } from '../config.ts';
-import { readCorpus } from '../data/corpus.ts';
-import { type DataRecord, readRecordedDataset } from '../data/dataset.ts';
+import { type EvalOptions, evalOptions } from '../config/commands.ts';
+import { textOptions } from '../config/shared.ts';
+import type { Dataset, TokenizedPart } from '../data/dataset.ts';
+import type { DataRecord } from '../data/record.ts';
 import type { Tokenizer } from '../data/tokenizer.ts';
 import { UserError } from '../errors.ts';
-import { tokenLosses } from '../evaluation/evaluate.ts';
-import { CONVENTION, type EvaluationReport, reportOn } from '../evaluation/report.ts';
+import { scoreTokens } from '../evaluation/evaluate.ts';
+import {
+  CONVENTION,
+  type EvaluationReport,
+  LossTotals,
+  type TextSize,
+} from '../evaluation/report.ts';
 import { selectParameters, weightsOf } from '../model/weights.ts';
 import { type GivenOptions, withDefaults } from '../option-table.ts';
+import { openRecordedTexts, openTexts } from './open-dataset.ts';
 import { silentProgress, startProgress } from './progress-bar.ts';
 import { effectivePrecision, startBackend } from './start-backend.ts';
 import { count, figure, outStyle, printJson, printLine } from './terminal.ts';
 import { untilAborted } from './until-aborted.ts';
 
+type Given = GivenOptions<typeof evalOptions>;
+
 /** `gru-lm eval` */
-export async function run(
-  given: GivenOptions<typeof evalOptions>,
-  [name]: string[],
-  signal: AbortSignal,
-): Promise<void> {
+export async function run(given: Given, [name]: string[], signal: AbortSignal): Promise<void> {
   const options = withDefaults(evalOptions, given);
   const model = await openModel(name, ['weights']);
-  const { text, label } = await untilAborted(readText(options, given, model), signal);
-  const { checkpoint, modelConfig, tokenizer } = model;
-  const ids = tokenizer.encode(text);
-  if (ids.length < 2) {
+  const opened = openTextToScore(options, given, model, signal);
+  const { dataset, part, label } = await untilAborted(opened, signal);
+  try {
+    const report = await score(model, part, label, options, signal);
+    show(report, label, model.checkpoint.path, options);
+  } finally {
+    await dataset.close();
+  }
+}
+
+async function score(
+  { checkpoint, modelConfig, tokenizer }: CheckpointModel,
+  part: TokenizedPart,
+  label: string,
+  options: EvalOptions,
+  signal: AbortSignal,
+): Promise<EvaluationReport> {
+  if (part.tokens < 2) {
     throw new UserError(
       'corpus-too-short',
-      `${label}: expected at least 2 tokens, since the first is not scored, found ${ids.length}`,
+      `${label}: expected at least 2 tokens, since the first is not scored, found ${part.tokens}`,
       'Name a longer text with --text FILE.',
     );
   }
@@ -36,52 +55,75 @@ export async function run(
   const parameters = selectParameters(modelConfig, checkpoint.weights, checkpoint.path);
   const weights = weightsOf(parameters);
   const progress = options.json || !process.stderr.isTTY ? silentProgress : startProgress();
-  const losses = await tokenLosses(modelConfig, weights, ids, {
+  const totals = new LossTotals(tokenizer.unknownId);
+  await scoreTokens(modelConfig, weights, part.sequence, {
+    onLosses: totals.add,
     signal,
     precision,
-    onProgress: (share) => progress.update(share, [`scoring ${count(ids.length)} tokens`]),
+    onProgress: (share) => progress.update(share, [`scoring ${count(part.tokens)} tokens`]),
   }).finally(() => progress.stop());
-  const report = reportOn(losses, scoredText(text, ids, tokenizer));
-  show(report, label, checkpoint.path, options);
+  return totals.report(scoredSize(part, tokenizer));
 }
 
 /** The text that the options name, and what to call it. */
-async function readText(
+async function openTextToScore(
   options: EvalOptions,
-  given: GivenOptions<typeof evalOptions>,
-  { checkpoint, options: trained }: CheckpointModel,
-): Promise<{ text: string; label: string }> {
+  given: Given,
+  { checkpoint, options: trained, tokenizer }: CheckpointModel,
+  signal: AbortSignal,
+): Promise<{ dataset: Dataset; part: TokenizedPart; label: string }> {
+  const runDirectory = dirname(checkpoint.path);
+  const context = { runDirectory, tokenizer, silent: options.json, signal };
   if (options.text) {
-    if (given.split) {
-      throw new UserError(
-        'usage',
-        'expected at most one of --text and --split, found both',
-        'Give --text for other text, --split for a part of the run’s own.',
-      );
-    }
-    return { text: (await readCorpus(options.text)).text, label: options.text.join(', ') };
+    assertNoSplit(given);
+    const asTrained = { ...trained, valid: undefined, test: undefined };
+    const whole = { corpus: options.text, validSplit: 0, testSplit: 0 };
+    const dataset = await openTexts(
+      { ...asTrained, ...givenTextOptions(given), ...whole },
+      context,
+    );
+    const part = dataset.parts.get('train') as TokenizedPart;
+    return { dataset, part, label: options.text.join(', ') };
   }
   const record = checkpoint.training.data as unknown as DataRecord;
-  const { texts } = await readRecordedDataset(trained, record, dirname(checkpoint.path));
-  const text = texts[options.split];
-  if (text === undefined) {
+  const dataset = await openRecordedTexts(trained, record, context);
+  const part = dataset.parts.get(options.split);
+  if (part === undefined) {
+    await dataset.close();
     throw new UserError(
       'corpus-missing',
       `expected a run with a ${options.split} split, found none in ${checkpoint.path}`,
       'Train with --test-split or --test, or name a text with --text FILE.',
     );
   }
-  return { text, label: options.split };
+  return { dataset, part, label: options.split };
+}
+
+function assertNoSplit(given: Given): void {
+  if (given.split === undefined) return;
+  throw new UserError(
+    'usage',
+    'expected at most one of --text and --split, found both',
+    'Give --text for other text, --split for a part of the run’s own.',
+  );
+}
+
+/** How other text is to be read, where it is said; otherwise as the run's own was. */
+function givenTextOptions(given: Given): Given {
+  const names = Object.keys(textOptions) as (keyof typeof textOptions)[];
+  return Object.fromEntries(
+    names.filter((name) => given[name] !== undefined).map((name) => [name, given[name]]),
+  );
 }
 
 /** What the first token, which is not scored, leaves of the text. */
-function scoredText(text: string, ids: Int32Array, tokenizer: Tokenizer) {
-  const scored = text.slice(tokenizer.decode(ids.subarray(0, 1)).length);
+function scoredSize(part: TokenizedPart, tokenizer: Tokenizer): TextSize {
+  const first = new Int32Array(1);
+  part.sequence.read(0, first);
+  const text = tokenizer.decode(first);
   return {
-    ids,
-    unknownId: tokenizer.unknownId,
-    characters: Array.from(scored).length,
-    bytes: Buffer.byteLength(scored),
+    characters: part.characters - Array.from(text).length,
+    bytes: part.bytes - Buffer.byteLength(text),
   };
 }
 

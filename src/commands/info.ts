@@ -1,6 +1,6 @@
 import { openModel } from '../checkpoint/model.ts';
-import type { infoOptions } from '../config.ts';
-import type { DataRecord } from '../data/dataset.ts';
+import type { infoOptions } from '../config/commands.ts';
+import type { DataRecord } from '../data/record.ts';
 import { elementCount, parameterSpecs } from '../model/parameters.ts';
 import type { GivenOptions } from '../option-table.ts';
 import type { HistoryEntry, RunProgress } from '../training/run.ts';
@@ -44,8 +44,10 @@ export async function run(
   printLine(
     `tokens     ${tokenizer.kind}, vocabulary ${count(tokenizer.vocabularySize)}; ${options.gruVariant}, dropout ${options.dropout}`,
   );
-  for (const { name, bytes, sha256 } of [...data.corpus, ...data.valid, ...data.test]) {
-    printLine(`data       ${name} (${byteCount(bytes)}, SHA-256 ${sha256.slice(0, 12)}…)`);
+  for (const { name, bytes, sha256, files } of [...data.corpus, ...data.valid, ...data.test]) {
+    const size =
+      files === undefined ? byteCount(bytes) : `${count(files)} files, ${byteCount(bytes)}`;
+    printLine(`data       ${name} (${size}, SHA-256 ${sha256.slice(0, 12)}…)`);
   }
   printLine(
     `training   ${clock(run.elapsedSeconds)}${run.finished ? ', finished' : ', not finished'}; ` +

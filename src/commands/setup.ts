@@ -1,4 +1,4 @@
-import { setupOptions } from '../config.ts';
+import { setupOptions } from '../config/commands.ts';
 import { type GivenOptions, withDefaults } from '../option-table.ts';
 import {
   type PlannedWheel,

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
 import { loadCheckpoint } from '../checkpoint/load.ts';
 import { saveCheckpoint } from '../checkpoint/save.ts';
-import { resolveTrainOptions } from '../config.ts';
+import { resolveTrainOptions } from '../config/train.ts';
 import { trainTokenizer } from '../data/tokenizer.ts';
 import { Random } from '../random.ts';
 import type { TensorData } from '../tensor-data.ts';

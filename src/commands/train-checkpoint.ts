@@ -2,8 +2,8 @@
 import type { CheckpointContents } from '../checkpoint/format.ts';
 import type { JsonObject } from '../checkpoint/json.ts';
 import type { LoadedCheckpoint } from '../checkpoint/load.ts';
-import type { TrainOptions } from '../config.ts';
-import type { DataRecord } from '../data/dataset.ts';
+import type { TrainOptions } from '../config/train.ts';
+import type { DataRecord } from '../data/record.ts';
 import type { Tokenizer } from '../data/tokenizer.ts';
 import { UserError } from '../errors.ts';
 import type { HistoryEntry, RunProgress, RunSnapshot } from '../training/run.ts';

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { resolveTrainOptions } from '../config.ts';
+import { resolveTrainOptions } from '../config/train.ts';
 import { resumeOptions } from './train-resume.ts';
 
 const stored = resolveTrainOptions({ hiddenSize: 8, epochs: 3, maxTime: 60, dropout: 0.1 });

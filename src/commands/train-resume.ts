@@ -1,4 +1,4 @@
-import { type TrainOptions, trainOptions } from '../config.ts';
+import { type TrainOptions, trainOptions } from '../config/train.ts';
 import { UserError } from '../errors.ts';
 import type { GivenOptions } from '../option-table.ts';
 

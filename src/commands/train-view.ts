@@ -1,12 +1,11 @@
 /** What `gru-lm train` shows: a live bar, plain lines, or one JSON object an event. */
 import { dirname } from 'node:path';
-import type { TrainOptions } from '../config.ts';
-import type { SelectedBackend } from '../runtime/backend.ts';
+import type { TrainOptions } from '../config/train.ts';
 import type { RunEvent } from '../training/run.ts';
+import { type StartInfo, showPreflight } from './preflight-view.ts';
 import { type Progress, silentProgress, startProgress } from './progress-bar.ts';
 import {
   clock,
-  count,
   errorStyle,
   figure,
   notice,
@@ -16,17 +15,6 @@ import {
   shortCount,
   showControls,
 } from './terminal.ts';
-
-export interface StartInfo {
-  directory: string;
-  backend: SelectedBackend;
-  options: TrainOptions;
-  vocabularySize: number;
-  parameters: number;
-  trainTokens: number;
-  validTokens: number;
-  resumedAtStep?: number | undefined;
-}
 
 export interface TrainView {
   start(info: StartInfo): void;
@@ -42,15 +30,21 @@ export function startView(options: TrainOptions): TrainView {
 class JsonView implements TrainView {
   #path = '';
 
-  start({ backend, options, directory, resumedAtStep, ...sizes }: StartInfo): void {
-    const { json, quiet, ...settings } = options;
+  start(info: StartInfo): void {
+    const { backend, directory, vocabularySize, train, valid, resumedAtStep } = info;
+    const { json, quiet, ...settings } = info.options;
+    const { warnings = [], ...figures } = info.preflight ?? {};
     printJson({
       event: 'start',
-      ...sizes,
+      vocabularySize,
+      trainTokens: train.tokens,
+      validTokens: valid.tokens,
+      ...figures,
       backend: backend.name,
       backendDescription: backend.description,
       path: directory,
       resumedAtStep: resumedAtStep ?? null,
+      warnings: [...info.notices, ...warnings],
       options: settings,
     });
   }
@@ -111,14 +105,7 @@ class TextView implements TrainView {
   start(info: StartInfo): void {
     this.#directory = info.directory;
     if (this.#quiet) return;
-    const { options } = info;
-    const model = `${options.layers} × GRU ${options.hiddenSize}, embedding ${options.embeddingSize}`;
-    notice(
-      `${errorStyle.bold(this.#directory)}  ${model}, ${count(info.parameters)} parameters\n` +
-        `${info.backend.description}\n` +
-        `${options.tokenizer} tokens: vocabulary ${count(info.vocabularySize)}, ` +
-        `${count(info.trainTokens)} to train, ${count(info.validTokens)} to validate`,
-    );
+    showPreflight(info);
     if (info.resumedAtStep !== undefined) notice(`going on from step ${info.resumedAtStep}`);
     this.#progress = startProgress();
     this.#progress.update(0, ['first step…']);

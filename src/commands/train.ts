@@ -1,4 +1,4 @@
-import { basename, join } from 'node:path';
+import { basename, dirname, join, resolve } from 'node:path';
 import type { LoadedCheckpoint } from '../checkpoint/load.ts';
 import { openModel } from '../checkpoint/model.ts';
 import { openRun, type RunWriter } from '../checkpoint/run.ts';
@@ -8,15 +8,17 @@ import {
   resolveTrainOptions,
   type TrainOptions,
   type trainOptions,
-} from '../config.ts';
+} from '../config/train.ts';
 import { StatefulBatches } from '../data/batches.ts';
-import { assertSameData, type DataRecord, type Dataset, readDataset } from '../data/dataset.ts';
-import { type Tokenizer, tokenizerFromJson, trainTokenizer } from '../data/tokenizer.ts';
+import type { Dataset, TokenizedPart } from '../data/dataset.ts';
+import { assertSameData, type DataRecord } from '../data/record.ts';
 import { UserError } from '../errors.ts';
-import { parameterCount } from '../model/parameters.ts';
 import type { Precision } from '../ops/tensorflow-binding.ts';
 import type { GivenOptions } from '../option-table.ts';
-import { type RunSnapshot, trainRun } from '../training/run.ts';
+import { type Preflight, preflight } from '../training/preflight.ts';
+import { type RunConfig, type RunSnapshot, trainRun } from '../training/run.ts';
+import { tryOut } from '../training/trial.ts';
+import { openTexts, readTokenizerFile } from './open-dataset.ts';
 import { effectivePrecision, startBackend } from './start-backend.ts';
 import { contentsOf, snapshotOf } from './train-checkpoint.ts';
 import { resumeOptions } from './train-resume.ts';
@@ -30,78 +32,113 @@ interface Prepared {
   options: TrainOptions;
   directory: string;
   dataset: Dataset;
-  tokenizer: Tokenizer;
-  train: Int32Array;
-  valid: Int32Array;
+  train: TokenizedPart;
+  valid: TokenizedPart;
   resumeFrom?: RunSnapshot | undefined;
 }
 
 /** `gru-lm train`: nothing is written before data, options and backend are known to be right. */
 export async function run(given: Given, corpus: string[], signal: AbortSignal): Promise<void> {
-  const prepared = await untilAborted(prepare(given, corpus), signal);
-  const { options, directory } = prepared;
+  const prepared = await untilAborted(prepare(given, corpus, signal), signal);
+  try {
+    await trainPrepared(prepared, signal);
+  } finally {
+    await prepared.dataset.close();
+  }
+}
+
+async function trainPrepared(prepared: Prepared, signal: AbortSignal): Promise<void> {
+  const { options, directory, dataset, train, valid, resumeFrom } = prepared;
   const backend = await startBackend(options, signal);
   const precision = effectivePrecision(options.precision, backend);
   signal.throwIfAborted();
   const writer = await openRun(directory, options);
   const view = startView(options);
   try {
+    const config = configOf(prepared, precision);
     view.start({
       directory,
       backend,
       options,
-      vocabularySize: prepared.tokenizer.vocabularySize,
-      parameters: parameterCount(modelConfigOf(options, prepared.tokenizer.vocabularySize)),
-      trainTokens: prepared.train.length,
-      validTokens: prepared.valid.length,
-      resumedAtStep: prepared.resumeFrom?.progress.step,
+      record: dataset.record,
+      vocabularySize: dataset.tokenizer.vocabularySize,
+      train,
+      valid,
+      notices: dataset.notices,
+      preflight: options.quiet ? undefined : examine(prepared, config),
+      resumedAtStep: resumeFrom?.progress.step,
     });
-    await train(prepared, precision, writer, view, signal);
+    await trainAndSave(prepared, config, writer, view, signal);
   } finally {
     view.stop();
     await writer.close();
   }
 }
 
-async function prepare(given: Given, corpus: string[]): Promise<Prepared> {
+async function prepare(given: Given, corpus: string[], signal: AbortSignal): Promise<Prepared> {
   const fresh = resolveTrainOptions(given);
   const directory = fresh.out ?? join(RUNS_DIRECTORY, runName(corpus));
   await assertFree(directory, fresh);
   const resumed = fresh.resume ? await openModel(directory, ALL_PARTS, 'last') : undefined;
   const options = resumed ? resumeOptions(resumed.options, given) : fresh;
-  const dataset = await readDataset({ ...options, corpus }, directory);
-  if (resumed) assertSameData(recordOf(resumed.checkpoint), dataset.record);
-  const tokenizer = resumed
-    ? tokenizerFromJson(resumed.checkpoint.tokenizer)
-    : trainTokenizer(dataset.texts.train, { ...options, kind: options.tokenizer });
-  const train = tokenizer.encode(dataset.texts.train);
-  const valid = tokenizer.encode(dataset.texts.valid ?? '');
-  // Complains of a text that is too short, before anything is fetched or written.
-  new StatefulBatches(train, { batchSize: options.batchSize, steps: options.bptt });
-  if (valid.length < 2) {
-    throw new UserError(
-      'corpus-too-short',
-      `expected at least 2 tokens of validation text, found ${valid.length}`,
-      'Train on more text, hold out more of it with --valid-split, or give --valid FILE.',
-    );
+  const silent = options.json || options.quiet;
+  const tokenizer =
+    resumed?.tokenizer ??
+    (options.tokenizerFile && (await readTokenizerFile(options.tokenizerFile)));
+  const dataset = await openTexts(
+    { ...options, corpus },
+    { runDirectory: directory, tokenizer: tokenizer || undefined, silent, signal },
+  );
+  try {
+    if (resumed) assertSameData(recordOf(resumed.checkpoint), dataset.record);
+    const train = dataset.parts.get('train') as TokenizedPart;
+    const valid = dataset.parts.get('valid') as TokenizedPart;
+    // Complains of a text that is too short, before anything is fetched or written.
+    new StatefulBatches(train.sequence, { batchSize: options.batchSize, steps: options.bptt });
+    if (valid.tokens < 2) {
+      throw new UserError(
+        'corpus-too-short',
+        `expected at least 2 tokens of validation text, found ${valid.tokens}`,
+        'Train on more text, hold out more of it with --valid-split, or give --valid FILE.',
+      );
+    }
+    const resumeFrom = resumed && snapshotOf(resumed.checkpoint);
+    return { options, directory, dataset, train, valid, resumeFrom };
+  } catch (error) {
+    await dataset.close();
+    throw error;
   }
-  const resumeFrom = resumed && snapshotOf(resumed.checkpoint);
-  return { options, directory, dataset, tokenizer, train, valid, resumeFrom };
 }
 
 const ALL_PARTS = ['weights', 'optimizer', 'state', 'history'] as const;
 
-async function train(
-  { options, dataset, tokenizer, train, valid, resumeFrom }: Prepared,
-  precision: Precision,
+function configOf({ options, dataset }: Prepared, precision: Precision): RunConfig {
+  const model = modelConfigOf(options, dataset.tokenizer.vocabularySize);
+  return { ...options, precision, model };
+}
+
+function examine({ dataset, train, valid }: Prepared, config: RunConfig): Preflight {
+  return preflight({
+    ...config,
+    train,
+    valid,
+    overlap: dataset.overlap,
+    budget: config,
+    tokensPerStep: config.batchSize * config.bptt,
+    trial: tryOut(config, train.sequence),
+  });
+}
+
+async function trainAndSave(
+  { options, dataset, train, valid, resumeFrom }: Prepared,
+  config: RunConfig,
   writer: RunWriter,
   view: TrainView,
   signal: AbortSignal,
 ): Promise<void> {
-  const model = modelConfigOf(options, tokenizer.vocabularySize);
-  const config = { ...options, precision, model };
-  const events = trainRun(config, { tokenizer, train, valid }, { resumeFrom, signal });
-  for await (const event of events) {
+  const { tokenizer } = dataset;
+  const data = { tokenizer, train: train.sequence, valid: valid.sequence };
+  for await (const event of trainRun(config, data, { resumeFrom, signal })) {
     if (event.type === 'save') {
       const contents = contentsOf(event.snapshot, options, tokenizer, dataset.record);
       const path = await writer.save(event.step, contents, { best: event.isBest });
@@ -112,13 +149,16 @@ async function train(
   }
 }
 
-/** The name of the first file without its endings. */
+/** The name of the first text without its endings; of a glob, the directory that it begins in. */
 function runName(corpus: string[]): string {
   const first = corpus[0] as string;
   if (first === '-') return 'stdin';
-  return basename(first)
-    .replace(/\.gz$/, '')
-    .replace(/(?<=.)\.[^.]+$/, '');
+  const fixed = /[*?[{]/.test(first) ? dirname(first.replace(/[*?[{].*$/, 'x')) : first;
+  return (
+    basename(resolve(fixed))
+      .replace(/\.gz$/, '')
+      .replace(/(?<=.)\.[^.]+$/, '') || 'corpus'
+  );
 }
 
 function recordOf(checkpoint: LoadedCheckpoint): DataRecord {

@@ -4,21 +4,18 @@
  * up makes no string.
  */
 
-const FNV_OFFSET = 0x811c9dc5 | 0;
-const FNV_PRIME = 0x01000193;
-
-/** Begin a hash with this, then {@link hashByte} each byte (FNV-1a, 32 bits). */
-export const EMPTY_HASH = FNV_OFFSET;
-
-export function hashByte(hash: number, byte: number): number {
-  return Math.imul(hash ^ byte, FNV_PRIME);
-}
+/**
+ * The hash is FNV-1a, 32 bits: of no bytes, EMPTY_HASH, and of one more byte,
+ * `Math.imul(hash ^ byte, HASH_PRIME)`. Loops write that out, since a call may take longer than all else.
+ */
+export const EMPTY_HASH = 0x811c9dc5 | 0;
+export const HASH_PRIME = 0x01000193;
 
 /** The hash of `bytes[start, end)`, for {@link ByteStringTable}. */
 export function hashBytes(bytes: Uint8Array, start: number, end: number): number {
   let hash = EMPTY_HASH;
   for (let i = start; i < end; i += 1) {
-    hash = hashByte(hash, bytes[i]!);
+    hash = Math.imul(hash ^ bytes[i]!, HASH_PRIME);
   }
   return hash;
 }
@@ -72,6 +69,11 @@ export class ByteStringTable {
       this.grow();
     }
     return index;
+  }
+
+  /** The length of all strings together. */
+  get byteLength(): number {
+    return this.starts[this.size]!;
   }
 
   /** The string of `index`: a view of the table's own bytes, to be read before the next `add`. */

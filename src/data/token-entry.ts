@@ -41,19 +41,30 @@ export interface OpenEntry<Meta> {
 /** Opens all parts of an entry; undefined: it is absent, or not what its record says. */
 export async function openEntry<Meta>(entry: string): Promise<OpenEntry<Meta> | undefined> {
   const record = await readRecord(entry);
+  if (record === undefined) {
+    return undefined;
+  }
+  const opened = await openParts(entry, record.parts).catch(() => undefined);
+  return opened && { ...opened, meta: record.meta as Meta };
+}
+
+async function openParts(
+  entry: string,
+  records: { readonly [part: string]: TokenFileRecord },
+): Promise<Omit<OpenEntry<unknown>, 'meta'>> {
   const parts = new Map<string, OpenTokens>();
   const close = async () => {
     await Promise.all([...parts.values()].map((tokens) => tokens.close()));
   };
   try {
-    for (const [part, file] of Object.entries(record?.parts ?? {})) {
+    for (const [part, file] of Object.entries(records)) {
       parts.set(part, await openTokenFile(join(entry, fileName(part)), file));
     }
-  } catch {
+    return { parts, close };
+  } catch (error) {
     await close();
-    return undefined;
+    throw error;
   }
-  return record && { parts, meta: record.meta as Meta, close };
 }
 
 /** An entry's record; undefined if it has none that this version can read. */
@@ -85,6 +96,10 @@ export interface TokenWriter {
   begin(part: string, vocabularySize: number): Promise<void>;
   /** Appends `ids`, all below the part's `vocabularySize`; they may be changed once this returns. */
   write(ids: Int32Array): Promise<void>;
+  /** Calls `use` with all that was written, by part; no part may be written to after it. */
+  readBack<Result>(
+    use: (parts: ReadonlyMap<string, TokenSequence>) => Promise<Result>,
+  ): Promise<Result>;
 }
 
 /** Writes a new entry into an empty directory. */
@@ -117,6 +132,18 @@ export class EntryWriter implements TokenWriter {
       throw new Error('expected a part to be begun before tokens are written');
     }
     await this.writing(() => current.file.write(ids));
+  }
+
+  async readBack<Result>(
+    use: (parts: ReadonlyMap<string, TokenSequence>) => Promise<Result>,
+  ): Promise<Result> {
+    await this.endPart();
+    const opened = await openParts(this.directory, Object.fromEntries(this.parts));
+    try {
+      return await use(opened.parts);
+    } finally {
+      await opened.close();
+    }
   }
 
   /** Writes the record, after which the entry is whole. */

@@ -1,30 +1,51 @@
 /** Tokenizers: learned from the training text, kept in the checkpoint. */
 
 import { UserError } from '../errors.ts';
+import { BpeTrainer } from './bpe/trainer.ts';
+import { ByteTokenizer, ByteTrainer } from './byte-tokenizer.ts';
 import { CharTokenizer } from './char-tokenizer.ts';
+import { CharTrainer } from './char-trainer.ts';
+import { utf8Pieces } from './text-pieces.ts';
 import {
+  END_OF_TEXT_TOKEN,
   type Tokenizer,
   type TokenizerKind,
+  type TokenizerTrainer,
   UNKNOWN_TOKEN,
   type VocabularyOptions,
+  type WordSplit,
 } from './tokenizer-types.ts';
-import { WORD_SPECIAL_TOKENS, WordTokenizer } from './word-tokenizer.ts';
+import { WordTokenizer, wordSpecialTokens } from './word-tokenizer.ts';
+import { WordTrainer } from './word-trainer.ts';
 
 export type { Tokenizer, TokenizerKind } from './tokenizer-types.ts';
 
-/**
- * A tokenizer whose vocabulary comes from `text`, which should be the training part alone.
- *
- * Throws a UserError for a vocabulary size without room (`usage`) or a text without a token to keep
- * (`corpus-too-short`).
- */
-export function trainTokenizer(
-  text: string,
-  options: VocabularyOptions & { readonly kind: TokenizerKind },
-): Tokenizer {
-  return options.kind === 'char'
-    ? CharTokenizer.train(text, options)
-    : WordTokenizer.train(text, options);
+export type TrainerOptions = VocabularyOptions & { readonly kind: TokenizerKind };
+
+/** What learns a tokenizer of `kind` from the training part of a text. */
+export function createTrainer(options: TrainerOptions): TokenizerTrainer {
+  switch (options.kind) {
+    case 'char':
+      return new CharTrainer(options);
+    case 'word':
+      return new WordTrainer(options);
+    case 'byte':
+      return new ByteTrainer();
+    case 'bpe':
+      return new BpeTrainer(options);
+    case 'file':
+      throw new Error('expected a kind of tokenizer that is learned, found file');
+  }
+}
+
+/** A tokenizer learned from a text that is in memory, with the errors of {@link TokenizerTrainer}. */
+export function trainTokenizer(text: string, options: TrainerOptions): Tokenizer {
+  const trainer = createTrainer(options);
+  for (const piece of utf8Pieces(text)) {
+    trainer.write(piece);
+  }
+  trainer.endDocument();
+  return trainer.finish();
 }
 
 /**
@@ -48,29 +69,28 @@ export function tokenizerFromJson(json: unknown): Tokenizer {
   if (record.version !== 1) {
     throw badField('version', '1', record.version);
   }
-  const { kind, lowercase, tokens } = record;
-  if (typeof lowercase !== 'boolean') {
-    throw badField('lowercase', 'true or false', lowercase);
+  switch (record.kind) {
+    case 'char':
+      return parseChar(record);
+    case 'word':
+      return parseWord(record);
+    case 'byte':
+      return new ByteTokenizer();
+    default:
+      throw badField('kind', '"char", "word" or "byte"', record.kind);
   }
-  if (!Array.isArray(tokens)) {
-    throw badField('tokens', 'an array of strings', tokens);
-  }
-  if (kind === 'char') {
-    return new CharTokenizer(parseCharacters(tokens), lowercase);
-  }
-  if (kind === 'word') {
-    return new WordTokenizer(parseWords(tokens), lowercase);
-  }
-  throw badField('kind', '"char" or "word"', kind);
 }
 
-function parseCharacters(tokens: readonly unknown[]): string[] {
-  const last = tokens.length - 1;
+function parseChar(record: Record<string, unknown>): CharTokenizer {
+  const lowercase = parseLowercase(record);
+  const tokens = parseTokens(record);
+  const endOfText = tokens.at(-1) === END_OF_TEXT_TOKEN;
+  const last = tokens.length - (endOfText ? 2 : 1);
   if (tokens[last] !== UNKNOWN_TOKEN) {
     throw badField(`tokens[${last}]`, `"${UNKNOWN_TOKEN}"`, tokens[last]);
   }
   let previous = -1;
-  return tokens.slice(0, last).map((token, i) => {
+  const characters = tokens.slice(0, last).map((token, i) => {
     const codePoint = typeof token === 'string' ? (token.codePointAt(0) ?? -1) : -1;
     const isOne = codePoint >= 0 && String.fromCodePoint(codePoint) === token;
     if (!isOne || codePoint <= previous) {
@@ -79,23 +99,52 @@ function parseCharacters(tokens: readonly unknown[]): string[] {
     previous = codePoint;
     return token as string;
   });
+  return new CharTokenizer(characters, lowercase, endOfText);
 }
 
-function parseWords(tokens: readonly unknown[]): string[] {
-  for (const [i, special] of WORD_SPECIAL_TOKENS.entries()) {
+function parseWord(record: Record<string, unknown>): WordTokenizer {
+  const lowercase = parseLowercase(record);
+  const wordSplit = parseWordSplit(record);
+  const tokens = parseTokens(record);
+  const endOfText = tokens[wordSpecialTokens(false).length] === END_OF_TEXT_TOKEN;
+  const specials = wordSpecialTokens(endOfText);
+  for (const [i, special] of specials.entries()) {
     if (tokens[i] !== special) {
       throw badField(`tokens[${i}]`, `"${special}"`, tokens[i]);
     }
   }
-  const seen = new Set<unknown>(WORD_SPECIAL_TOKENS);
-  return tokens.slice(WORD_SPECIAL_TOKENS.length).map((token, i) => {
-    if (typeof token !== 'string' || !/^\S+$/.test(token) || seen.has(token)) {
-      const field = `tokens[${i + WORD_SPECIAL_TOKENS.length}]`;
-      throw badField(field, 'a word without white space, found once', token);
+  const seen = new Set<unknown>(specials);
+  const isWord = wordSplit === 'unicode' ? /^[^\n\p{Surrogate}]+$/u : /^[^\s\p{Surrogate}]+$/u;
+  const expected = wordSplit === 'unicode' ? 'a piece of a line' : 'a word without white space';
+  const words = tokens.slice(specials.length).map((token, i) => {
+    if (typeof token !== 'string' || !isWord.test(token) || seen.has(token)) {
+      throw badField(`tokens[${i + specials.length}]`, `${expected}, found once`, token);
     }
     seen.add(token);
     return token;
   });
+  return new WordTokenizer(words, { lowercase, endOfText, wordSplit });
+}
+
+function parseLowercase({ lowercase }: Record<string, unknown>): boolean {
+  if (typeof lowercase !== 'boolean') {
+    throw badField('lowercase', 'true or false', lowercase);
+  }
+  return lowercase;
+}
+
+function parseWordSplit({ wordSplit }: Record<string, unknown>): WordSplit {
+  if (wordSplit !== undefined && wordSplit !== 'whitespace' && wordSplit !== 'unicode') {
+    throw badField('wordSplit', '"whitespace" or "unicode"', wordSplit);
+  }
+  return wordSplit ?? 'whitespace';
+}
+
+function parseTokens({ tokens }: Record<string, unknown>): readonly unknown[] {
+  if (!Array.isArray(tokens)) {
+    throw badField('tokens', 'an array of strings', tokens);
+  }
+  return tokens;
 }
 
 function badField(field: string, expected: string, found: unknown): UserError {

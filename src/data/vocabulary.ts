@@ -2,17 +2,19 @@ import { UserError } from '../errors.ts';
 import type { VocabularyOptions } from './tokenizer-types.ts';
 
 /**
- * The tokens to keep out of `counts` (in order of first appearance), the most frequent first and
- * equally frequent ones in order of first appearance; `specialTokens` ids are spoken for.
+ * The tokens to keep, each by its index in `counts`: the most frequent first, and of equally frequent
+ * ones that of the lower index; `specialTokens` ids are spoken for. Tokens that never occur are none.
  *
- * Throws a UserError (`usage`) for sizes that leave no room for a token.
+ * Throws a UserError (`usage`) for sizes that leave no room for a token, and (`corpus-too-short`)
+ * where there is none to keep.
  */
 export function selectTokens(
-  counts: ReadonlyMap<string, number>,
+  counts: Float64Array,
   options: VocabularyOptions,
   specialTokens: number,
-): string[] {
-  const { vocabularySize = Number.POSITIVE_INFINITY, minCount = 1 } = options;
+): Uint32Array {
+  const { vocabularySize = Number.POSITIVE_INFINITY } = options;
+  const minCount = Math.max(options.minCount ?? 1, 1);
   if (!(vocabularySize > specialTokens)) {
     throw new UserError(
       'usage',
@@ -21,8 +23,7 @@ export function selectTokens(
       'Give --vocab-size a larger number, or leave it out.',
     );
   }
-  // Array.prototype.sort is stable, so ties keep the order of first appearance.
-  const kept = [...counts].filter(([, count]) => count >= minCount).sort((a, b) => b[1] - a[1]);
+  const kept = mostFrequent(counts, vocabularySize - specialTokens, minCount);
   if (kept.length === 0) {
     throw new UserError(
       'corpus-too-short',
@@ -30,7 +31,69 @@ export function selectTokens(
       'Give --min-count a smaller number, or train on more text.',
     );
   }
-  return kept.slice(0, vocabularySize - specialTokens).map(([token]) => token);
+  return kept.sort((a, b) => counts[b]! - counts[a]! || a - b);
+}
+
+/**
+ * The indices of the `limit` highest of `counts` that are at least `minCount`, in ascending order; of
+ * equal counts, those of lower indices are taken.
+ */
+export function mostFrequent(counts: Float64Array, limit: number, minCount: number): Uint32Array {
+  const candidates = atLeast(minCount, counts).sort();
+  const kept = new Uint32Array(Math.min(limit, candidates.length));
+  if (kept.length === 0) {
+    return kept;
+  }
+  const lowest = candidates[candidates.length - kept.length]!;
+  // Of those that occur as often as the rarest that is kept, some may have to go.
+  let lowestLeft = kept.length - (candidates.length - firstAbove(candidates, lowest));
+  let size = 0;
+  for (let index = 0; index < counts.length; index += 1) {
+    const count = counts[index]!;
+    if (count > lowest || (count === lowest && lowestLeft-- > 0)) {
+      kept[size] = index;
+      size += 1;
+    }
+  }
+  return kept;
+}
+
+function atLeast(minCount: number, counts: Float64Array): Float64Array {
+  const values = new Float64Array(countAtLeast(minCount, counts));
+  let size = 0;
+  for (let index = 0; index < counts.length; index += 1) {
+    if (counts[index]! >= minCount) {
+      values[size] = counts[index]!;
+      size += 1;
+    }
+  }
+  return values;
+}
+
+/** How many of `counts` are at least `minCount`. */
+export function countAtLeast(minCount: number, counts: Float64Array): number {
+  let number = 0;
+  for (let index = 0; index < counts.length; index += 1) {
+    if (counts[index]! >= minCount) {
+      number += 1;
+    }
+  }
+  return number;
+}
+
+/** The first index of `sorted` whose value is above `value`. */
+function firstAbove(sorted: Float64Array, value: number): number {
+  let low = 0;
+  let high = sorted.length;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if (sorted[middle]! > value) {
+      high = middle;
+    } else {
+      low = middle + 1;
+    }
+  }
+  return low;
 }
 
 /** `token` with control, format and unusual white-space characters as escapes. */

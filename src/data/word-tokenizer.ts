@@ -1,7 +1,12 @@
-/** Text as words between white space, with a token for each line end and one for unknown words. */
+/** Text as words, with a token for each line end and one for unknown words. */
 
+import { ByteStringTable, hashBytes } from './byte-string-table.ts';
 import { locate } from './code-points.ts';
+import { lowercaseUtf8, toLowercase } from './lowercase.ts';
+import { encodeText, toWellFormed } from './text-pieces.ts';
+import type { TokenBuffer } from './token-buffer.ts';
 import {
+  END_OF_TEXT_TOKEN,
   LINE_END_TOKEN,
   type TokenDecoder,
   type TokenEncoder,
@@ -9,92 +14,70 @@ import {
   type TokenizerJson,
   UNKNOWN_TOKEN,
   type UnknownPiece,
-  type VocabularyOptions,
+  type WordSplit,
 } from './tokenizer-types.ts';
-import { assertId, selectTokens, showToken } from './vocabulary.ts';
-import { isWhiteSpace } from './white-space.ts';
-import { PairDecoder, WholeTextEncoder } from './whole-text.ts';
+import { UnicodeSplitter, unicodePieces } from './unicode-words.ts';
+import { assertId, showToken } from './vocabulary.ts';
+import { WhitespaceSplitter, whitespacePieces } from './whitespace-words.ts';
+import type { WordSink, WordSplitter } from './word-splitter.ts';
 
 const UNKNOWN_ID = 0;
 const LINE_END_ID = 1;
+const END_OF_TEXT_ID = 2;
+
 /** The special tokens, at their ids: frequent ones, as the ids before all words should be. */
-export const WORD_SPECIAL_TOKENS: readonly string[] = [UNKNOWN_TOKEN, LINE_END_TOKEN];
+export function wordSpecialTokens(endOfText: boolean): string[] {
+  return [UNKNOWN_TOKEN, LINE_END_TOKEN, ...(endOfText ? [END_OF_TEXT_TOKEN] : [])];
+}
+
+export function splitterOf(wordSplit: WordSplit, longest: number): WordSplitter {
+  return wordSplit === 'unicode' ? new UnicodeSplitter(longest) : new WhitespaceSplitter(longest);
+}
+
+export interface WordTokenizerOptions {
+  readonly lowercase: boolean;
+  readonly endOfText: boolean;
+  readonly wordSplit: WordSplit;
+}
 
 export class WordTokenizer implements Tokenizer {
   readonly kind = 'word';
   readonly vocabularySize: number;
   readonly unknownId: number = UNKNOWN_ID;
-  readonly endOfTextId = undefined;
+  readonly endOfTextId: number | undefined;
   private readonly tokens: readonly string[];
-  private readonly lowercase: boolean;
-  private readonly ids: ReadonlyMap<string, number>;
+  private readonly options: WordTokenizerOptions;
+  private readonly words: WordIds;
 
   /** @param words distinct, the most frequent first; their ids follow those of the special tokens. */
-  constructor(words: readonly string[], lowercase: boolean) {
-    this.lowercase = lowercase;
-    this.tokens = [...WORD_SPECIAL_TOKENS, ...words];
+  constructor(words: readonly string[], options: WordTokenizerOptions) {
+    const specials = wordSpecialTokens(options.endOfText);
+    this.options = options;
+    this.tokens = [...specials, ...words];
     this.vocabularySize = this.tokens.length;
-    this.ids = new Map(words.map((word, i) => [word, i + WORD_SPECIAL_TOKENS.length]));
-  }
-
-  /** The most frequent words of `text`; equally frequent ones in order of first appearance. */
-  static train(text: string, options: VocabularyOptions): WordTokenizer {
-    const lowercase = options.lowercase ?? false;
-    const normal = lowercase ? text.toLowerCase() : text;
-    const counts = new Map<string, number>();
-    scan(normal, (start, end) => {
-      if (start < end) {
-        const word = normal.slice(start, end);
-        counts.set(word, (counts.get(word) ?? 0) + 1);
-      }
-      return true;
-    });
-    for (const special of WORD_SPECIAL_TOKENS) {
-      counts.delete(special);
-    }
-    return new WordTokenizer(selectTokens(counts, options, WORD_SPECIAL_TOKENS.length), lowercase);
+    this.endOfTextId = options.endOfText ? END_OF_TEXT_ID : undefined;
+    this.words = new WordIds(words, specials.length);
   }
 
   encoder(): TokenEncoder {
-    return new WholeTextEncoder(this);
+    return new WordEncoder(this.words, this.options);
+  }
+
+  encode(text: string): Int32Array {
+    return encodeText(this.encoder(), text);
   }
 
   decoder(): TokenDecoder {
-    return new PairDecoder(this);
+    return new WordDecoder(this.tokens, this.options);
+  }
+
+  decode(ids: ArrayLike<number>): string {
+    const decoder = this.decoder();
+    return Array.from(ids, (id) => decoder.push(id)).join('');
   }
 
   decodeBytes(ids: ArrayLike<number>): Uint8Array {
     return Buffer.from(this.decode(ids));
-  }
-
-  encode(text: string): Int32Array {
-    const normal = this.normalise(text);
-    // A token takes at least one code unit and, but for line ends, one of white space after it.
-    const encoded = new Int32Array(normal.length);
-    let count = 0;
-    scan(normal, (start, end) => {
-      const id = start < end ? this.ids.get(normal.slice(start, end)) : LINE_END_ID;
-      encoded[count] = id ?? UNKNOWN_ID;
-      count += 1;
-      return true;
-    });
-    return encoded.slice(0, count);
-  }
-
-  decode(ids: ArrayLike<number>): string {
-    const pieces: string[] = [];
-    let atLineStart = true;
-    for (let i = 0; i < ids.length; i += 1) {
-      const id = ids[i]!;
-      assertId(id, this.vocabularySize);
-      if (id === LINE_END_ID) {
-        pieces.push('\n');
-      } else {
-        pieces.push(atLineStart ? this.tokens[id]! : ` ${this.tokens[id]}`);
-      }
-      atLineStart = id === LINE_END_ID;
-    }
-    return pieces.join('');
   }
 
   token(id: number): string {
@@ -103,50 +86,126 @@ export class WordTokenizer implements Tokenizer {
   }
 
   findUnknown(text: string): UnknownPiece | undefined {
-    const normal = this.normalise(text);
-    let found: UnknownPiece | undefined;
-    scan(normal, (start, end) => {
-      const piece = normal.slice(start, end);
-      if (start < end && piece !== UNKNOWN_TOKEN && !this.ids.has(piece)) {
-        found = { piece, ...locate(normal, start) };
+    const { lowercase, wordSplit } = this.options;
+    const normal = toWellFormed(lowercase ? toLowercase(text) : text);
+    const pieces = wordSplit === 'unicode' ? unicodePieces(normal) : whitespacePieces(normal);
+    for (const { piece, index } of pieces) {
+      const word = Buffer.from(piece);
+      const id = this.words.find(word, 0, word.length, hashBytes(word, 0, word.length));
+      if (id === UNKNOWN_ID && piece !== UNKNOWN_TOKEN) {
+        return { piece, ...locate(normal, index) };
       }
-      return found === undefined;
-    });
-    return found;
+    }
+    return undefined;
   }
 
   toJSON(): TokenizerJson {
+    const { lowercase, wordSplit } = this.options;
     return {
       format: 'gru-lm-tokenizer',
       version: 1,
       kind: 'word',
-      lowercase: this.lowercase,
+      lowercase,
+      ...(wordSplit === 'unicode' ? { wordSplit } : {}),
       tokens: this.tokens,
     };
   }
+}
 
-  private normalise(text: string): string {
-    return this.lowercase ? text.toLowerCase() : text;
+/** The ids of words, looked up by their UTF-8. */
+class WordIds {
+  /** The bytes of the longest word. */
+  readonly longest: number;
+  private readonly table = new ByteStringTable();
+  private readonly firstId: number;
+
+  constructor(words: readonly string[], firstId: number) {
+    this.firstId = firstId;
+    let longest = 0;
+    for (const word of words) {
+      const bytes = Buffer.from(word);
+      this.table.add(bytes, 0, bytes.length, hashBytes(bytes, 0, bytes.length));
+      longest = Math.max(longest, bytes.length);
+    }
+    this.longest = longest;
+  }
+
+  /** The id of the word `bytes[start, end)`, whose hash is that of hashBytes. */
+  find(bytes: Uint8Array, start: number, end: number, hash: number): number {
+    const index = this.table.find(bytes, start, end, hash);
+    return index < 0 ? UNKNOWN_ID : index + this.firstId;
   }
 }
 
-/**
- * Calls `visit` with the bounds of each word of `text` in turn, and with an empty range at each line
- * end, until it returns false.
- */
-function scan(text: string, visit: (start: number, end: number) => boolean): void {
-  let start = 0;
-  for (let i = 0; i <= text.length; i += 1) {
-    const code = text.charCodeAt(i);
-    if (i < text.length && !isWhiteSpace(code)) {
-      continue;
+class WordEncoder implements TokenEncoder {
+  private readonly words: WordIds;
+  private readonly lowercase: boolean;
+  private readonly splitter: WordSplitter;
+
+  constructor(words: WordIds, { lowercase, wordSplit }: WordTokenizerOptions) {
+    this.words = words;
+    this.lowercase = lowercase;
+    this.splitter = splitterOf(wordSplit, words.longest);
+  }
+
+  write(bytes: Uint8Array, out: TokenBuffer): void {
+    const normal = this.lowercase ? lowercaseUtf8(bytes) : bytes;
+    this.splitter.write(normal, new IdSink(this.words, out));
+  }
+
+  end(out: TokenBuffer): void {
+    this.splitter.end(new IdSink(this.words, out));
+  }
+}
+
+/** Puts the ids of words into a buffer. */
+class IdSink implements WordSink {
+  private readonly words: WordIds;
+  private readonly out: TokenBuffer;
+
+  constructor(words: WordIds, out: TokenBuffer) {
+    this.words = words;
+    this.out = out;
+  }
+
+  word(bytes: Uint8Array, start: number, end: number, hash: number): void {
+    this.out.push(this.words.find(bytes, start, end, hash));
+  }
+
+  longWord(): void {
+    this.out.push(UNKNOWN_ID);
+  }
+
+  lineEnd(): void {
+    this.out.push(LINE_END_ID);
+  }
+}
+
+/** Sets words off by spaces, unless their tokens hold the spaces that there are. */
+class WordDecoder implements TokenDecoder {
+  private readonly tokens: readonly string[];
+  private readonly options: WordTokenizerOptions;
+  private atLineStart = true;
+
+  constructor(tokens: readonly string[], options: WordTokenizerOptions) {
+    this.tokens = tokens;
+    this.options = options;
+  }
+
+  push(id: number): string {
+    assertId(id, this.tokens.length);
+    const { wordSplit, endOfText } = this.options;
+    const isEndOfText = endOfText && id === END_OF_TEXT_ID;
+    const space = this.atLineStart || wordSplit === 'unicode' ? '' : ' ';
+    this.atLineStart = id === LINE_END_ID || isEndOfText;
+    if (isEndOfText) {
+      return '';
     }
-    if (start < i && !visit(start, i)) {
-      return;
-    }
-    if (code === 0x0a && !visit(i, i)) {
-      return;
-    }
-    start = i + 1;
+    return id === LINE_END_ID ? '\n' : space + this.tokens[id]!;
+  }
+
+  end(): string {
+    this.atLineStart = true;
+    return '';
   }
 }

@@ -1,5 +1,4 @@
-import { resolve } from 'node:path';
-import envPaths from 'env-paths';
+import { cacheDirectory } from '../cache-directory.ts';
 import type { OnRuntimeEvent } from './events.ts';
 import { type Host, readHost } from './host.ts';
 import { type RuntimePart, tensorflowPart } from './part.ts';
@@ -28,7 +27,7 @@ export function createContext(parts: ContextParts = {}): RuntimeContext {
   return {
     host: parts.host ?? readHost(),
     env,
-    cacheDirectory: parts.cacheDirectory ?? runtimeCacheDirectory(env),
+    cacheDirectory: parts.cacheDirectory ?? cacheDirectory('runtime', env),
     pins: parts.pins ?? tensorflowPins,
     oneDnnPins: parts.oneDnnPins ?? oneDnnPins,
     part: parts.part ?? tensorflowPart,
@@ -45,9 +44,4 @@ export function isOffline(context: RuntimeContext): boolean {
 /** True if the user wants no native operations. */
 export function isNativeOff(context: RuntimeContext): boolean {
   return context.env.GRU_LM_NATIVE === '0';
-}
-
-function runtimeCacheDirectory(env: NodeJS.ProcessEnv): string {
-  const root = env.GRU_LM_CACHE || envPaths('gru-lm', { suffix: '' }).cache;
-  return resolve(root, 'runtime');
 }

@@ -94,11 +94,11 @@ export type RunEvent =
     };
 
 /** Validations and saves in a run whose options do not say. */
-const VALIDATIONS = 8;
+export const VALIDATIONS = 8;
 /** How many tokens are validated in the time that one is trained on, about. */
-const VALIDATION_SPEED = 2.5;
+export const VALIDATION_SPEED = 2.5;
 /** Training between two validations takes at least this many times as long as one of them. */
-const TRAINING_A_VALIDATION = 5;
+export const TRAINING_A_VALIDATION = 5;
 const NO_STEPS: RecentSteps = { count: 0, lossSum: 0, epoch: 0, learningRate: 0 };
 /** In tokens, by the kind of them: about as much text of each. */
 const SAMPLE_LENGTH = { char: 160, word: 40, byte: 160, bpe: 60, file: 60 };

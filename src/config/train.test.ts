@@ -1,14 +1,15 @@
 import { describe, expect, it } from 'vitest';
-import * as config from './config.ts';
 import {
   type OptionSpec,
   type OptionTable,
   parseOption,
   parseStored,
   withDefaults,
-} from './option-table.ts';
+} from '../option-table.ts';
+import * as commands from './commands.ts';
+import * as config from './train.ts';
 
-const tables = Object.entries(config as Record<string, unknown>).filter(
+const tables = Object.entries({ ...commands, ...config } as Record<string, unknown>).filter(
   (entry): entry is [string, OptionTable] => typeof entry[1] === 'object',
 );
 const specs = tables.flatMap(([table, options]) =>
@@ -16,13 +17,14 @@ const specs = tables.flatMap(([table, options]) =>
 );
 
 describe('every option', () => {
-  it('is in one of the tables of the six commands', () => {
+  it('is in one of the tables of the seven commands', () => {
     expect(tables.map(([name]) => name).sort()).toEqual([
       'doctorOptions',
       'evalOptions',
       'infoOptions',
       'sampleOptions',
       'setupOptions',
+      'tokenizeOptions',
       'trainOptions',
     ]);
   });

@@ -1,98 +1,30 @@
-/** Every option of every command, with its type, default, range and help. */
-import { UserError } from './errors.ts';
-import type { ModelConfig } from './model/parameters.ts';
+/** What `gru-lm train` takes, presets, and what its options mean together. */
+import { UserError } from '../errors.ts';
+import type { ModelConfig } from '../model/parameters.ts';
 import {
   type GivenOptions,
   type OptionTable,
   type OptionValues,
   withDefaults,
-} from './option-table.ts';
-
-const DATA = 'Data:';
-const MODEL = 'Model:';
-const TRAINING = 'Training:';
-const RUN = 'Run:';
-const MACHINE = 'Machine:';
-const OUTPUT = 'Output:';
-
-/** For commands that run a model. */
-const machineOptions = {
-  backend: {
-    flag: 'backend',
-    type: 'choice',
-    choices: ['auto', 'cuda', 'cpu', 'wasm'],
-    default: 'auto',
-    help: 'what computes: the first that works of cuda, cpu (TensorFlow) and wasm, or the one named',
-    group: MACHINE,
-  },
-  threads: {
-    flag: 'threads',
-    type: 'integer',
-    min: 1,
-    max: 1024,
-    help: 'threads to compute with (default: one a core)',
-    group: MACHINE,
-  },
-} as const satisfies OptionTable;
-
-const precisionOption = {
-  precision: {
-    flag: 'precision',
-    type: 'choice',
-    choices: ['float32', 'bfloat16'],
-    default: 'float32',
-    help: 'what matrix products multiply; sums, states and weights are float32 either way',
-    group: MACHINE,
-  },
-} as const satisfies OptionTable;
-
-const jsonOption = {
-  json: {
-    flag: 'json',
-    type: 'switch',
-    help: 'print one JSON object a line, and nothing else',
-    group: OUTPUT,
-  },
-} as const satisfies OptionTable;
-
-const seedOption = {
-  seed: {
-    flag: 'seed',
-    type: 'integer',
-    min: 0,
-    default: 1,
-    help: 'what all random choices follow from',
-    group: TRAINING,
-  },
-} as const satisfies OptionTable;
+} from '../option-table.ts';
+import {
+  DATA,
+  jsonOption,
+  MODEL,
+  machineOptions,
+  OUTPUT,
+  precisionOption,
+  RUN,
+  TRAINING,
+  textOptions,
+  tokenizerOptions,
+} from './shared.ts';
+import { assertTokenizerOptions } from './tokenizer-options.ts';
 
 /** What `gru-lm train` takes; a checkpoint stores these values. */
 export const trainOptions = {
-  tokenizer: {
-    flag: 'tokenizer',
-    type: 'choice',
-    choices: ['char', 'word'],
-    default: 'char',
-    help: 'what a token is: a character, or a word between white space',
-    group: DATA,
-  },
-  vocabularySize: {
-    flag: 'vocab-size',
-    type: 'integer',
-    min: 2,
-    max: 10_000_000,
-    help: 'at most this many tokens, the most frequent; others are <unk> (default: all)',
-    group: DATA,
-  },
-  minCount: {
-    flag: 'min-count',
-    type: 'integer',
-    min: 1,
-    default: 1,
-    help: 'leave rarer tokens out of the vocabulary',
-    group: DATA,
-  },
-  lowercase: { flag: 'lowercase', type: 'switch', help: 'lowercase all text', group: DATA },
+  ...tokenizerOptions,
+  ...textOptions,
   valid: {
     flag: 'valid',
     type: 'text',
@@ -112,8 +44,7 @@ export const trainOptions = {
     type: 'number',
     above: 0,
     below: 1,
-    default: 0.1,
-    help: 'share of the corpus to validate on',
+    help: 'share of the corpus to validate on (default: 0.1, at most a million characters)',
     group: DATA,
   },
   testSplit: {
@@ -271,7 +202,14 @@ export const trainOptions = {
     help: 'how fast adamw shrinks the weight matrices',
     group: TRAINING,
   },
-  ...seedOption,
+  seed: {
+    flag: 'seed',
+    type: 'integer',
+    min: 0,
+    default: 1,
+    help: 'what all random choices follow from',
+    group: TRAINING,
+  },
   out: {
     flag: 'out',
     type: 'text',
@@ -311,144 +249,6 @@ export const trainOptions = {
 
 export type TrainOptions = OptionValues<typeof trainOptions>;
 
-/** What `gru-lm sample` takes. */
-export const sampleOptions = {
-  prompt: {
-    flag: 'prompt',
-    type: 'text',
-    placeholder: 'TEXT',
-    help: 'the text to go on from; - reads it from standard input (default: a line start)',
-    group: 'Text:',
-  },
-  length: {
-    flag: 'length',
-    type: 'integer',
-    min: 1,
-    default: 500,
-    help: 'tokens to make',
-    group: 'Text:',
-  },
-  stop: {
-    flag: 'stop',
-    type: 'text',
-    placeholder: 'TEXT',
-    help: 'end before this text',
-    group: 'Text:',
-  },
-  samples: {
-    flag: 'num-samples',
-    type: 'integer',
-    min: 1,
-    max: 100_000,
-    default: 1,
-    help: 'how many samples to make',
-    group: 'Text:',
-  },
-  temperature: {
-    flag: 'temperature',
-    type: 'number',
-    above: 0,
-    default: 0.8,
-    help: 'below 1: more likely text; above 1: more surprising',
-    group: 'Choice:',
-  },
-  topK: {
-    flag: 'top-k',
-    type: 'integer',
-    min: 0,
-    default: 0,
-    help: 'choose among the K likeliest tokens; 0: among all',
-    group: 'Choice:',
-  },
-  topP: {
-    flag: 'top-p',
-    type: 'number',
-    above: 0,
-    max: 1,
-    default: 1,
-    help: 'choose among the likeliest tokens that add up to this probability',
-    group: 'Choice:',
-  },
-  greedy: {
-    flag: 'greedy',
-    type: 'switch',
-    help: 'always take the likeliest token',
-    group: 'Choice:',
-  },
-  seed: {
-    flag: 'seed',
-    type: 'integer',
-    min: 0,
-    help: 'the same seed gives the same text (default: a new one each time)',
-    group: 'Choice:',
-  },
-  ...machineOptions,
-  ...jsonOption,
-} as const satisfies OptionTable;
-
-export type SampleOptions = OptionValues<typeof sampleOptions>;
-
-/** What `gru-lm eval` takes. */
-export const evalOptions = {
-  text: {
-    flag: 'text',
-    type: 'texts',
-    placeholder: 'FILE',
-    help: 'evaluate on these texts; - is standard input',
-    group: DATA,
-  },
-  split: {
-    flag: 'split',
-    type: 'choice',
-    choices: ['valid', 'test', 'train'],
-    default: 'valid',
-    help: 'the part of the run’s own corpus to evaluate on',
-    group: DATA,
-  },
-  perplexity: {
-    flag: 'perplexity',
-    type: 'switch',
-    help: 'print only the perplexity, as one number',
-    group: OUTPUT,
-  },
-  ...machineOptions,
-  ...precisionOption,
-  ...jsonOption,
-} as const satisfies OptionTable;
-
-export type EvalOptions = OptionValues<typeof evalOptions>;
-
-/** What `gru-lm info` takes. */
-export const infoOptions = { ...jsonOption } as const satisfies OptionTable;
-
-/** What `gru-lm doctor` takes. */
-export const doctorOptions = { ...jsonOption } as const satisfies OptionTable;
-
-/** What `gru-lm setup` takes. */
-export const setupOptions = {
-  device: {
-    flag: 'device',
-    type: 'choice',
-    choices: ['cpu', 'cuda'],
-    default: 'cpu',
-    help: 'what TensorFlow is to compute on',
-    group: MACHINE,
-  },
-  dryRun: {
-    flag: 'dry-run',
-    type: 'switch',
-    help: 'only say what would be fetched, how large, and where to',
-    group: MACHINE,
-  },
-  force: {
-    flag: 'force',
-    type: 'switch',
-    help: 'fetch and build again what is there',
-    group: MACHINE,
-  },
-  ...jsonOption,
-} as const satisfies OptionTable;
-
 const presets: Record<'seed', GivenOptions<typeof trainOptions>> = {
   seed: {
     tokenizer: 'word',
@@ -471,7 +271,9 @@ const DEFAULT_MAX_TIME = 135;
  * @throws UserError `usage` for options that do not go together
  */
 export function resolveTrainOptions(given: GivenOptions<typeof trainOptions>): TrainOptions {
-  const options = withDefaults(trainOptions, given.preset ? presets[given.preset] : {}, given);
+  const preset = given.preset ? presets[given.preset] : {};
+  assertTokenizerOptions(given, preset.tokenizer);
+  const options = withDefaults(trainOptions, preset, given);
   if (options.epochs === undefined && options.maxSteps === undefined) {
     options.maxTime ??= DEFAULT_MAX_TIME;
   }

@@ -1,0 +1,183 @@
+/** What the commands beside `train` take. */
+import type { OptionTable, OptionValues } from '../option-table.ts';
+import {
+  DATA,
+  jsonOption,
+  MACHINE,
+  machineOptions,
+  OUTPUT,
+  precisionOption,
+  textOptions,
+  tokenizerOptions,
+} from './shared.ts';
+
+/** What `gru-lm sample` takes. */
+export const sampleOptions = {
+  prompt: {
+    flag: 'prompt',
+    type: 'text',
+    placeholder: 'TEXT',
+    help: 'the text to go on from; - reads it from standard input (default: a line start)',
+    group: 'Text:',
+  },
+  length: {
+    flag: 'length',
+    type: 'integer',
+    min: 1,
+    default: 500,
+    help: 'tokens to make',
+    group: 'Text:',
+  },
+  stop: {
+    flag: 'stop',
+    type: 'text',
+    placeholder: 'TEXT',
+    help: 'end before this text',
+    group: 'Text:',
+  },
+  samples: {
+    flag: 'num-samples',
+    type: 'integer',
+    min: 1,
+    max: 100_000,
+    default: 1,
+    help: 'how many samples to make',
+    group: 'Text:',
+  },
+  temperature: {
+    flag: 'temperature',
+    type: 'number',
+    above: 0,
+    default: 0.8,
+    help: 'below 1: more likely text; above 1: more surprising',
+    group: 'Choice:',
+  },
+  topK: {
+    flag: 'top-k',
+    type: 'integer',
+    min: 0,
+    default: 0,
+    help: 'choose among the K likeliest tokens; 0: among all',
+    group: 'Choice:',
+  },
+  topP: {
+    flag: 'top-p',
+    type: 'number',
+    above: 0,
+    max: 1,
+    default: 1,
+    help: 'choose among the likeliest tokens that add up to this probability',
+    group: 'Choice:',
+  },
+  greedy: {
+    flag: 'greedy',
+    type: 'switch',
+    help: 'always take the likeliest token',
+    group: 'Choice:',
+  },
+  seed: {
+    flag: 'seed',
+    type: 'integer',
+    min: 0,
+    help: 'the same seed gives the same text (default: a new one each time)',
+    group: 'Choice:',
+  },
+  ...machineOptions,
+  ...jsonOption,
+} as const satisfies OptionTable;
+
+export type SampleOptions = OptionValues<typeof sampleOptions>;
+
+/** What `gru-lm eval` takes. */
+export const evalOptions = {
+  text: {
+    flag: 'text',
+    type: 'texts',
+    placeholder: 'FILE',
+    help: 'evaluate on these texts; - is standard input',
+    group: DATA,
+  },
+  ...textOptions,
+  split: {
+    flag: 'split',
+    type: 'choice',
+    choices: ['valid', 'test', 'train'],
+    default: 'valid',
+    help: 'the part of the run’s own corpus to evaluate on',
+    group: DATA,
+  },
+  perplexity: {
+    flag: 'perplexity',
+    type: 'switch',
+    help: 'print only the perplexity, as one number',
+    group: OUTPUT,
+  },
+  ...machineOptions,
+  ...precisionOption,
+  ...jsonOption,
+} as const satisfies OptionTable;
+
+export type EvalOptions = OptionValues<typeof evalOptions>;
+
+/** What `gru-lm tokenize` takes. */
+export const tokenizeOptions = {
+  checkpoint: {
+    flag: 'checkpoint',
+    type: 'text',
+    placeholder: 'PATH',
+    help: 'use the tokenizer of this run or checkpoint',
+    group: DATA,
+  },
+  ...tokenizerOptions,
+  ...textOptions,
+  save: {
+    flag: 'save',
+    type: 'text',
+    placeholder: 'FILE',
+    help: 'write the tokenizer to this file, which must not be there yet',
+    group: OUTPUT,
+  },
+  top: {
+    flag: 'top',
+    type: 'integer',
+    min: 0,
+    max: 1_000_000,
+    default: 10,
+    help: 'how many of the most frequent tokens to list',
+    group: OUTPUT,
+  },
+  ...jsonOption,
+} as const satisfies OptionTable;
+
+export type TokenizeOptions = OptionValues<typeof tokenizeOptions>;
+
+/** What `gru-lm info` takes. */
+export const infoOptions = { ...jsonOption } as const satisfies OptionTable;
+
+/** What `gru-lm doctor` takes. */
+export const doctorOptions = { ...jsonOption } as const satisfies OptionTable;
+
+/** What `gru-lm setup` takes. */
+export const setupOptions = {
+  device: {
+    flag: 'device',
+    type: 'choice',
+    choices: ['cpu', 'cuda'],
+    default: 'cpu',
+    help: 'what TensorFlow is to compute on',
+    group: MACHINE,
+  },
+  dryRun: {
+    flag: 'dry-run',
+    type: 'switch',
+    help: 'only say what would be fetched, how large, and where to',
+    group: MACHINE,
+  },
+  force: {
+    flag: 'force',
+    type: 'switch',
+    help: 'fetch and build again what is there',
+    group: MACHINE,
+  },
+  ...jsonOption,
+} as const satisfies OptionTable;

@@ -1,0 +1,155 @@
+/** What can be said of a run before it begins: what it will take, and what looks wrong. */
+import { elementCount, type ModelConfig, parameterSpecs } from '../model/parameters.ts';
+import { TRAINING_A_VALIDATION, VALIDATION_SPEED, VALIDATIONS } from './run.ts';
+import type { Budget } from './schedule.ts';
+import type { Trial } from './trial.ts';
+
+/** What is known of a part of the text once it is tokens. */
+export interface PartFigures {
+  readonly tokens: number;
+  /** Tokens that are the unknown one. */
+  readonly unknown: number;
+}
+
+/** How many passages of held-out text were looked for in the training text, and found there. */
+export interface OverlapFigures {
+  readonly probed: number;
+  readonly found: number;
+}
+
+export interface PreflightInput {
+  readonly model: ModelConfig;
+  readonly train: PartFigures;
+  readonly valid: PartFigures;
+  readonly overlap: OverlapFigures;
+  readonly budget: Budget;
+  /** B · T. */
+  readonly tokensPerStep: number;
+  readonly trial: Trial;
+  /** What is learned by: adam and adamw keep two numbers beside each parameter. */
+  readonly optimizer: 'adam' | 'adamw' | 'sgd';
+}
+
+export interface Preflight {
+  readonly parameters: number;
+  /** Tokens to train on for each parameter. */
+  readonly tokensPerParameter: number;
+  /** The share of the validation tokens that is unknown, in [0, 1]. */
+  readonly unknownShare: number;
+  readonly expectedSteps: number;
+  /** Passes over the training text. */
+  readonly expectedEpochs: number;
+  readonly expectedSeconds: number;
+  /** Of memory, at the most. */
+  readonly expectedBytes: number;
+  /** What looks wrong, each with what would help; the worst first. */
+  readonly warnings: readonly string[];
+}
+
+const FLOAT_BYTES = 4;
+
+/** A run's figures. */
+export function preflight(input: PreflightInput): Preflight {
+  const { model, train, valid, trial, optimizer } = input;
+  const sizes = parameterSpecs(model).map(({ shape }) => elementCount(shape));
+  const parameters = sizes.reduce((sum, size) => sum + size, 0);
+  const expectedSteps = Math.max(1, Math.round(stepsOf(input)));
+  // A checkpoint is copied out of the backend, with what the optimizer keeps, and made into files.
+  const copies = optimizer === 'sgd' ? 2 : 4;
+  const figures = {
+    parameters,
+    tokensPerParameter: train.tokens / parameters,
+    unknownShare: valid.tokens === 0 ? 0 : valid.unknown / valid.tokens,
+    expectedSteps,
+    expectedEpochs: expectedSteps / trial.stepsPerEpoch,
+    expectedSeconds: expectedSteps * trial.stepSeconds + validationSeconds(input),
+    expectedBytes: trial.peakBytes + copies * parameters * FLOAT_BYTES,
+  };
+  return { ...figures, warnings: warningsOf(input, figures) };
+}
+
+/** The steps that the budget, whichever limit comes first, allows. */
+function stepsOf(input: PreflightInput): number {
+  const { budget, trial } = input;
+  const limits = [
+    budget.maxSteps,
+    budget.epochs === undefined ? undefined : Math.ceil(budget.epochs * trial.stepsPerEpoch),
+    budget.maxTime === undefined
+      ? undefined
+      : Math.max(0, budget.maxTime - validationSeconds(input)) / trial.stepSeconds,
+  ];
+  return Math.min(...limits.filter((limit) => limit !== undefined));
+}
+
+function validationSeconds({ valid, tokensPerStep, trial, budget }: PreflightInput): number {
+  const one = (valid.tokens * trial.stepSeconds) / (VALIDATION_SPEED * tokensPerStep);
+  // Validations keep to their share of a run that is limited by time, but for one at its end.
+  const most =
+    budget.maxTime === undefined
+      ? Number.POSITIVE_INFINITY
+      : budget.maxTime / (1 + TRAINING_A_VALIDATION);
+  return Math.max(Math.min(VALIDATIONS * one, most), one);
+}
+
+type Figures = Omit<Preflight, 'warnings'>;
+
+/** Shares of held-out text from which on something is wrong with it. */
+const MANY_UNKNOWN = 0.2;
+const MUCH_OVERLAP = 0.05;
+/** Each token of a vocabulary should be seen this often, on average, to be learned. */
+const FEW_OCCURRENCES = 20;
+/** Passes over so little text for its model that it will be known by heart. */
+const MANY_PASSES = 20;
+const FEW_TOKENS_A_PARAMETER = 0.2;
+
+function warningsOf({ model, train, valid, overlap }: PreflightInput, figures: Figures): string[] {
+  const warnings: string[] = [];
+  const { vocabularySize } = model;
+  if (valid.tokens > 0 && valid.unknown === valid.tokens) {
+    warnings.push(
+      'Every validation token is <unk>: the validation text has nothing in common with the ' +
+        'training text. Check --valid, or take --tokenizer bpe or byte, which know all text.',
+    );
+  } else if (figures.unknownShare >= MANY_UNKNOWN) {
+    warnings.push(
+      `${percent(figures.unknownShare)} of the validation tokens are <unk>, so the model is ` +
+        'judged by how well it predicts that alone. Give --vocab-size a larger number, or take ' +
+        '--tokenizer bpe, which knows all text.',
+    );
+  }
+  if (overlap.probed > 0 && overlap.found / overlap.probed >= MUCH_OVERLAP) {
+    warnings.push(
+      `${percent(overlap.found / overlap.probed)} of the held-out passages also stand in the ` +
+        'training text: validation will look better than it is. Remove what is repeated, or ' +
+        'validate on other text with --valid.',
+    );
+  }
+  if (vocabularySize > 1000 && train.tokens / vocabularySize < FEW_OCCURRENCES) {
+    warnings.push(
+      `The vocabulary of ${vocabularySize.toLocaleString('en-US')} is large for this text: a ` +
+        `token occurs ${(train.tokens / vocabularySize).toFixed(1)} times on average. Give ` +
+        `--vocab-size ${suggestedSize(train.tokens)}, or more text.`,
+    );
+  }
+  if (
+    figures.tokensPerParameter < FEW_TOKENS_A_PARAMETER &&
+    figures.expectedEpochs >= MANY_PASSES
+  ) {
+    warnings.push(
+      `${figures.expectedEpochs.toFixed(0)} passes over ${train.tokens.toLocaleString('en-US')} ` +
+        `tokens with ${figures.parameters.toLocaleString('en-US')} parameters: the model will ` +
+        'learn the text by heart. Give it more text, a smaller --hidden or --dropout 0.3.',
+    );
+  }
+  return warnings;
+}
+
+/** A vocabulary of which each token occurs often enough, in two digits. */
+function suggestedSize(tokens: number): number {
+  const size = Math.max(256, tokens / (2 * FEW_OCCURRENCES));
+  return Number(Math.floor(size).toPrecision(2));
+}
+
+function percent(share: number): string {
+  return `${share >= 0.1 ? Math.round(share * 100) : (share * 100).toFixed(1)} %`;
+}

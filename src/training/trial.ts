@@ -1,0 +1,38 @@
+/** What a run will take, found by taking a step of it and throwing that away. */
+import { resourceUsage } from 'node:process';
+import type { TokenSequence } from '../data/token-sequence.ts';
+import { Trainer, type TrainerConfig } from './trainer.ts';
+
+export interface Trial {
+  /** Seconds of one step, on this machine and at this moment. */
+  readonly stepSeconds: number;
+  readonly stepsPerEpoch: number;
+  /** Bytes of memory that the process took at most: the runtime, the model and a step. */
+  readonly peakBytes: number;
+}
+
+/** From here on a step is so slow that a second one, which would tell more exactly, is not worth it. */
+const SLOW_STEP_SECONDS = 2;
+
+/**
+ * Times a step of the run that `config` describes: the second one, as the first also sets things up.
+ *
+ * @throws UserError as the run itself would, for too few tokens
+ */
+export function tryOut(config: TrainerConfig, tokens: TokenSequence): Trial {
+  const trainer = new Trainer(config, tokens);
+  try {
+    let stepSeconds = timeStep(trainer);
+    if (stepSeconds < SLOW_STEP_SECONDS) stepSeconds = timeStep(trainer);
+    const peakBytes = resourceUsage().maxRSS * 1024;
+    return { stepSeconds, stepsPerEpoch: trainer.stepsPerEpoch, peakBytes };
+  } finally {
+    trainer.dispose();
+  }
+}
+
+function timeStep(trainer: Trainer): number {
+  const startedMs = performance.now();
+  trainer.trainStep(1e-3);
+  return (performance.now() - startedMs) / 1000;
+}
