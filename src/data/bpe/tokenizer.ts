@@ -1,17 +1,12 @@
 import { encodeText } from '../text-pieces.ts';
-import {
-  END_OF_TEXT_TOKEN,
-  type TokenDecoder,
-  type TokenEncoder,
-  type Tokenizer,
-  type TokenizerJson,
-} from '../tokenizer-types.ts';
+import type { TokenDecoder, TokenEncoder, Tokenizer, TokenizerJson } from '../tokenizer-types.ts';
 import { findInvalidUtf8 } from '../utf8.ts';
 import { assertId, showToken } from '../vocabulary.ts';
 import { writeBytes } from './byte-level.ts';
 import { BpeEncoder } from './encoder.ts';
 import type { Merge } from './learn-merges.ts';
 import { Merger } from './merger.ts';
+import { findEndOfText } from './special-tokens.ts';
 
 /** What makes a byte-level BPE tokenizer. */
 export interface BpeModel {
@@ -43,11 +38,7 @@ export class BpeTokenizer implements Tokenizer {
   constructor(model: BpeModel) {
     this.model = model;
     this.vocabularySize = model.tokens.length;
-    for (const [id, name] of model.specialTokens) {
-      if (name === END_OF_TEXT_TOKEN) {
-        this.endOfTextId = id;
-      }
-    }
+    this.endOfTextId = findEndOfText(model.specialTokens);
   }
 
   encoder(): TokenEncoder {

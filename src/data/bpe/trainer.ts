@@ -12,7 +12,7 @@ import { PreTokenizer } from './pre-tokenizer.ts';
 import { BpeTokenizer } from './tokenizer.ts';
 import { WordCounts, type WordLimits } from './word-counts.ts';
 
-export const DEFAULT_BPE_VOCABULARY_SIZE = 8192;
+const DEFAULT_VOCABULARY_SIZE = 8192;
 const DEFAULT_MIN_COUNT = 2;
 /** Learning takes up to ten bytes for each of these, and keeps its tables beside. */
 const WORD_LIMITS: WordLimits = { words: 4_000_000, bytes: 1 << 26 };
@@ -41,7 +41,7 @@ export class BpeTrainer implements TokenizerTrainer {
   constructor(options: VocabularyOptions, limits = WORD_LIMITS) {
     this.options = options;
     this.limits = limits;
-    this.vocabularySize = options.vocabularySize ?? DEFAULT_BPE_VOCABULARY_SIZE;
+    this.vocabularySize = options.vocabularySize ?? DEFAULT_VOCABULARY_SIZE;
     const smallest = ALPHABET.length + SPECIAL_TOKENS;
     if (!(this.vocabularySize >= smallest)) {
       throw new UserError(
