@@ -2,8 +2,8 @@
 
 import { readdir, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
+import { isTemporaryName } from '../durable-files.ts';
 import { UserError } from '../errors.ts';
-import { isTemporaryName } from './durable-files.ts';
 import { CHECKPOINT_FILES, RUN_FILE, type RunRecord, stepOfName } from './format.ts';
 import { badField } from './json.ts';
 import { LOCK_FILES } from './lock.ts';

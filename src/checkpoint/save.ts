@@ -3,14 +3,14 @@
 import { createHash } from 'node:crypto';
 import { lstat, mkdir, readdir, rename, rm, rmdir, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
-import { errorMessage, UserError } from '../errors.ts';
 import {
   isTemporaryName,
   replaceDurably,
   syncDirectory,
   temporaryName,
   writeDurably,
-} from './durable-files.ts';
+} from '../durable-files.ts';
+import { errorMessage, UserError } from '../errors.ts';
 import {
   CHECKPOINT_FILES,
   type CheckpointContents,

@@ -7,9 +7,9 @@ import {
   type DatasetOptions,
   type DatasetProgress,
   openDataset,
-  openRecordedDataset,
 } from '../data/dataset.ts';
 import type { DataRecord } from '../data/record.ts';
+import { openRecordedDataset } from '../data/recorded-dataset.ts';
 import { type Tokenizer, tokenizerFromJson } from '../data/tokenizer.ts';
 import { errorMessage, UserError } from '../errors.ts';
 import { type Progress, silentProgress, startProgress } from './progress-bar.ts';

@@ -4,11 +4,14 @@
  * up makes no string.
  */
 
+import { randomInt } from 'node:crypto';
+
 /**
  * The hash is FNV-1a, 32 bits: of no bytes, EMPTY_HASH, and of one more byte,
- * `Math.imul(hash ^ byte, HASH_PRIME)`. Loops write that out, since a call may take longer than all else.
+ * `Math.imul(hash ^ byte, HASH_PRIME)`. It begins elsewhere in each process, so that no file can be
+ * made whose words all have one hash.
  */
-export const EMPTY_HASH = 0x811c9dc5 | 0;
+export const EMPTY_HASH: number = randomInt(2 ** 32) | 0;
 export const HASH_PRIME = 0x01000193;
 
 /** The hash of `bytes[start, end)`, for {@link ByteStringTable}. */
@@ -26,49 +29,49 @@ const FIRST_BYTES = 1 << 15;
 export class ByteStringTable {
   /** Strings in the table; their indices are 0 … size − 1. */
   size = 0;
-  /** Each slot holds an index + 1, or 0 if it is free; a power of two, at most half of them taken. */
-  private slots = new Int32Array(FIRST_SLOTS);
-  private hashes = new Int32Array(FIRST_SLOTS / 2);
+  /** A power of two, at least twice the number of strings. */
+  private slotCount = FIRST_SLOTS;
+  /** Slot i: at 2i an index + 1, or 0 if it is free, and at 2i + 1 that string's hash. */
+  private slots = new Int32Array(2 * FIRST_SLOTS);
   /** String i is bytes[starts[i], starts[i + 1]). */
   private starts = new Uint32Array(FIRST_SLOTS / 2 + 1);
   private bytes = new Uint8Array(FIRST_BYTES);
 
   /** The index of `bytes[start, end)`, or −1; `hash` is its hash by {@link hashBytes}. */
   find(bytes: Uint8Array, start: number, end: number, hash: number): number {
-    const mask = this.slots.length - 1;
-    for (let slot = mix(hash) & mask; ; slot = (slot + 1) & mask) {
-      const index = this.slots[slot]! - 1;
-      if (index < 0) {
-        return -1;
-      }
-      if (this.hashes[index] === hash && this.equals(index, bytes, start, end)) {
-        return index;
-      }
-    }
+    return this.slots[2 * this.slotOf(bytes, start, end, hash)]! - 1;
   }
 
   /** The index of `bytes[start, end)`, which is put in if it is not there yet. */
   add(bytes: Uint8Array, start: number, end: number, hash: number): number {
-    const mask = this.slots.length - 1;
-    let slot = mix(hash) & mask;
-    for (; ; slot = (slot + 1) & mask) {
-      const index = this.slots[slot]! - 1;
-      if (index < 0) {
-        break;
-      }
-      if (this.hashes[index] === hash && this.equals(index, bytes, start, end)) {
-        return index;
-      }
+    const slot = this.slotOf(bytes, start, end, hash);
+    const found = this.slots[2 * slot]! - 1;
+    if (found >= 0) {
+      return found;
     }
     const index = this.size;
     this.append(bytes, start, end);
-    this.hashes[index] = hash;
-    this.slots[slot] = index + 1;
+    this.slots[2 * slot] = index + 1;
+    this.slots[2 * slot + 1] = hash;
     this.size += 1;
-    if (this.size === this.hashes.length) {
+    if (2 * this.size === this.slotCount) {
       this.grow();
     }
     return index;
+  }
+
+  /** The slot of `bytes[start, end)`, or the free one for it. */
+  private slotOf(bytes: Uint8Array, start: number, end: number, hash: number): number {
+    const { slots } = this;
+    const mask = this.slotCount - 1;
+    let slot = mix(hash) & mask;
+    for (;;) {
+      const index = slots[2 * slot]! - 1;
+      if (index < 0 || (slots[2 * slot + 1] === hash && this.equals(index, bytes, start, end))) {
+        return slot;
+      }
+      slot = (slot + 1) & mask;
+    }
   }
 
   /** The length of all strings together. */
@@ -109,21 +112,24 @@ export class ByteStringTable {
   }
 
   private grow(): void {
-    const slots = new Int32Array(2 * this.slots.length);
-    const mask = slots.length - 1;
-    const hashes = new Int32Array(slots.length / 2);
-    hashes.set(this.hashes);
-    const starts = new Uint32Array(slots.length / 2 + 1);
-    starts.set(this.starts);
-    for (let index = 0; index < this.size; index += 1) {
-      let slot = mix(hashes[index]!) & mask;
-      while (slots[slot] !== 0) {
+    const old = this.slots;
+    this.slotCount *= 2;
+    const slots = new Int32Array(2 * this.slotCount);
+    const mask = this.slotCount - 1;
+    for (let from = 0; from < old.length; from += 2) {
+      if (old[from] === 0) {
+        continue;
+      }
+      let slot = mix(old[from + 1]!) & mask;
+      while (slots[2 * slot] !== 0) {
         slot = (slot + 1) & mask;
       }
-      slots[slot] = index + 1;
+      slots[2 * slot] = old[from]!;
+      slots[2 * slot + 1] = old[from + 1]!;
     }
+    const starts = new Uint32Array(this.slotCount / 2 + 1);
+    starts.set(this.starts);
     this.slots = slots;
-    this.hashes = hashes;
     this.starts = starts;
   }
 }

@@ -4,13 +4,8 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { UserError } from '../errors.ts';
-import {
-  type Dataset,
-  type DatasetOptions,
-  openDataset,
-  openRecordedDataset,
-  type TokenizedPart,
-} from './dataset.ts';
+import { type Dataset, type DatasetOptions, openDataset, type TokenizedPart } from './dataset.ts';
+import { openRecordedDataset } from './recorded-dataset.ts';
 import { END_OF_TEXT_TOKEN, LINE_END_TOKEN, UNKNOWN_TOKEN } from './tokenizer-types.ts';
 
 let directory: string;

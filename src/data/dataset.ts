@@ -4,13 +4,12 @@
  * for the same bytes and options is not done again.
  */
 import { createHash } from 'node:crypto';
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
 import type { Readable } from 'node:stream';
-import { UserError } from '../errors.ts';
 import { PartEncoder, type PartSize } from './encode-text.ts';
 import { measureText, type TextMeasure } from './measure-text.ts';
 import { OverlapProbe } from './overlap.ts';
-import { assertSameData, type DataRecord, type RecordedSource, recordSources } from './record.ts';
+import { type DataRecord, recordSources } from './record.ts';
 import {
   type Part,
   type PartChunk,
@@ -263,7 +262,8 @@ type Tokens = {
   readonly overlap: OverlapFigures;
 };
 
-const HELD_OUT = ['valid', 'test'] as const;
+/** Parts that are not trained on. */
+export const HELD_OUT = ['valid', 'test'] as const;
 const PARTS = ['train', ...HELD_OUT] as const;
 
 /** Where parts may be cut: not within what would be one token. */
@@ -306,49 +306,4 @@ function keyOf(value: object): string {
   return createHash('sha256')
     .update(JSON.stringify({ version: KEY_VERSION, ...value }))
     .digest('hex');
-}
-
-/**
- * Opens a run's texts again from where they were: as named then, or from the run's directory.
- *
- * @throws UserError `corpus-missing` or `corpus-changed` if they are not there as they were
- */
-export async function openRecordedDataset(
-  options: Omit<DatasetOptions, 'corpus'>,
-  record: DataRecord,
-  runDirectory: string,
-  context: DatasetContext,
-): Promise<Dataset> {
-  const failures: unknown[] = [];
-  for (const locate of [
-    (source: RecordedSource) => source.name,
-    (source: RecordedSource) => resolve(runDirectory, source.fromRun),
-  ]) {
-    let dataset: Dataset | undefined;
-    try {
-      if (record.corpus.some(({ name }) => name === '-')) throw notThere('standard input');
-      const [valid, test] = HELD_OUT.map((part) => record[part].map(locate)[0]);
-      const texts = { ...options, corpus: record.corpus.map(locate), valid, test };
-      dataset = await openDataset(texts, runDirectory, context);
-      assertSameData(record, dataset.record);
-      return dataset;
-    } catch (error) {
-      await dataset?.close();
-      context.signal?.throwIfAborted();
-      failures.push(error);
-    }
-  }
-  const changed = failures.find(
-    (error) => error instanceof UserError && error.code === 'corpus-changed',
-  );
-  throw changed ?? notThere(record.corpus.map(({ name }) => name).join(', '), failures[0]);
-}
-
-function notThere(names: string, cause?: unknown): UserError {
-  return new UserError(
-    'corpus-missing',
-    `expected the run’s corpus where it was (${names}), found it there no more`,
-    'Put it back, or name a text with --text FILE.',
-    { cause },
-  );
 }

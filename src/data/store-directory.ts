@@ -8,7 +8,8 @@ import { readlinkSync, rmSync } from 'node:fs';
 import { mkdir, mkdtemp, readdir, rename, rm, stat } from 'node:fs/promises';
 import { hostname, tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { syncDirectory } from '../checkpoint/durable-files.ts';
+import { syncDirectory } from '../durable-files.ts';
+import { makeDirectories } from '../make-directories.ts';
 
 /** The host, the process on it, and a number. */
 const TEMPORARY_NAME = /^\.tmp-([0-9a-f]{8})-(\d+)-[0-9a-f]{12}$/;
@@ -174,32 +175,6 @@ function thisHost(): string {
     // Only Linux has it.
   }
   return createHash('sha256').update(`${hostname()}\n${namespace}`).digest('hex').slice(0, 8);
-}
-
-/** Node's own recursive `mkdir` never returns under /proc. */
-async function makeDirectories(path: string): Promise<void> {
-  try {
-    await mkdir(path);
-  } catch (error) {
-    if (codeOf(error) === 'EEXIST' && (await stat(path)).isDirectory()) {
-      return;
-    }
-    if (codeOf(error) !== 'ENOENT' || dirname(path) === path) {
-      throw error;
-    }
-    await makeDirectories(dirname(path));
-    await makeDirectory(path);
-  }
-}
-
-async function makeDirectory(path: string): Promise<void> {
-  try {
-    await mkdir(path);
-  } catch (error) {
-    if (codeOf(error) !== 'EEXIST') {
-      throw error;
-    }
-  }
 }
 
 async function removeTree(path: string): Promise<void> {

@@ -2,7 +2,7 @@
 
 import { readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { syncDirectory, writeDurably } from '../checkpoint/durable-files.ts';
+import { syncDirectory, writeDurably } from '../durable-files.ts';
 import { UserError } from '../errors.ts';
 import {
   bytesPerToken,

@@ -36,15 +36,12 @@ export class WordCounter implements WordSink {
   }
 
   word(bytes: Uint8Array, start: number, end: number, hash: number): void {
+    const known = this.table.size;
     const index = this.table.add(bytes, start, end, hash);
-    if (index >= this.wordCounts.length) {
-      const longer = new Float64Array(2 * this.wordCounts.length);
-      longer.set(this.wordCounts);
-      this.wordCounts = longer;
-    }
-    this.wordCounts[index]! += 1;
-    if (index >= this.limit || this.table.byteLength > BYTES_A_WORD * this.limit) {
-      this.drop();
+    if (index < known) {
+      this.wordCounts[index]! += 1;
+    } else {
+      this.countNew();
     }
   }
 
@@ -63,6 +60,19 @@ export class WordCounter implements WordSink {
     const index = this.table.find(bytes, 0, bytes.length, hashBytes(bytes, 0, bytes.length));
     if (index >= 0) {
       this.wordCounts[index] = 0;
+    }
+  }
+
+  /** Counts the table's last word, which is new. */
+  private countNew(): void {
+    const { table, wordCounts } = this;
+    if (table.size > wordCounts.length) {
+      this.wordCounts = new Float64Array(2 * wordCounts.length);
+      this.wordCounts.set(wordCounts);
+    }
+    this.wordCounts[table.size - 1] = 1;
+    if (table.size > this.limit || table.byteLength > BYTES_A_WORD * this.limit) {
+      this.drop();
     }
   }
 

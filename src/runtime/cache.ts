@@ -10,8 +10,9 @@ import {
   statfs,
   writeFile,
 } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { UserError } from '../errors.ts';
+import { makeDirectories } from '../make-directories.ts';
 import { type RuntimePart, tensorflowPart } from './part.ts';
 
 const temporaryPrefix = 'tmp-';
@@ -83,22 +84,6 @@ export async function makeCacheDirectory(cacheDirectory: string): Promise<void> 
       throw notWritable(cacheDirectory, 'it cannot be made there (ENOENT)', tensorflowPart, error);
     }
     throw explainWriteError(error, cacheDirectory);
-  }
-}
-
-/**
- * Makes a directory and its parents. Node's own recursive `mkdir` never returns under /proc, and
- * reports a read-only file system as a missing file.
- */
-async function makeDirectories(path: string): Promise<void> {
-  try {
-    await mkdir(path);
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    if (code === 'EEXIST' && (await stat(path)).isDirectory()) return;
-    if (code !== 'ENOENT') throw error;
-    await makeDirectories(dirname(path));
-    await mkdir(path).catch(ignoreExisting);
   }
 }
 
@@ -207,8 +192,4 @@ function notWritable(
 
 function ignoreMissing(error: NodeJS.ErrnoException): void {
   if (error.code !== 'ENOENT') throw error;
-}
-
-function ignoreExisting(error: NodeJS.ErrnoException): void {
-  if (error.code !== 'EEXIST') throw error;
 }

@@ -1,0 +1,56 @@
+/** The texts that a run was made of, opened again. */
+import { resolve } from 'node:path';
+import { UserError } from '../errors.ts';
+import {
+  type Dataset,
+  type DatasetContext,
+  type DatasetOptions,
+  HELD_OUT,
+  openDataset,
+} from './dataset.ts';
+import { assertSameData, type DataRecord, type RecordedSource } from './record.ts';
+
+/**
+ * Opens a run's texts again from where they were: as named then, or from the run's directory.
+ *
+ * @throws UserError `corpus-missing` or `corpus-changed` if they are not there as they were
+ */
+export async function openRecordedDataset(
+  options: Omit<DatasetOptions, 'corpus'>,
+  record: DataRecord,
+  runDirectory: string,
+  context: DatasetContext,
+): Promise<Dataset> {
+  const failures: unknown[] = [];
+  for (const locate of [
+    (source: RecordedSource) => source.name,
+    (source: RecordedSource) => resolve(runDirectory, source.fromRun),
+  ]) {
+    let dataset: Dataset | undefined;
+    try {
+      if (record.corpus.some(({ name }) => name === '-')) throw notThere('standard input');
+      const [valid, test] = HELD_OUT.map((part) => record[part].map(locate)[0]);
+      const texts = { ...options, corpus: record.corpus.map(locate), valid, test };
+      dataset = await openDataset(texts, runDirectory, context);
+      assertSameData(record, dataset.record);
+      return dataset;
+    } catch (error) {
+      await dataset?.close();
+      context.signal?.throwIfAborted();
+      failures.push(error);
+    }
+  }
+  const changed = failures.find(
+    (error) => error instanceof UserError && error.code === 'corpus-changed',
+  );
+  throw changed ?? notThere(record.corpus.map(({ name }) => name).join(', '), failures[0]);
+}
+
+function notThere(names: string, cause?: unknown): UserError {
+  return new UserError(
+    'corpus-missing',
+    `expected the run’s corpus where it was (${names}), found it there no more`,
+    'Put it back, or name a text with --text FILE.',
+    { cause },
+  );
+}
