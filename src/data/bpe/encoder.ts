@@ -4,6 +4,7 @@ import { TokenBuffer } from '../token-buffer.ts';
 import type { TokenEncoder } from '../tokenizer-types.ts';
 import { doubled } from './growing.ts';
 import type { Merger } from './merger.ts';
+import { PairTable } from './pair-table.ts';
 import { PreTokenizer, type PreTokenSink } from './pre-tokenizer.ts';
 
 /** Longer pre-tokens are rare, and seldom the same. */
@@ -35,13 +36,23 @@ export class BpeEncoder implements TokenEncoder {
   }
 }
 
+/** The masks of the first four and the next three bytes of pre-tokens, by length. */
+const FIRST_BYTES = Int32Array.of(0, 0xff, 0xffff, 0xffffff, -1, -1, -1, -1);
+const NEXT_BYTES = Int32Array.of(0, 0, 0, 0, 0, 0xff, 0xffff, 0xffffff);
+const LONGEST_SHORT = FIRST_BYTES.length - 1;
+
 class MergeCache implements PreTokenSink {
   out = new TokenBuffer();
   private readonly merger: Merger;
-  private preTokens = new ByteStringTable();
-  /** Those of number i are ids[starts[i], starts[i + 1]). */
+  /** The place of each pre-token: most are short, and two numbers make a key of all their bytes. */
+  private short = new PairTable();
+  private long = new ByteStringTable();
+  private longPlaces = new Int32Array(1 << 12);
+  /** At place i are ids[starts[i], starts[i + 1]). */
   private ids = new Int32Array(1 << 12);
   private starts = new Int32Array(1 << 12);
+  private places = 0;
+  /** Of all the pre-tokens. */
   private bytes = 0;
 
   constructor(merger: Merger) {
@@ -62,10 +73,13 @@ class MergeCache implements PreTokenSink {
         target.set(this.merger.ids.subarray(0, merged), length);
         length += merged;
       } else {
-        const index = this.indexOf(bytes, start, end);
+        const place =
+          end - start > LONGEST_SHORT
+            ? this.placeOfLong(bytes, start, end)
+            : this.placeOfShort(bytes, start, end);
         const { ids } = this;
-        const last = this.starts[index + 1]!;
-        for (let at = this.starts[index]!; at < last; at += 1) {
+        const last = this.starts[place + 1]!;
+        for (let at = this.starts[place]!; at < last; at += 1) {
           target[length] = ids[at]!;
           length += 1;
         }
@@ -75,28 +89,56 @@ class MergeCache implements PreTokenSink {
     out.length = length;
   }
 
-  private indexOf(bytes: Uint8Array, start: number, end: number): number {
-    const { size } = this.preTokens;
-    const index = this.preTokens.add(bytes, start, end, hashBytes(bytes, start, end));
-    if (index < size) {
-      return index;
+  private placeOfShort(bytes: Uint8Array, start: number, end: number): number {
+    const length = end - start;
+    const first =
+      bytes[start]! |
+      (bytes[start + 1]! << 8) |
+      (bytes[start + 2]! << 16) |
+      (bytes[start + 3]! << 24);
+    const next = bytes[start + 4]! | (bytes[start + 5]! << 8) | (bytes[start + 6]! << 16);
+    const left = first & FIRST_BYTES[length]!;
+    const right = (next & NEXT_BYTES[length]!) | (length << 24);
+    const place = this.short.find(left, right);
+    return place >= 0 ? place : this.short.add(left, right, this.merge(bytes, start, end));
+  }
+
+  private placeOfLong(bytes: Uint8Array, start: number, end: number): number {
+    const hash = hashBytes(bytes, start, end);
+    const found = this.long.find(bytes, start, end, hash);
+    if (found >= 0) {
+      return this.longPlaces[found]!;
     }
+    const place = this.merge(bytes, start, end);
+    const index = this.long.add(bytes, start, end, hash);
+    if (index === this.longPlaces.length) {
+      this.longPlaces = doubled(this.longPlaces);
+    }
+    this.longPlaces[index] = place;
+    return place;
+  }
+
+  /** Puts the ids of a pre-token at a new place. */
+  private merge(bytes: Uint8Array, start: number, end: number): number {
     this.bytes += end - start;
-    if (size === CACHED_PRE_TOKENS || this.bytes > CACHED_BYTES) {
-      this.preTokens = new ByteStringTable();
-      this.bytes = 0;
-      return this.indexOf(bytes, start, end);
+    if (this.places === CACHED_PRE_TOKENS || this.bytes > CACHED_BYTES) {
+      this.short = new PairTable();
+      this.long = new ByteStringTable();
+      this.places = 0;
+      this.bytes = end - start;
     }
-    const first = this.starts[size]!;
+    const place = this.places;
+    const first = this.starts[place]!;
     const count = this.merger.merge(bytes, start, end);
     if (first + count > this.ids.length) {
       this.ids = doubled(this.ids);
     }
     this.ids.set(this.merger.ids.subarray(0, count), first);
-    if (size + 2 > this.starts.length) {
+    if (place + 2 > this.starts.length) {
       this.starts = doubled(this.starts);
     }
-    this.starts[size + 1] = first + count;
-    return size;
+    this.starts[place + 1] = first + count;
+    this.places += 1;
+    return place;
   }
 }

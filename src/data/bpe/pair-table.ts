@@ -1,7 +1,10 @@
-/** Numbers of pairs of ids: a hash table in one typed array, so that a look-up reads one place of it. */
+/**
+ * Numbers of pairs of ids, or of other integers: a hash table in one typed array, so that a look-up
+ * reads one place of it.
+ */
 
 const FIRST_SLOTS = 1 << 10;
-/** A slot is the left id, the right id, and the pair's number + 1, or 0 if it is free. */
+/** A slot is the left and the right of a pair, and the pair's number + 1, or 0 if it is free. */
 const STRIDE = 3;
 
 export class PairTable {

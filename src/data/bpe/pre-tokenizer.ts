@@ -25,8 +25,8 @@ const BUFFER_BYTES = 1 << 16;
 
 export class PreTokenizer {
   private readonly sink: PreTokenSink;
-  /** The text under way: what was held back and what came after it. */
-  private readonly buffer = new Uint8Array(BUFFER_BYTES);
+  /** The text under way: what was held back and what came after it, and room to read beyond. */
+  private readonly buffer = new Uint8Array(BUFFER_BYTES + 8);
   private readonly ends = new Int32Array(BUFFER_BYTES);
   private held = 0;
 
