@@ -10,7 +10,7 @@ import {
 } from '../data/dataset.ts';
 import type { DataRecord } from '../data/record.ts';
 import { openRecordedDataset } from '../data/recorded-dataset.ts';
-import { type Tokenizer, tokenizerFromJson } from '../data/tokenizer.ts';
+import { parseTokenizerFile, type Tokenizer } from '../data/tokenizer.ts';
 import { errorMessage, UserError } from '../errors.ts';
 import { type Progress, silentProgress, startProgress } from './progress-bar.ts';
 
@@ -77,7 +77,7 @@ export async function readTokenizerFile(path: string): Promise<Tokenizer> {
       { cause: error },
     );
   }
-  return tokenizerFromJson(JSON.parse(bytes.toString()));
+  return parseTokenizerFile(bytes, path);
 }
 
 /** A bar for each phase that takes long enough to be waited for. */

@@ -1,21 +1,18 @@
 /** Tokenizers: learned from the training text, kept in the checkpoint. */
 
-import { UserError } from '../errors.ts';
+import { errorMessage, UserError } from '../errors.ts';
+import { huggingFaceTokenizer } from './bpe/tokenizer-file.ts';
 import { BpeTrainer } from './bpe/trainer.ts';
-import { ByteTokenizer, ByteTrainer } from './byte-tokenizer.ts';
-import { CharTokenizer } from './char-tokenizer.ts';
+import { ByteTrainer } from './byte-tokenizer.ts';
 import { CharTrainer } from './char-trainer.ts';
 import { utf8Pieces } from './text-pieces.ts';
-import {
-  END_OF_TEXT_TOKEN,
-  type Tokenizer,
-  type TokenizerKind,
-  type TokenizerTrainer,
-  UNKNOWN_TOKEN,
-  type VocabularyOptions,
-  type WordSplit,
+import { parseOwnTokenizer } from './tokenizer-json.ts';
+import type {
+  Tokenizer,
+  TokenizerKind,
+  TokenizerTrainer,
+  VocabularyOptions,
 } from './tokenizer-types.ts';
-import { WordTokenizer, wordSpecialTokens } from './word-tokenizer.ts';
 import { WordTrainer } from './word-trainer.ts';
 
 export type { Tokenizer, TokenizerKind } from './tokenizer-types.ts';
@@ -49,109 +46,61 @@ export function trainTokenizer(text: string, options: TrainerOptions): Tokenizer
 }
 
 /**
- * The tokenizer that `toJSON` wrote as `json`.
+ * The tokenizer that `toJSON` wrote as `json`, in a checkpoint.
  *
  * Throws a UserError (`checkpoint-tokenizer`, or `checkpoint-version` for a newer format) that names
  * the field that is wrong.
  */
 export function tokenizerFromJson(json: unknown): Tokenizer {
-  const record = (typeof json === 'object' && json !== null ? json : {}) as Record<string, unknown>;
-  if (record.format !== 'gru-lm-tokenizer') {
-    throw badField('format', '"gru-lm-tokenizer"', record.format);
+  const record = recordOf(json);
+  if (!('model' in record)) {
+    return parseOwnTokenizer(record);
   }
-  if (Number.isInteger(record.version) && (record.version as number) > 1) {
+  try {
+    return huggingFaceTokenizer(record, 'tokenizer');
+  } catch (error) {
+    throw asError('checkpoint-tokenizer', error, 'The checkpoint is damaged: use another one.');
+  }
+}
+
+/**
+ * The tokenizer of a tokenizer.json, gru-lm's own or Hugging Face's, whose bytes are those of the file
+ * `name`.
+ *
+ * Throws a UserError (`tokenizer-file`) that names the file and what is wrong with it.
+ */
+export function parseTokenizerFile(bytes: Uint8Array, name: string): Tokenizer {
+  const hint =
+    'Give a tokenizer.json as Hugging Face’s tokenizers or gru-lm tokenize --save write it.';
+  let json: unknown;
+  try {
+    json = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
+  } catch (error) {
     throw new UserError(
-      'checkpoint-version',
-      `tokenizer: expected format version 1, found ${record.version}`,
-      'The checkpoint was written by a newer gru-lm: update gru-lm.',
+      'tokenizer-file',
+      `${name}: expected the JSON of a tokenizer.json, found what is none: ${errorMessage(error)}`,
+      hint,
+      { cause: error },
     );
   }
-  if (record.version !== 1) {
-    throw badField('version', '1', record.version);
+  const record = recordOf(json);
+  if (!('format' in record)) {
+    return huggingFaceTokenizer(json, name);
   }
-  switch (record.kind) {
-    case 'char':
-      return parseChar(record);
-    case 'word':
-      return parseWord(record);
-    case 'byte':
-      return new ByteTokenizer();
-    default:
-      throw badField('kind', '"char", "word" or "byte"', record.kind);
+  try {
+    return parseOwnTokenizer(record);
+  } catch (error) {
+    throw asError('tokenizer-file', error, hint, `${name}: `);
   }
 }
 
-function parseChar(record: Record<string, unknown>): CharTokenizer {
-  const lowercase = parseLowercase(record);
-  const tokens = parseTokens(record);
-  const endOfText = tokens.at(-1) === END_OF_TEXT_TOKEN;
-  const last = tokens.length - (endOfText ? 2 : 1);
-  if (tokens[last] !== UNKNOWN_TOKEN) {
-    throw badField(`tokens[${last}]`, `"${UNKNOWN_TOKEN}"`, tokens[last]);
-  }
-  let previous = -1;
-  const characters = tokens.slice(0, last).map((token, i) => {
-    const codePoint = typeof token === 'string' ? (token.codePointAt(0) ?? -1) : -1;
-    const isOne = codePoint >= 0 && String.fromCodePoint(codePoint) === token;
-    if (!isOne || codePoint <= previous) {
-      throw badField(`tokens[${i}]`, 'one character, after the ones before it', token);
-    }
-    previous = codePoint;
-    return token as string;
-  });
-  return new CharTokenizer(characters, lowercase, endOfText);
+function recordOf(json: unknown): Record<string, unknown> {
+  return (typeof json === 'object' && json !== null ? json : {}) as Record<string, unknown>;
 }
 
-function parseWord(record: Record<string, unknown>): WordTokenizer {
-  const lowercase = parseLowercase(record);
-  const wordSplit = parseWordSplit(record);
-  const tokens = parseTokens(record);
-  const endOfText = tokens[wordSpecialTokens(false).length] === END_OF_TEXT_TOKEN;
-  const specials = wordSpecialTokens(endOfText);
-  for (const [i, special] of specials.entries()) {
-    if (tokens[i] !== special) {
-      throw badField(`tokens[${i}]`, `"${special}"`, tokens[i]);
-    }
-  }
-  const seen = new Set<unknown>(specials);
-  const isWord = wordSplit === 'unicode' ? /^[^\n\p{Surrogate}]+$/u : /^[^\s\p{Surrogate}]+$/u;
-  const expected = wordSplit === 'unicode' ? 'a piece of a line' : 'a word without white space';
-  const words = tokens.slice(specials.length).map((token, i) => {
-    if (typeof token !== 'string' || !isWord.test(token) || seen.has(token)) {
-      throw badField(`tokens[${i + specials.length}]`, `${expected}, found once`, token);
-    }
-    seen.add(token);
-    return token;
-  });
-  return new WordTokenizer(words, { lowercase, endOfText, wordSplit });
-}
-
-function parseLowercase({ lowercase }: Record<string, unknown>): boolean {
-  if (typeof lowercase !== 'boolean') {
-    throw badField('lowercase', 'true or false', lowercase);
-  }
-  return lowercase;
-}
-
-function parseWordSplit({ wordSplit }: Record<string, unknown>): WordSplit {
-  if (wordSplit !== undefined && wordSplit !== 'whitespace' && wordSplit !== 'unicode') {
-    throw badField('wordSplit', '"whitespace" or "unicode"', wordSplit);
-  }
-  return wordSplit ?? 'whitespace';
-}
-
-function parseTokens({ tokens }: Record<string, unknown>): readonly unknown[] {
-  if (!Array.isArray(tokens)) {
-    throw badField('tokens', 'an array of strings', tokens);
-  }
-  return tokens;
-}
-
-function badField(field: string, expected: string, found: unknown): UserError {
-  const shown = JSON.stringify(found)?.slice(0, 80) ?? 'nothing';
-  return new UserError(
-    'checkpoint-tokenizer',
-    `tokenizer: expected "${field}" to be ${expected}, found ${shown}`,
-    'The checkpoint is damaged: use another one.',
-  );
+/** A user's error with another code and hint; what is none stays as it is. */
+function asError(code: string, error: unknown, hint: string, before = ''): unknown {
+  return error instanceof UserError
+    ? new UserError(code, `${before}${error.message}`, hint, { cause: error })
+    : error;
 }

@@ -3,7 +3,8 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { UserError } from '../../errors.ts';
 import { TokenBuffer } from '../token-buffer.ts';
-import { huggingFaceTokenizer, parseTokenizerFile } from './tokenizer-file.ts';
+import { parseTokenizerFile } from '../tokenizer.ts';
+import { huggingFaceTokenizer } from './tokenizer-file.ts';
 import { BpeTrainer } from './trainer.ts';
 
 /** Made by Python's tokenizers; `test/goldens/bpe-file-tokenizers.py` says how. */
