@@ -10,8 +10,11 @@ import { PreTokenizer, type PreTokenSink } from './pre-tokenizer.ts';
 /** Longer pre-tokens are rare, and seldom the same. */
 const LONGEST_CACHED = 128;
 /** What the cache may hold before it is emptied. Its ids, of four bytes, are no more than the bytes. */
-const CACHED_PRE_TOKENS = 1 << 20;
-const CACHED_BYTES = 1 << 24;
+interface CacheLimits {
+  readonly preTokens: number;
+  readonly bytes: number;
+}
+const CACHE_LIMITS: CacheLimits = { preTokens: 1 << 20, bytes: 1 << 24 };
 
 /** Divides text into pre-tokens and merges each; the ids of those it has seen it knows. */
 export class BpeEncoder implements TokenEncoder {
@@ -19,9 +22,9 @@ export class BpeEncoder implements TokenEncoder {
   private readonly cache: MergeCache;
   private readonly preTokenizer: PreTokenizer;
 
-  constructor(merger: Merger, lowercase: boolean) {
+  constructor(merger: Merger, lowercase: boolean, limits = CACHE_LIMITS) {
     this.lowercase = lowercase;
-    this.cache = new MergeCache(merger);
+    this.cache = new MergeCache(merger, limits);
     this.preTokenizer = new PreTokenizer(this.cache);
   }
 
@@ -44,6 +47,7 @@ const LONGEST_SHORT = FIRST_BYTES.length - 1;
 class MergeCache implements PreTokenSink {
   out = new TokenBuffer();
   private readonly merger: Merger;
+  private readonly limits: CacheLimits;
   /** The place of each pre-token: most are short, and two numbers make a key of all their bytes. */
   private short = new PairTable();
   private long = new ByteStringTable();
@@ -55,8 +59,9 @@ class MergeCache implements PreTokenSink {
   /** Of all the pre-tokens. */
   private bytes = 0;
 
-  constructor(merger: Merger) {
+  constructor(merger: Merger, limits: CacheLimits) {
     this.merger = merger;
+    this.limits = limits;
   }
 
   take(bytes: Uint8Array, ends: Int32Array, count: number): void {
@@ -121,7 +126,7 @@ class MergeCache implements PreTokenSink {
   /** Puts the ids of a pre-token at a new place. */
   private merge(bytes: Uint8Array, start: number, end: number): number {
     this.bytes += end - start;
-    if (this.places === CACHED_PRE_TOKENS || this.bytes > CACHED_BYTES) {
+    if (this.places === this.limits.preTokens || this.bytes > this.limits.bytes) {
       this.short = new PairTable();
       this.long = new ByteStringTable();
       this.places = 0;
