@@ -5,7 +5,7 @@ import type { PartSize } from '../data/encode-text.ts';
 import type { DataRecord } from '../data/record.ts';
 import type { SelectedBackend } from '../runtime/backend.ts';
 import type { Preflight } from '../training/preflight.ts';
-import { byteCount, clock, count, errorStyle, figure, notice } from './terminal.ts';
+import { byteCount, clock, count, errorStyle, notice } from './terminal.ts';
 
 export interface StartInfo {
   directory: string;
@@ -76,12 +76,12 @@ function rowsOf({
   rows.push(['model', `${layers} × GRU ${hiddenSize}, embedding ${embeddingSize}`]);
   if (preflight) {
     const { parameters, tokensPerParameter, expectedSteps, expectedEpochs } = preflight;
-    rows.at(-1)?.push(`${count(parameters)} parameters, ${figure(tokensPerParameter)} tokens each`);
+    rows.at(-1)?.push(`${count(parameters)} parameters, ${rough(tokensPerParameter)} tokens each`);
     rows.push([
       'expected',
       `${clock(preflight.expectedSeconds)}`,
       `${count(expectedSteps)} steps of ${count(options.batchSize * options.bptt)} tokens`,
-      `${figure(expectedEpochs)} passes over the text`,
+      `${rough(expectedEpochs)} passes over the text`,
       `${byteCount(preflight.expectedBytes)} of memory`,
     ]);
   }
@@ -92,6 +92,11 @@ function rowsOf({
 function tokenizerName({ tokenizer, tokenizerFile, wordSplit }: TrainOptions): string {
   if (tokenizerFile !== undefined) return tokenizerFile;
   return tokenizer === 'word' && wordSplit === 'unicode' ? 'word (Unicode)' : tokenizer;
+}
+
+/** A number of which the first digits matter. */
+function rough(value: number): string {
+  return value < 10 ? String(Number(value.toPrecision(2))) : count(value);
 }
 
 function share(part: number): string {
