@@ -1,6 +1,14 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { UserError } from '../errors.ts';
+import { CharTrainer } from './char-trainer.ts';
+import {
+  anyUnits,
+  decodeOneByOne,
+  encodePieces,
+  textPieces,
+  trainPieces,
+} from './testing/tokenizing.ts';
 import { tokenizerFromJson, trainTokenizer } from './tokenizer.ts';
 
 const anyText = fc.string({ unit: 'binary', minLength: 1 });
@@ -94,9 +102,70 @@ describe('the character tokenizer', () => {
     expect(() => train('')).toThrow(UserError);
   });
 
-  it('takes a lone surrogate, which no file can hold, for U+FFFD', () => {
-    expect(train('a\ud800').decode([0, 1])).toBe('a\ufffd');
-    expect([...train('a').encode('\udc00a')]).toEqual([1, 0]);
+  it('reads a lone surrogate, which no file can hold, as U+FFFD', () => {
+    const tokenizer = train('a\ud800');
+    expect([...tokenizer.encode('\udc00a')]).toEqual([1, 0]);
+    expect(train('a').findUnknown('a\ud800')).toMatchObject({ piece: '\ufffd', offset: 1 });
+    fc.assert(
+      fc.property(anyUnits, (text) => {
+        fc.pre(text !== '');
+        const wellFormed = text.replace(/\p{Surrogate}/gu, '\ufffd');
+        expect(train(text).toJSON()).toEqual(train(wellFormed).toJSON());
+        expect(train(text).decode(train(text).encode(text))).toBe(wellFormed);
+      }),
+      { numRuns: 20 },
+    );
+  });
+
+  it('learns and encodes the same however the text is cut', () => {
+    fc.assert(
+      fc.property(textPieces, textPieces, fc.boolean(), (known, pieces, lowercase) => {
+        fc.pre(known.join('') !== '');
+        const tokenizer = train(known.join(''), { lowercase });
+        const trainer = new CharTrainer({ lowercase });
+        expect(trainPieces(trainer, known).toJSON()).toEqual(tokenizer.toJSON());
+        const bytes = pieces.map((piece) => Buffer.from(piece));
+        const ids = tokenizer.encode(pieces.join(''));
+        expect(encodePieces(tokenizer, bytes)).toEqual([...ids]);
+        expect(decodeOneByOne(tokenizer, ids)).toBe(tokenizer.decode(ids));
+        expect(Buffer.from(tokenizer.decodeBytes(ids)).toString()).toBe(tokenizer.decode(ids));
+      }),
+      { numRuns: 50 },
+    );
+  });
+
+  it('encodes texts of any length', () => {
+    const tokenizer = train('ab😀');
+    const text = 'a😀b'.repeat(200_000);
+    const ids = tokenizer.encode(text);
+    expect(ids.length).toBe(600_000);
+    expect(tokenizer.decode(ids)).toBe(text);
+  });
+
+  it('has an end of text after all else where it is asked for, which decodes to nothing', () => {
+    const tokenizer = train('ba', { endOfText: true });
+    expect(tokenizer.toJSON().tokens).toEqual(['a', 'b', '<unk>', '<|endoftext|>']);
+    expect(tokenizer.endOfTextId).toBe(3);
+    expect(tokenizer.token(3)).toBe('<|endoftext|>');
+    expect(tokenizer.decode([0, 3, 1, 2])).toBe('ab\ufffd');
+    const restored = tokenizerFromJson(JSON.parse(JSON.stringify(tokenizer)));
+    expect(restored.endOfTextId).toBe(3);
+    expect(train('ba').endOfTextId).toBeUndefined();
+    expect(() => train('a', { endOfText: true, vocabularySize: 2 })).toThrow(
+      'the 2 special tokens',
+    );
+  });
+
+  it('reads the files of version 0.1.0 as that did', () => {
+    const tokenizer = tokenizerFromJson({
+      format: 'gru-lm-tokenizer',
+      version: 1,
+      kind: 'char',
+      lowercase: true,
+      tokens: ['\n', ' ', 'a', 'ß', 'я', '我', '😀', '<unk>'],
+    });
+    expect([...tokenizer.encode('A ß😀\nЯ?我\0')]).toEqual([2, 1, 3, 6, 0, 4, 7, 5, 7]);
+    expect(tokenizer.decode([2, 7, 6])).toBe('a\ufffd😀');
   });
 
   it('shows control characters and unusual spaces as escapes', () => {

@@ -57,7 +57,8 @@ function parseChar(record: Record<string, unknown>): CharTokenizer {
   const characters = tokens.slice(0, last).map((token, i) => {
     const codePoint = typeof token === 'string' ? (token.codePointAt(0) ?? -1) : -1;
     const isOne = codePoint >= 0 && String.fromCodePoint(codePoint) === token;
-    if (!isOne || codePoint <= previous) {
+    const isSurrogate = codePoint >= 0xd800 && codePoint <= 0xdfff;
+    if (!isOne || isSurrogate || codePoint <= previous) {
       throw badField(`tokens[${i}]`, 'one character, after the ones before it', token);
     }
     previous = codePoint;

@@ -33,9 +33,10 @@ export function whiteSpaceBytes(bytes: Uint8Array, index: number): number {
   if (lead === 0xc2) {
     return second === 0xa0 ? 2 : 0;
   }
-  if (WHITE_SPACE_LEADS[lead] === 0) {
+  const third = bytes[index + 2]!;
+  if (WHITE_SPACE_LEADS[lead] === 0 || (second & 0xc0) !== 0x80 || (third & 0xc0) !== 0x80) {
     return 0;
   }
-  const code = ((lead & 0xf) << 12) | ((second & 0x3f) << 6) | (bytes[index + 2]! & 0x3f);
+  const code = ((lead & 0xf) << 12) | ((second & 0x3f) << 6) | (third & 0x3f);
   return isWhiteSpace(code) ? 3 : 0;
 }

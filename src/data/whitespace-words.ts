@@ -1,6 +1,6 @@
 import { EMPTY_HASH, HASH_PRIME, hashBytes } from './byte-string-table.ts';
 import { WHITE_SPACE_LEADS, whiteSpaceBytes } from './white-space.ts';
-import type { WordSink, WordSplitter } from './word-splitter.ts';
+import type { TextPiece, WordSink, WordSplitter } from './word-splitter.ts';
 
 const LINE_FEED = 0x0a;
 
@@ -79,7 +79,7 @@ export class WhitespaceSplitter implements WordSplitter {
 }
 
 /** The words of a whole text, and the code units at which they begin. */
-export function* whitespacePieces(text: string): Generator<{ piece: string; index: number }> {
+export function* whitespacePieces(text: string): Generator<TextPiece> {
   for (const { 0: piece, index } of text.matchAll(/\S+/g)) {
     yield { piece, index };
   }

@@ -15,3 +15,9 @@ export interface WordSplitter {
   /** Gives `sink` what was held back: the text ends here, and another may begin. */
   end(sink: WordSink): void;
 }
+
+/** A word of a text, and the code unit at which it begins. */
+export interface TextPiece {
+  readonly piece: string;
+  readonly index: number;
+}
