@@ -13,6 +13,8 @@ import { type GenerateOptions, generate } from './generate.ts';
 const options: GenerateOptions = { length: 30, temperature: 1, topK: 0, topP: 1, greedy: false };
 const chars = trainTokenizer('ab\n', { kind: 'char' });
 const words = trainTokenizer('a aa ab b\n', { kind: 'word' });
+const bytes = trainTokenizer('', { kind: 'byte' });
+const documents = trainTokenizer('ab', { kind: 'char', endOfText: true });
 
 function configOf(tokenizer: Tokenizer): ModelConfig {
   return {
@@ -132,6 +134,72 @@ describe.each(testBackends)('generation on %s', (backend) => {
     expect(heldTensors()).toEqual(held);
     start(chars).return();
     expect(heldTensors()).toEqual(held);
+  });
+});
+
+describe('the text of tokens', () => {
+  beforeAll(() => useBackend('wasm'));
+  const run = (
+    tokenizer: Tokenizer,
+    prompt: ArrayLike<number>,
+    seed: number,
+    more: Partial<GenerateOptions> = {},
+  ) => [
+    ...generate(
+      configOf(tokenizer),
+      modelOf(tokenizer),
+      tokenizer,
+      prompt,
+      { ...options, ...more },
+      new Random(seed),
+    ),
+  ];
+
+  it('is whole characters, though a byte be half of one', () => {
+    let held = 0;
+    for (let seed = 0; seed < 10; seed++) {
+      const pieces = run(bytes, [], seed, { length: 60 });
+      const text = pieces.map((piece) => piece.text).join('');
+      expect(Buffer.from(text).toString()).toBe(text);
+      expect(pieces.filter(({ nats }) => nats !== undefined).length).toBeLessThanOrEqual(60);
+      held += pieces.filter((piece) => piece.text === '').length;
+      // What is left over at the end comes without a token of its own.
+      expect(pieces.slice(0, -1).every(({ nats }) => nats !== undefined)).toBe(true);
+    }
+    expect(held).toBeGreaterThan(0);
+  });
+
+  it('ends where a document does', () => {
+    const lengths = new Set<number>();
+    for (let seed = 0; seed < 20; seed++) {
+      const pieces = run(documents, documents.encode('a'), seed, { length: 20 });
+      const text = pieces.map((piece) => piece.text).join('');
+      expect(text).toMatch(/^[ab]*$/);
+      // The last of fewer tokens is the end itself, which has its probability but no text.
+      expect(pieces.length).toBe(text.length === 20 ? 20 : text.length + 1);
+      expect(pieces.every(({ nats }) => nats !== undefined)).toBe(true);
+      lengths.add(text.length);
+    }
+    expect(lengths.size).toBeGreaterThan(3);
+  });
+
+  it('begins as after the end of a document where the vocabulary has no line end', () => {
+    expect(run(documents, [], 1)).toEqual(run(documents, [documents.endOfTextId!], 1));
+    expect(run(bytes, [], 1)).toEqual(run(bytes, bytes.encode('\n'), 1));
+  });
+
+  it('gives what it held back for the stop text when a document ends', () => {
+    const texts = Array.from({ length: 20 }, (_, seed) =>
+      run(documents, [], seed, { stop: 'aaaaaaaaaaab' })
+        .map((piece) => piece.text)
+        .join(''),
+    );
+    const whole = Array.from({ length: 20 }, (_, seed) =>
+      run(documents, [], seed)
+        .map((piece) => piece.text)
+        .join(''),
+    );
+    expect(texts).toEqual(whole);
   });
 });
 

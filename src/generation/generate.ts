@@ -26,8 +26,10 @@ export interface GeneratedPiece {
 /**
  * Goes on from a prompt.
  *
- * Pieces hold the new text only. With `stop`, text is held back while it may be the beginning of the
- * stop text. Stopping the iteration early releases what the generator holds.
+ * Pieces hold the new text only, and whole characters: a token that ends within one brings no text, and
+ * what is no character at last comes as U+FFFD. With `stop`, text is held back while it may be the
+ * beginning of the stop text. The token at which a text ends makes an end, and shows nothing. Stopping
+ * the iteration early releases what the generator holds.
  *
  * @param prompt token ids to read first; none: as at the start of a line
  */
@@ -42,36 +44,33 @@ export function* generate(
   const context = prompt.length > 0 ? prompt : lineStart(tokenizer);
   const stepper = new Stepper(config, weights);
   const held = new StopBuffer(options.stop);
-  let previous = context[context.length - 1]!;
+  const decoder = tokenizer.decoder();
+  // What comes after the prompt may depend on how that ends, as the space between two words does.
+  for (let i = 0; i < prompt.length; i++) decoder.push(prompt[i]!);
   try {
     let logProbabilities = stepper.read(Int32Array.from(context));
     for (let i = 0; i < options.length; i++) {
       const id = chooseToken(logProbabilities, options, random, tokenizer.unknownId);
       const nats = -(logProbabilities[id] as number);
-      const before = prompt.length > 0 || i > 0 ? previous : undefined;
-      const { text, stopped } = held.push(pieceOf(tokenizer, before, id));
+      const { text, stopped } = held.push(decoder.push(id));
       yield { text, nats };
       if (stopped) return;
-      previous = id;
+      if (id === tokenizer.endOfTextId) break;
       if (i + 1 < options.length) logProbabilities = stepper.read(Int32Array.of(id));
     }
-    const text = held.flush();
-    if (text) yield { text };
+    const { text, stopped } = held.push(decoder.end());
+    const rest = stopped ? text : text + held.flush();
+    if (rest) yield { text: rest };
   } finally {
     stepper.dispose();
   }
 }
 
-/** What a token adds to the text, given the one before it. */
-function pieceOf(tokenizer: Tokenizer, previous: number | undefined, id: number): string {
-  if (previous === undefined) return tokenizer.decode([id]);
-  return tokenizer.decode([previous, id]).slice(tokenizer.decode([previous]).length);
-}
-
-/** The token after which a line starts, or else the vocabulary's first. */
+/** The token after which a line starts, or else a text, or else the vocabulary's first. */
 function lineStart(tokenizer: Tokenizer): Int32Array {
   const ids = tokenizer.encode('\n');
-  return ids.length === 1 && ids[0] !== tokenizer.unknownId ? ids : Int32Array.of(0);
+  if (ids.length === 1 && ids[0] !== tokenizer.unknownId) return ids;
+  return Int32Array.of(tokenizer.endOfTextId ?? 0);
 }
 
 /** Holds back text that may turn out to begin the stop text. */
