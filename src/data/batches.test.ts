@@ -135,7 +135,9 @@ describe('StatefulBatches', () => {
           const path = join(directory, `${files}`);
           const writer = await TokenFileWriter.create(path, vocabularySize);
           await writer.write(ids);
-          const file = await openTokenFile(path, await writer.finish(), 0);
+          const record = await writer.end();
+          await writer.close();
+          const file = await openTokenFile(path, record, 0);
           const [inMemory, ofFile] = [new TokenArray(ids), file].map((tokens) => {
             const randomOffset = isRandom ? new Random(extra) : undefined;
             return new StatefulBatches(tokens, { batchSize, steps, randomOffset });

@@ -91,8 +91,8 @@ describe('a corpus as tokens', () => {
   });
 
   it('tells how much of the held-out text is in the training text', async () => {
-    const line = Array.from({ length: 40 }, (_, i) => `${i * i} of ${i} `).join('');
-    const fresh = Array.from({ length: 80 }, (_, i) => `${i * 37} to ${i} `).join('');
+    const line = Array.from({ length: 400 }, (_, i) => `${i * i * 7919} of ${i}; `).join('');
+    const fresh = Array.from({ length: 800 }, (_, i) => `${i * 37} to ${i * i}, `).join('');
     const [corpus, other] = [write('a.txt', line.repeat(9)), write('b.txt', line + fresh)];
     const { overlap, close } = await open({ corpus: [corpus], valid: other });
     await close();

@@ -279,7 +279,9 @@ function kindOf(options: DatasetOptions, { tokenizer }: DatasetContext): Tokeniz
   return tokenizer?.kind ?? options.tokenizer;
 }
 
-const SCANNED_AT_ONCE = 1 << 18;
+const BLOCK_TOKENS = 1 << 18;
+/** Of a longer training part so many blocks are looked at, evenly spread: what is found is a part. */
+const MOST_BLOCKS = 1 << 10;
 
 async function overlapOf(
   parts: ReadonlyMap<string, TokenSequence>,
@@ -289,8 +291,11 @@ async function overlapOf(
   const probes = HELD_OUT.flatMap((part) => parts.get(part) ?? []).map(
     (heldOut) => new OverlapProbe(heldOut),
   );
-  for (let start = 0; start < training.length; start += SCANNED_AT_ONCE) {
-    const ids = new Int32Array(Math.min(SCANNED_AT_ONCE, training.length - start));
+  const all = Math.ceil(training.length / BLOCK_TOKENS);
+  const blocks = probes.length > 0 ? Math.min(all, MOST_BLOCKS) : 0;
+  for (let i = 0; i < blocks; i += 1) {
+    const start = Math.floor((i * all) / blocks) * BLOCK_TOKENS;
+    const ids = new Int32Array(Math.min(BLOCK_TOKENS, training.length - start));
     training.read(start, ids);
     for (const probe of probes) probe.scan(ids);
     await new Promise(setImmediate);

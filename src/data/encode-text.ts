@@ -1,5 +1,6 @@
 /** Text through a tokenizer into wherever ids are kept, a chunk at a time. */
 import { countCharacters } from './measure-text.ts';
+import { smallParts } from './small-parts.ts';
 import type { TextChunk } from './text-chunk.ts';
 import { TokenBuffer } from './token-buffer.ts';
 import type { TokenEncoder, Tokenizer } from './tokenizer-types.ts';
@@ -19,7 +20,7 @@ export type PartSize = {
 export type KeepTokens = (ids: Int32Array) => Promise<void>;
 
 /** Ids that are gathered before they are handed on: documents may be as short as a line. */
-const BATCH_TOKENS = 1 << 16;
+const BATCH_TOKENS = 1 << 14;
 
 /** Encodes a part of a text: documents in order, the end-of-text token between them. */
 export class PartEncoder {
@@ -27,12 +28,18 @@ export class PartEncoder {
   readonly #keep: KeepTokens;
   readonly #encoder: TokenEncoder;
   readonly #buffer = new TokenBuffer();
+  /** Whether each character is a token, which then need not be counted twice. */
+  readonly #hasCharacterTokens: boolean;
+  /** End-of-text tokens so far. */
+  #ends = 0;
   readonly #size = { tokens: 0, unknown: 0, characters: 0, bytes: 0, documents: 0 };
 
   constructor(tokenizer: Tokenizer, keep: KeepTokens) {
     this.#tokenizer = tokenizer;
     this.#keep = keep;
     this.#encoder = tokenizer.encoder();
+    // What is lowercased may have more characters than before.
+    this.#hasCharacterTokens = tokenizer.kind === 'char' && tokenizer.toJSON().lowercase === false;
   }
 
   /** The next chunk of the part. A part may begin within a document. */
@@ -41,18 +48,24 @@ export class PartEncoder {
     if (startsDocument && !isFirst) {
       this.#encoder.end(this.#buffer);
       const { endOfTextId } = this.#tokenizer;
-      if (endOfTextId !== undefined) this.#buffer.push(endOfTextId);
+      if (endOfTextId !== undefined) {
+        this.#buffer.push(endOfTextId);
+        this.#ends += 1;
+      }
     }
     if (startsDocument || isFirst) this.#size.documents += 1;
-    this.#encoder.write(bytes, this.#buffer);
     this.#size.characters += countCharacters(bytes);
     this.#size.bytes += bytes.length;
-    if (this.#buffer.length >= BATCH_TOKENS) await this.#flush();
+    for (const part of smallParts(bytes)) {
+      this.#encoder.write(part, this.#buffer);
+      if (this.#buffer.length >= BATCH_TOKENS) await this.#flush();
+    }
   }
 
   async end(): Promise<PartSize> {
     this.#encoder.end(this.#buffer);
     await this.#flush();
+    if (this.#hasCharacterTokens) this.#size.characters = this.#size.tokens - this.#ends;
     return this.#size;
   }
 
@@ -66,10 +79,11 @@ export class PartEncoder {
   }
 }
 
+/** By `indexOf`, which is the fastest way where there are few. */
 function countOf(id: number, ids: Int32Array): number {
   let count = 0;
-  for (let i = 0; i < ids.length; i += 1) {
-    if (ids[i] === id) count += 1;
+  for (let i = ids.indexOf(id); i >= 0; i = ids.indexOf(id, i + 1)) {
+    count += 1;
   }
   return count;
 }

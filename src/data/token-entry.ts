@@ -108,6 +108,8 @@ export class EntryWriter implements TokenWriter {
   private readonly signal: AbortSignal | undefined;
   private readonly parts = new Map<string, PartRecord>();
   private current: { readonly part: string; readonly file: TokenFileWriter } | undefined;
+  /** Files that are written, and on their way to the disk. */
+  private readonly ended: TokenFileWriter[] = [];
 
   constructor(directory: string, signal: AbortSignal | undefined) {
     this.directory = directory;
@@ -156,6 +158,10 @@ export class EntryWriter implements TokenWriter {
       meta,
     };
     await this.writing(async () => {
+      for (let file = this.ended[0]; file !== undefined; file = this.ended[0]) {
+        await file.close();
+        this.ended.shift();
+      }
       const json = Buffer.from(`${JSON.stringify(record)}\n`);
       await writeDurably(join(this.directory, RECORD_NAME), json);
       await syncDirectory(this.directory);
@@ -164,13 +170,17 @@ export class EntryWriter implements TokenWriter {
 
   /** Closes what is open. */
   async close(): Promise<void> {
+    for (const file of this.ended) {
+      await file.abandon();
+    }
     await this.current?.file.abandon();
   }
 
   private async endPart(): Promise<void> {
     const { current } = this;
     if (current !== undefined) {
-      const file = await this.writing(() => current.file.finish());
+      const file = await this.writing(() => current.file.end());
+      this.ended.push(current.file);
       const width = bytesPerToken(file.vocabularySize);
       this.parts.set(current.part, {
         ...file,

@@ -27,7 +27,8 @@ async function stored(vocabularySize: number, batches: Int32Array[]): Promise<Op
     await writer.write(batch);
     batch.fill(-1);
   }
-  const record = await writer.finish();
+  const record = await writer.end();
+  await writer.close();
   const opened = [await openTokenFile(path, record), await openTokenFile(path, record, 0)];
   await rm(path);
   return opened;
