@@ -3,7 +3,7 @@
 const SURROGATE = /[\ud800-\udfff]/;
 
 /** The number of code points in `text`. */
-export function countCodePoints(text: string): number {
+function countCodePoints(text: string): number {
   if (!SURROGATE.test(text)) {
     return text.length;
   }
@@ -12,18 +12,6 @@ export function countCodePoints(text: string): number {
     count += 1;
   }
   return count;
-}
-
-/** The index in code units at which code point number `position` of `text` begins. */
-export function codePointIndex(text: string, position: number): number {
-  if (!SURROGATE.test(text)) {
-    return Math.min(position, text.length);
-  }
-  let index = 0;
-  for (let count = 0; count < position && index < text.length; count += 1) {
-    index += codeUnits(text.codePointAt(index)!);
-  }
-  return index;
 }
 
 /** How many code units hold `codePoint`. */
