@@ -21,7 +21,9 @@ beforeAll(async () => {
   writeFileSync(join(cwd, 'other.txt'), 'another text\n'.repeat(20));
   writeFileSync(join(cwd, 'latin.txt'), Buffer.from('caf\xe9 au lait\n', 'latin1'));
   mkdirSync(join(cwd, 'texts'));
-  writeFileSync(join(cwd, 'texts', '.hidden'), 'not ours');
+  writeFileSync(join(cwd, 'texts', 'a.doc'), 'not ours');
+  mkdirSync(join(cwd, 'hidden'));
+  writeFileSync(join(cwd, 'hidden', '.text'), 'not ours');
   writeFileSync(join(cwd, 'lines.jsonl'), '{"text":"a"}\n{"body":"b","title":"c"}\n');
   writeFileSync(join(cwd, 'odd.json'), '{"model":{"type":"Magic"}}');
   await trainTiny(cwd);
@@ -59,9 +61,9 @@ const wrong: [claim: string, args: string[], exitCode: 1 | 2, error: RegExp, hin
   ],
   [
     'a directory without texts',
-    ['train', 'texts'],
+    ['train', 'hidden'],
     1,
-    /expected text files in the directory texts, found none \(1 hidden entry is left out\)/,
+    /expected text files in the directory hidden, found none \(1 hidden entry is left out\)/,
     /Name a directory that has text files/,
   ],
   [
@@ -75,7 +77,7 @@ const wrong: [claim: string, args: string[], exitCode: 1 | 2, error: RegExp, hin
     'a JSON line without the field',
     ['train', 'lines.jsonl'],
     1,
-    /lines\.jsonl: line 2: expected .*"text"/,
+    /lines\.jsonl, line 2: expected the field text, found none of that name/,
     /--text-field.*body.*title/,
   ],
   [
@@ -87,14 +89,14 @@ const wrong: [claim: string, args: string[], exitCode: 1 | 2, error: RegExp, hin
   ],
   [
     'a tokenizer file that is not there',
-    ['train', 'corpus.txt', '--tokenizer-file', 'missing.json'],
+    ['train', 'corpus.txt', '--tokenizer-file', 'missing.json', '--out', 'new'],
     1,
     /expected a tokenizer\.json at missing\.json, could not read it/,
     /Check the path/,
   ],
   [
     'a tokenizer file that is another thing',
-    ['train', 'corpus.txt', '--tokenizer-file', 'odd.json'],
+    ['train', 'corpus.txt', '--tokenizer-file', 'odd.json', '--out', 'new'],
     1,
     /odd\.json: .*Magic/,
     /tokenizer\.json/,

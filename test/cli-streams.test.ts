@@ -10,7 +10,6 @@ import {
   shellCommand,
   TINY,
   temporaryDirectory,
-  trainTiny,
   writeCorpus,
 } from './cli-process.ts';
 
@@ -65,9 +64,10 @@ describe.concurrent('on a pipe', () => {
     const { stdout, stderr } = await train('plain', ['--sample-every', '1']);
     expect(stdout).toMatch(/^done: .*\n\n {2}gru-lm sample plain\n {2}gru-lm eval plain\n$/);
     expect(stderr).toMatch(
-      /^plain\ntext {6}2\.1 kB in 1 file; .*\n.*\nmodel {5}1 × GRU 8, embedding 4; [\d,]+ parameters/,
+      /^plain\ntext {6}2\.1 kB in 1 file; .*\ntokens {4}char, vocabulary 39; /,
     );
     expect(stderr).toMatch(/^step 20 {2}validation loss \S+ nats, perplexity \S+ {2}best so far$/m);
+    expect(stderr).toMatch(/^model {5}1 × GRU 8, embedding 4; [\d,]+ parameters/m);
     for (const text of [stdout, stderr]) {
       expect(text).not.toContain(ESCAPE);
       expect(text).not.toContain('\r');
@@ -101,7 +101,7 @@ describe.concurrent('on a pipe', () => {
 describe.runIf(hasTerminal)('on a terminal', () => {
   beforeAll(async () => {
     writeFileSync(join(cwd, 'escapes.txt'), `${ESCAPE}[31mfox\u0007 \u009b2J\r\n`.repeat(200));
-    await trainTiny(cwd, ['escapes.txt', '--out', 'escapes', '--max-steps', '2']);
+    await runCli(['train', 'escapes.txt', ...base.slice(2), '--out', 'escapes'], { cwd });
   });
 
   test('the bar is redrawn in place and fits; the cursor and the wrapping are left alone', async () => {

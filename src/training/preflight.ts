@@ -119,7 +119,7 @@ function warningsOf({ model, train, valid, overlap }: PreflightInput, figures: F
   }
   if (overlap.probed > 0 && overlap.found / overlap.probed >= MUCH_OVERLAP) {
     warnings.push(
-      `At least ${percent(overlap.found / overlap.probed)} of the held-out passages also stand in the ` +
+      `${overlap.found === overlap.probed ? 'All' : `At least ${percent(overlap.found / overlap.probed)}`} of the held-out passages also stand in the ` +
         'training text: validation will look better than it is. Remove what is repeated, or ' +
         'validate on other text with --valid.',
     );
