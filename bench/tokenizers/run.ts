@@ -87,7 +87,7 @@ function tableOf(rounds: readonly Round[], bytes: number): Table {
   );
   return {
     title: 'From text to tokens',
-    subtitle: `${(bytes / 1e6).toFixed(0)} MB; medians of ${rounds.length} rounds`,
+    subtitle: `${(bytes / 1e6).toFixed(0)} MB; median of ${rounds.length} round${rounds.length === 1 ? '' : 's'}`,
     columns: columnsOf(
       'tokenizer',
       'MB/s, all passes',
