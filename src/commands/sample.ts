@@ -83,7 +83,7 @@ function assertKnown({ tokenizer }: CheckpointModel, prompt: string): void {
   if (!unknown) return;
   const { piece, line, column } = unknown;
   const place = `line ${line}, column ${column}`;
-  if (tokenizer.kind === 'word') {
+  if (tokenizer.kind !== 'char') {
     notice(
       `"${showControls(piece)}" (${place} of the prompt) is read as <unk>: the model does not know it`,
     );
