@@ -7,6 +7,7 @@ import { assertTokenizerOptions } from '../config/tokenizer-options.ts';
 import type { Dataset, TokenizedPart } from '../data/dataset.ts';
 import type { TokenSequence } from '../data/token-sequence.ts';
 import type { Tokenizer } from '../data/tokenizer.ts';
+import { mostFrequent } from '../data/vocabulary.ts';
 import { errorMessage, UserError } from '../errors.ts';
 import { type GivenOptions, withDefaults } from '../option-table.ts';
 import { openTexts, readTokenizerFile } from './open-dataset.ts';
@@ -88,7 +89,7 @@ function show(dataset: Dataset, corpus: string[], options: TokenizeOptions): voi
   const part = dataset.parts.get('train') as TokenizedPart;
   const { sequence, ...size } = part;
   const bytesPerToken = size.bytes / size.tokens;
-  const frequent = mostFrequent(sequence, tokenizer, options.top);
+  const frequent = countFrequent(sequence, tokenizer, options.top);
   if (options.json) {
     const { kind, vocabularySize } = tokenizer;
     const first = firstIds(sequence, PIECES_AT_MOST);
@@ -153,16 +154,16 @@ function firstIds(sequence: TokenSequence, most: number): Int32Array {
 const WINDOW = 1 << 20;
 
 /** The `most` most frequent tokens, in falling order. */
-function mostFrequent(sequence: TokenSequence, tokenizer: Tokenizer, most: number): TokenCount[] {
+function countFrequent(sequence: TokenSequence, tokenizer: Tokenizer, most: number): TokenCount[] {
   const counts = new Float64Array(tokenizer.vocabularySize);
   for (let start = 0; most > 0 && start < sequence.length; start += WINDOW) {
     const ids = new Int32Array(Math.min(WINDOW, sequence.length - start));
     sequence.read(start, ids);
     for (let i = 0; i < ids.length; i += 1) counts[ids[i]!]! += 1;
   }
-  const order = Array.from(counts.keys()).filter((id) => counts[id]! > 0);
-  order.sort((a, b) => counts[b]! - counts[a]! || a - b);
-  return order.slice(0, most).map((id) => ({ id, token: tokenizer.token(id), count: counts[id]! }));
+  return Array.from(mostFrequent(counts, most, 1))
+    .sort((a, b) => counts[b]! - counts[a]! || a - b)
+    .map((id) => ({ id, token: tokenizer.token(id), count: counts[id]! }));
 }
 
 function percent(share: number): string {

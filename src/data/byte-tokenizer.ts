@@ -1,6 +1,6 @@
 /** Text, or any file at all, as bytes: nothing is unknown, and there is nothing to learn. */
 
-import { encodeText } from './text-pieces.ts';
+import { decodeIds, encodeText } from './text-pieces.ts';
 import type { TokenBuffer } from './token-buffer.ts';
 import {
   END_OF_TEXT_TOKEN,
@@ -10,7 +10,7 @@ import {
   type TokenizerJson,
   type TokenizerTrainer,
 } from './tokenizer-types.ts';
-import { assertId, showToken } from './vocabulary.ts';
+import { assertId, showByte } from './vocabulary.ts';
 
 const BYTES = 256;
 
@@ -41,10 +41,7 @@ export class ByteTokenizer implements Tokenizer {
   }
 
   decode(ids: ArrayLike<number>): string {
-    const decoder = this.decoder();
-    const pieces = Array.from(ids, (id) => decoder.push(id));
-    pieces.push(decoder.end());
-    return pieces.join('');
+    return decodeIds(this.decoder(), ids);
   }
 
   decodeBytes(ids: ArrayLike<number>): Uint8Array {
@@ -63,10 +60,7 @@ export class ByteTokenizer implements Tokenizer {
 
   token(id: number): string {
     assertId(id, this.vocabularySize);
-    if (id === this.endOfTextId) {
-      return END_OF_TEXT_TOKEN;
-    }
-    return id < 0x80 ? showToken(String.fromCharCode(id)) : `\\x${id.toString(16)}`;
+    return id === this.endOfTextId ? END_OF_TEXT_TOKEN : showByte(id);
   }
 
   findUnknown(): undefined {

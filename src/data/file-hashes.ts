@@ -1,9 +1,10 @@
 /** SHA-256 of files, remembered so that a large file that stays as it is is hashed only once. */
 
-import { createHash, randomBytes } from 'node:crypto';
+import { createHash } from 'node:crypto';
 import { type BigIntStats, closeSync, fstatSync, openSync } from 'node:fs';
-import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
-import { join, resolve } from 'node:path';
+import { mkdir, readFile } from 'node:fs/promises';
+import { dirname, join, resolve } from 'node:path';
+import { replaceDurably } from '../durable-files.ts';
 import { UserError } from '../errors.ts';
 import { type BlockOptions, readBlocks } from './text-blocks.ts';
 import { describeSource, readFailure } from './text-files.ts';
@@ -132,12 +133,10 @@ async function recall(record: string, path: string, stamp: FileStamp): Promise<s
 
 /** Does nothing where it cannot be done: remembering only saves time. */
 async function remember(record: string, text: string): Promise<void> {
-  const temporary = `${record}.${process.pid}-${randomBytes(6).toString('hex')}`;
   try {
-    await mkdir(join(record, '..'), { recursive: true });
-    await writeFile(temporary, text, { flag: 'wx' });
-    await rename(temporary, record);
+    await mkdir(dirname(record), { recursive: true });
+    await replaceDurably(record, Buffer.from(text));
   } catch {
-    await rm(temporary, { force: true }).catch(() => undefined);
+    // It is hashed again.
   }
 }

@@ -1,5 +1,5 @@
 import { TokenBuffer } from './token-buffer.ts';
-import type { TokenEncoder } from './tokenizer-types.ts';
+import type { TokenDecoder, TokenEncoder } from './tokenizer-types.ts';
 
 /** Code units a piece: a string of any length is never in memory a second time. */
 const PIECE_UNITS = 1 << 18;
@@ -30,4 +30,11 @@ export function encodeText(encoder: TokenEncoder, text: string): Int32Array {
 /** `text` with U+FFFD for lone surrogates: what is encoded of it. */
 export function toWellFormed(text: string): string {
   return text.replace(/\p{Surrogate}/gu, '\ufffd');
+}
+
+/** The text that `decoder` gives for `ids`. */
+export function decodeIds(decoder: TokenDecoder, ids: ArrayLike<number>): string {
+  const pieces = Array.from(ids, (id) => decoder.push(id));
+  pieces.push(decoder.end());
+  return pieces.join('');
 }

@@ -2,9 +2,9 @@
  * Tokenizers that were learned before, each under a key that stands for the text and the options that
  * it was learned from and with.
  */
-import { randomBytes } from 'node:crypto';
-import { mkdir, readdir, readFile, rename, rm, stat, utimes, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rm, stat, utimes } from 'node:fs/promises';
 import { join } from 'node:path';
+import { replaceDurably } from '../durable-files.ts';
 import { type Tokenizer, tokenizerFromJson } from './tokenizer.ts';
 
 export interface LearnedTokenizer {
@@ -53,14 +53,8 @@ async function keep(
   { tokenizer, notices }: LearnedTokenizer,
 ): Promise<void> {
   await mkdir(directory, { recursive: true });
-  const aside = `${path}.${process.pid}-${randomBytes(6).toString('hex')}`;
-  try {
-    const json = JSON.stringify({ version: VERSION, tokenizer: tokenizer.toJSON(), notices });
-    await writeFile(aside, json, { flush: true });
-    await rename(aside, path);
-  } finally {
-    await rm(aside, { force: true });
-  }
+  const json = JSON.stringify({ version: VERSION, tokenizer: tokenizer.toJSON(), notices });
+  await replaceDurably(path, Buffer.from(json));
   await removeUnused(directory);
 }
 

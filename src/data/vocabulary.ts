@@ -104,6 +104,11 @@ export function showToken(token: string): string {
   });
 }
 
+/** A byte that is no whole text by itself: as a character of ASCII, or in hexadecimal digits. */
+export function showByte(byte: number): string {
+  return byte < 0x80 ? showToken(String.fromCharCode(byte)) : `\\x${byte.toString(16)}`;
+}
+
 /** Throws RangeError unless `id` is one of a vocabulary of `size` ids. */
 export function assertId(id: number, size: number): void {
   if (!Number.isInteger(id) || id < 0 || id >= size) {

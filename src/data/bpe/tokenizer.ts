@@ -1,7 +1,7 @@
-import { encodeText } from '../text-pieces.ts';
+import { decodeIds, encodeText } from '../text-pieces.ts';
 import type { TokenDecoder, TokenEncoder, Tokenizer, TokenizerJson } from '../tokenizer-types.ts';
 import { findInvalidUtf8 } from '../utf8.ts';
-import { assertId, showToken } from '../vocabulary.ts';
+import { assertId, showByte, showToken } from '../vocabulary.ts';
 import { writeBytes } from './byte-level.ts';
 import { BpeEncoder } from './encoder.ts';
 import type { Merge } from './learn-merges.ts';
@@ -63,10 +63,7 @@ export class BpeTokenizer implements Tokenizer {
   }
 
   decode(ids: ArrayLike<number>): string {
-    const decoder = this.decoder();
-    const pieces = Array.from(ids, (id) => decoder.push(id));
-    pieces.push(decoder.end());
-    return pieces.join('');
+    return decodeIds(this.decoder(), ids);
   }
 
   decodeBytes(ids: ArrayLike<number>): Uint8Array {
@@ -154,7 +151,5 @@ function showBytes(bytes: Uint8Array): string {
   if (findInvalidUtf8(bytes) === bytes.length) {
     return showToken(Buffer.from(bytes).toString());
   }
-  return Array.from(bytes, (byte) =>
-    byte < 0x80 ? showToken(String.fromCharCode(byte)) : `\\x${byte.toString(16)}`,
-  ).join('');
+  return Array.from(bytes, showByte).join('');
 }
