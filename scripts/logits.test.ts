@@ -36,6 +36,7 @@ it('the logits of a saved checkpoint are those of PyTorch with the same weights'
         tokenizer: tokenizer.toJSON(),
         training: {},
         history: [],
+        clock: {},
       },
       { best: true },
     );

@@ -8,8 +8,10 @@ import { trainTokenizer } from '../data/tokenizer.ts';
 import { UserError } from '../errors.ts';
 import { Random } from '../random.ts';
 import { CHECKPOINT_FILES, type CheckpointContents } from './format.ts';
+import type { JsonObject } from './json.ts';
 import { loadCheckpoint } from './load.ts';
 import { saveCheckpoint } from './save.ts';
+import { encodeSealed } from './sealed-json.ts';
 
 let run: string;
 
@@ -31,6 +33,7 @@ function contents(value = 1): CheckpointContents {
     tokenizer: trainTokenizer('héllo 😀', { kind: 'char' }).toJSON(),
     training: { step: 7, cursor: batches.cursor(), random: new Random(1).state(), best: null },
     history: [{ step: 1, loss: 4.17 }],
+    clock: { elapsedSeconds: 0.1 },
   };
 }
 
@@ -42,9 +45,9 @@ async function failure(path: string): Promise<UserError> {
 
 async function editManifest(path: string, edit: (json: Record<string, unknown>) => void) {
   const file = join(path, 'manifest.json');
-  const json = JSON.parse(await readFile(file, 'utf8')) as Record<string, unknown>;
+  const { sha256: _, ...json } = JSON.parse(await readFile(file, 'utf8')) as JsonObject;
   edit(json);
-  await writeFile(file, JSON.stringify(json));
+  await writeFile(file, encodeSealed(json, file));
 }
 
 async function readRun(): Promise<unknown> {
@@ -136,7 +139,7 @@ describe('a damaged checkpoint', () => {
 
   it.each<[string, (json: Record<string, never>) => void]>([
     ['"format" to be "gru-lm-checkpoint", found "x"', (json) => set(json, 'format', 'x')],
-    ['"version" to be 1, found 0', (json) => set(json, 'version', 0)],
+    ['"version" to be a whole number from 1 to 2, found 0', (json) => set(json, 'version', 0)],
     ['"step" to be a whole number, found -1', (json) => set(json, 'step', -1)],
     ['"created" to be a date, found "soon"', (json) => set(json, 'created', 'soon')],
     ['"files" to be an object, found []', (json) => set(json, 'files', [])],
@@ -154,10 +157,10 @@ describe('a damaged checkpoint', () => {
   });
 
   it('of a newer version asks for a newer gru-lm', async () => {
-    await editManifest(path, (json) => set(json, 'version', 2));
+    await editManifest(path, (json) => set(json, 'version', 3));
     const error = await failure(path);
     expect(error.code).toBe('checkpoint-version');
-    expect(error.message).toContain('expected format version 1, found 2');
+    expect(error.message).toContain('expected format version 2 or older, found 3');
     expect(error.hint).toContain('update gru-lm');
   });
 
@@ -184,9 +187,10 @@ describe('the checkpoints of a run', () => {
     await saveCheckpoint(run, 10, contents(), { best: false });
     expect(await readRun()).toEqual({
       format: 'gru-lm-run',
-      version: 1,
+      version: 2,
       last: 'step-00000010',
       best: null,
+      sha256: expect.stringMatching(/^[0-9a-f]{64}$/),
     });
     await saveCheckpoint(run, 20, contents(), { best: true });
     await saveCheckpoint(run, 30, contents(), { best: false });

@@ -1,14 +1,22 @@
 /**
- * What a checkpoint and a run are on disk.
+ * What a checkpoint and a run are on disk; docs/checkpoint-format.md tells it in full.
  *
  * A run is a directory of checkpoints and `run.json`, which names the last and the best of them. A
  * checkpoint is a directory that needs no other file: its parts and `manifest.json`, which holds the
- * length and SHA-256 of each and is written last.
+ * length and SHA-256 of each and is written last. Both of these JSON files hold their own SHA-256.
  */
 
 import { UserError } from '../errors.ts';
 import type { TensorMap } from '../tensor-data.ts';
-import { badField, damaged, isJsonObject, type JsonObject, type JsonValue } from './json.ts';
+import {
+  badField,
+  damaged,
+  decodeJsonObject,
+  isJsonObject,
+  type JsonObject,
+  type JsonValue,
+} from './json.ts';
+import { assertSealed, encodeSealed } from './sealed-json.ts';
 
 /** All that training needs to go on, and sampling and evaluation to begin. */
 export interface CheckpointContents {
@@ -20,7 +28,10 @@ export interface CheckpointContents {
   tokenizer: JsonObject;
   /** Step, position in the text, random states, schedule, record of the data. */
   training: JsonObject;
+  /** Every validation. */
   history: readonly JsonValue[];
+  /** What depends on how fast the machine was; all else is the same each time that the run is. */
+  clock: JsonObject;
 }
 
 export type CheckpointPart = keyof CheckpointContents;
@@ -34,6 +45,7 @@ export const PART_FILES: Readonly<Record<CheckpointPart, string>> = {
   tokenizer: 'tokenizer.json',
   training: 'training.json',
   history: 'history.json',
+  clock: 'clock.json',
 };
 export const MANIFEST_FILE = 'manifest.json';
 export const RUN_FILE = 'run.json';
@@ -43,7 +55,9 @@ export const CHECKPOINT_FILES: ReadonlySet<string> = new Set([
   MANIFEST_FILE,
 ]);
 
-const VERSION = 1;
+const VERSION = 2;
+/** What version 1 lacked: its times stood in `training.json` and `history.json`. */
+const SINCE_VERSION_2: readonly string[] = [PART_FILES.clock];
 const STEP_NAME = /^step-(\d{8,})(?:-(\d+))?$/;
 
 export interface FileRecord {
@@ -53,10 +67,12 @@ export interface FileRecord {
 }
 
 export interface Manifest {
+  /** Of the format that the checkpoint is in. */
+  readonly version: number;
   readonly step: number;
   /** ISO 8601. */
   readonly created: string;
-  /** One for each file of `PART_FILES`. */
+  /** One for each file of `PART_FILES` that the version has. */
   readonly files: ReadonlyMap<string, FileRecord>;
 }
 
@@ -79,18 +95,22 @@ export function stepOfName(name: string): { step: number; copy: number } | undef
   return match === null ? undefined : { step: Number(match[1]), copy: Number(match[2] ?? 1) };
 }
 
-export function manifestJson(manifest: Manifest): JsonObject {
+/** The content of `manifest.json`. */
+export function encodeManifest(manifest: Omit<Manifest, 'version'>): Uint8Array {
   const files: Record<string, JsonValue> = {};
   for (const [name, { bytes, sha256 }] of manifest.files) {
     files[name] = { bytes, sha256 };
   }
   const { step, created } = manifest;
-  return { format: 'gru-lm-checkpoint', version: VERSION, step, created, files };
+  return encodeSealed(
+    { format: 'gru-lm-checkpoint', version: VERSION, step, created, files },
+    MANIFEST_FILE,
+  );
 }
 
-/** The manifest in `json`, read from `path`; throws a UserError that names the field at fault. */
-export function parseManifest(json: JsonObject, path: string): Manifest {
-  assertFormat(json, 'gru-lm-checkpoint', path);
+/** The manifest in `bytes`, read from `path`; throws a UserError that names the field at fault. */
+export function decodeManifest(bytes: Uint8Array, path: string): Manifest {
+  const { json, version } = decodeRecord(bytes, 'gru-lm-checkpoint', path);
   const { step, created, files } = json;
   if (!isCount(step)) {
     throw badField(path, 'step', 'a whole number', step);
@@ -101,23 +121,25 @@ export function parseManifest(json: JsonObject, path: string): Manifest {
   if (!isJsonObject(files)) {
     throw badField(path, 'files', 'an object', files);
   }
-  const known = Object.values(PART_FILES);
+  const known = Object.values(PART_FILES).filter(
+    (name) => version > 1 || !SINCE_VERSION_2.includes(name),
+  );
   const unknown = Object.keys(files).find((name) => !known.includes(name));
   if (unknown !== undefined) {
     throw damaged(path, `expected "files" to name ${known.join(', ')}, found "${unknown}"`);
   }
   const records = known.map((name) => [name, parseFileRecord(files[name], name, path)] as const);
-  return { step, created, files: new Map(records) };
+  return { version, step, created, files: new Map(records) };
 }
 
-export function runRecordJson({ last, best }: RunRecord): JsonObject {
-  return { format: 'gru-lm-run', version: VERSION, last, best };
+/** The content of `run.json`. */
+export function encodeRunRecord({ last, best }: RunRecord): Uint8Array {
+  return encodeSealed({ format: 'gru-lm-run', version: VERSION, last, best }, RUN_FILE);
 }
 
-/** The record in `json`, read from `path`; throws a UserError that names the field at fault. */
-export function parseRunRecord(json: JsonObject, path: string): RunRecord {
-  assertFormat(json, 'gru-lm-run', path);
-  const { last, best } = json;
+/** The record in `bytes`, read from `path`; throws a UserError that names the field at fault. */
+export function decodeRunRecord(bytes: Uint8Array, path: string): RunRecord {
+  const { last, best } = decodeRecord(bytes, 'gru-lm-run', path).json;
   if (typeof last !== 'string' || stepOfName(last) === undefined) {
     throw badField(path, 'last', 'the name of a checkpoint, such as "step-00000500"', last);
   }
@@ -141,7 +163,13 @@ function parseFileRecord(value: JsonValue | undefined, name: string, path: strin
   return { bytes, sha256 };
 }
 
-function assertFormat(json: JsonObject, format: string, path: string): void {
+/** The object in `bytes` if it is of `format`, of a version that is known, and as it was written. */
+function decodeRecord(
+  bytes: Uint8Array,
+  format: string,
+  path: string,
+): { json: JsonObject; version: number } {
+  const json = decodeJsonObject(bytes, path);
   if (json.format !== format) {
     throw badField(path, 'format', `"${format}"`, json.format);
   }
@@ -149,13 +177,16 @@ function assertFormat(json: JsonObject, format: string, path: string): void {
   if (isCount(version) && version > VERSION) {
     throw new UserError(
       'checkpoint-version',
-      `${path}: expected format version ${VERSION}, found ${version}`,
+      `${path}: expected format version ${VERSION} or older, found ${version}`,
       'It was written by a newer gru-lm: update gru-lm.',
     );
   }
-  if (version !== VERSION) {
-    throw badField(path, 'version', `${VERSION}`, version);
+  if (!isCount(version) || version === 0) {
+    throw badField(path, 'version', `a whole number from 1 to ${VERSION}`, version);
   }
+  // Version 1 had no seals.
+  if (version > 1) assertSealed(json, bytes, path);
+  return { json, version };
 }
 
 function isCount(value: unknown): value is number {

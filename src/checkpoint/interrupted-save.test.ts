@@ -61,6 +61,7 @@ function contents(value: number): CheckpointContents {
     tokenizer: {},
     training: { value },
     history: [],
+    clock: {},
   };
 }
 

@@ -24,6 +24,7 @@ const SAVE_FOREVER = `
   const weights = new Map([['w', { shape: [50000], data: new Float32Array(50000).fill(first) }]]);
   const contents = {
     weights, optimizer: weights, state: new Map(), config: {}, tokenizer: {}, training: {}, history: [],
+    clock: {},
   };
   for (let step = first; ; step += 1) {
     await run.save(step, contents, { best: step % 3 === 0 });

@@ -9,13 +9,14 @@ import {
   CHECKPOINT_FILES,
   type CheckpointContents,
   type CheckpointPart,
+  decodeManifest,
   type FileRecord,
   MANIFEST_FILE,
   type Manifest,
   PART_FILES,
-  parseManifest,
 } from './format.ts';
 import { damaged, decodeJson, decodeJsonObject, type JsonValue } from './json.ts';
+import { fromVersion1 } from './migrate.ts';
 import { decodeSafetensors } from './safetensors.ts';
 
 export interface LoadedCheckpoint extends CheckpointContents {
@@ -50,6 +51,7 @@ export async function loadCheckpoint(
       : new Map();
   const readObject = async (part: CheckpointPart) =>
     decodeJsonObject(await read(part), join(path, PART_FILES[part]));
+  const timed = await readTimed(path, manifest, parts.includes('history'));
   return {
     path,
     step: manifest.step,
@@ -59,9 +61,23 @@ export async function loadCheckpoint(
     state: await readTensors('state'),
     config: await readObject('config'),
     tokenizer: await readObject('tokenizer'),
-    training: await readObject('training'),
-    history: parts.includes('history') ? parseHistory(await read('history'), path) : [],
+    ...timed,
   };
+}
+
+/** What holds times, in today's format. */
+async function readTimed(
+  path: string,
+  manifest: Manifest,
+  withHistory: boolean,
+): Promise<Pick<CheckpointContents, 'training' | 'history' | 'clock'>> {
+  const readObject = async (part: CheckpointPart) =>
+    decodeJsonObject(await readPart(path, part, manifest), join(path, PART_FILES[part]));
+  const training = await readObject('training');
+  const history = withHistory ? parseHistory(await readPart(path, 'history', manifest), path) : [];
+  return manifest.version === 1
+    ? fromVersion1({ training, history })
+    : { training, history, clock: await readObject('clock') };
 }
 
 /** The manifest of the checkpoint in the directory `path`; errors as for `loadCheckpoint`. */
@@ -82,7 +98,7 @@ async function readManifest(path: string): Promise<Manifest> {
       { cause: error },
     );
   }
-  return parseManifest(decodeJsonObject(bytes, file), file);
+  return decodeManifest(bytes, file);
 }
 
 async function readPart(

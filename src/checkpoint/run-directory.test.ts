@@ -4,9 +4,11 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { UserError } from '../errors.ts';
 import type { CheckpointContents } from './format.ts';
+import type { JsonObject } from './json.ts';
 import { openRun } from './run.ts';
 import { assertFree, resolveCheckpoint } from './run-directory.ts';
 import { saveCheckpoint } from './save.ts';
+import { encodeSealed } from './sealed-json.ts';
 
 let root: string;
 
@@ -23,6 +25,7 @@ const CONTENTS: CheckpointContents = {
   tokenizer: {},
   training: {},
   history: [],
+  clock: {},
 };
 
 /** A run of two checkpoints: step 1 is the best, step 2 the last. */
@@ -86,15 +89,15 @@ describe('resolveCheckpoint', () => {
   it('names the file and the field of a broken run.json', async () => {
     const run = await makeRun('a');
     const file = join(run, 'run.json');
-    const original = JSON.parse(await readFile(file, 'utf8')) as object;
+    const { sha256: _, ...original } = JSON.parse(await readFile(file, 'utf8')) as JsonObject;
     for (const [change, message] of [
       [{ last: '../../elsewhere' }, '"last" to be the name of a checkpoint'],
       [{ best: 7 }, '"best" to be the name of a checkpoint or null, found 7'],
       [{ format: 'other' }, '"format" to be "gru-lm-run"'],
-      [{ version: 9 }, 'expected format version 1, found 9'],
+      [{ version: 9 }, 'expected format version 2 or older, found 9'],
       [{ best: 'step-00000009' }, '"best" to be a checkpoint in the same directory'],
     ] as const) {
-      await writeFile(file, JSON.stringify({ ...original, ...change }));
+      await writeFile(file, encodeSealed({ ...original, ...change }, file));
       const error = await failure(resolveCheckpoint(run));
       expect(error.message).toContain(`${file}: expected `);
       expect(error.message).toContain(message);

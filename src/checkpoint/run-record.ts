@@ -1,8 +1,8 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { errorMessage } from '../errors.ts';
-import { parseRunRecord, RUN_FILE, type RunRecord } from './format.ts';
-import { damaged, decodeJsonObject } from './json.ts';
+import { decodeRunRecord, RUN_FILE, type RunRecord } from './format.ts';
+import { damaged } from './json.ts';
 
 /**
  * What `run.json` in `directory` says; undefined if there is none.
@@ -21,5 +21,5 @@ export async function readRunRecord(directory: string): Promise<RunRecord | unde
     }
     throw damaged(path, `expected a readable file, found: ${errorMessage(error)}`, error);
   }
-  return parseRunRecord(decodeJsonObject(bytes, path), path);
+  return decodeRunRecord(bytes, path);
 }

@@ -14,13 +14,13 @@ import { errorMessage, UserError } from '../errors.ts';
 import {
   CHECKPOINT_FILES,
   type CheckpointContents,
+  encodeManifest,
+  encodeRunRecord,
   type FileRecord,
   MANIFEST_FILE,
-  manifestJson,
   PART_FILES,
   RUN_FILE,
   type RunRecord,
-  runRecordJson,
   stepName,
   stepOfName,
 } from './format.ts';
@@ -66,7 +66,7 @@ export async function saveCheckpoint(
 
     const previous = startsRun ? undefined : await readRunRecord(runDirectory);
     const record: RunRecord = { last: name, best: best ? name : (previous?.best ?? null) };
-    await replaceDurably(join(runDirectory, RUN_FILE), encodeJson(runRecordJson(record), RUN_FILE));
+    await replaceDurably(join(runDirectory, RUN_FILE), encodeRunRecord(record));
     await removeOthers(runDirectory, record, startsRun ? 1 : keep);
     return path;
   } catch (error) {
@@ -81,7 +81,7 @@ function encodeFiles(step: number, contents: CheckpointContents): Map<string, Ui
   for (const part of ['weights', 'optimizer', 'state'] as const) {
     files.set(PART_FILES[part], encodeSafetensors(contents[part]));
   }
-  for (const part of ['config', 'tokenizer', 'training', 'history'] as const) {
+  for (const part of ['config', 'tokenizer', 'training', 'history', 'clock'] as const) {
     files.set(PART_FILES[part], encodeJson(contents[part], part));
   }
   const records = new Map<string, FileRecord>();
@@ -89,8 +89,8 @@ function encodeFiles(step: number, contents: CheckpointContents): Map<string, Ui
     const sha256 = createHash('sha256').update(bytes).digest('hex');
     records.set(name, { bytes: bytes.length, sha256 });
   }
-  const manifest = manifestJson({ step, created: new Date().toISOString(), files: records });
-  files.set(MANIFEST_FILE, encodeJson(manifest, MANIFEST_FILE));
+  const created = new Date().toISOString();
+  files.set(MANIFEST_FILE, encodeManifest({ step, created, files: records }));
   return files;
 }
 

@@ -3,7 +3,7 @@ import type { infoOptions } from '../config/commands.ts';
 import type { DataRecord } from '../data/record.ts';
 import { elementCount, parameterSpecs } from '../model/parameters.ts';
 import type { GivenOptions } from '../option-table.ts';
-import type { HistoryEntry, RunProgress } from '../training/run.ts';
+import type { HistoryEntry, RunClock, RunProgress } from '../training/run.ts';
 import { byteCount, clock, count, figure, outStyle, printJson, printLine } from './terminal.ts';
 
 /** `gru-lm info`: needs no backend. */
@@ -14,7 +14,11 @@ export async function run(
   const { checkpoint, options, tokenizer, modelConfig } = await openModel(name, ['history']);
   const { path, step, created } = checkpoint;
   const { run, data } = checkpoint.training as unknown as { run: RunProgress; data: DataRecord };
-  const history = checkpoint.history as unknown as HistoryEntry[];
+  const times = checkpoint.clock as unknown as RunClock;
+  const history = (checkpoint.history as unknown as HistoryEntry[]).map((entry, i) => ({
+    ...entry,
+    elapsedSeconds: times.history[i] as number,
+  }));
   const specs = parameterSpecs(modelConfig);
   const parameters = specs.reduce((sum, { shape }) => sum + elementCount(shape), 0);
   if (json) {
@@ -30,6 +34,7 @@ export async function run(
       options,
       data,
       run,
+      elapsedSeconds: times.elapsedSeconds,
       history,
     });
     return;
@@ -50,7 +55,7 @@ export async function run(
     printLine(`data       ${name} (${size}, SHA-256 ${sha256.slice(0, 12)}…)`);
   }
   printLine(
-    `training   ${clock(run.elapsedSeconds)}${run.finished ? ', finished' : ', not finished'}; ` +
+    `training   ${clock(times.elapsedSeconds)}${run.finished ? ', finished' : ', not finished'}; ` +
       `${options.optimizer}, learning rate ${options.learningRate}, ${options.learningRateDecay}`,
   );
   if (history.length === 0) return;

@@ -50,6 +50,22 @@ export function showControls(text: string): string {
   });
 }
 
+/** What a name or a value may take of a line. */
+const LONGEST_SHOWN = 200;
+
+/**
+ * Text on one line: as {@link showControls}, line ends and tabs visible too, and cut in the middle where
+ * it is very long. For names and values that come from outside.
+ */
+export function showInline(text: string, longest = LONGEST_SHOWN): string {
+  // By code points, so that none is cut; the ends alone are split, as the text may be megabytes.
+  const cut =
+    text.length > longest
+      ? `${[...text.slice(0, longest)].slice(0, longest / 2).join('')}…${[...text.slice(-longest)].slice(-longest / 2).join('')}`
+      : text;
+  return showControls(cut).replace(/[\n\t]/g, (c) => (c === '\n' ? '␊' : '␉'));
+}
+
 /** `1,234,567` */
 export function count(value: number): string {
   return Math.round(value).toLocaleString('en-US');

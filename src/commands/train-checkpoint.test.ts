@@ -34,16 +34,14 @@ const snapshot: RunSnapshot = {
     dropoutRandom: random.state(),
   },
   run: {
-    elapsedSeconds: 1.2345678901234567,
     best: { step: 10, natsPerToken: 2.3 },
     plateaus: 1,
     recent: { count: 2, lossSum: 4.25, epoch: 1, learningRate: 0.05 },
     validLoss: null,
     finished: false,
   },
-  history: [
-    { step: 10, epoch: 0, elapsedSeconds: 1, learningRate: 0.1, trainLoss: 2.4, validLoss: 2.3 },
-  ],
+  history: [{ step: 10, epoch: 0, learningRate: 0.1, trainLoss: 2.4, validLoss: 2.3 }],
+  clock: { elapsedSeconds: 1.2345678901234567, validationSeconds: 0.25, history: [1] },
 };
 const options = resolveTrainOptions({ maxSteps: 20, backend: 'wasm', threads: 3, out: 'here' });
 const tokenizer = trainTokenizer('abcd', { ...options, kind: 'char' });

@@ -6,7 +6,7 @@ import type { TrainOptions } from '../config/train.ts';
 import type { DataRecord } from '../data/record.ts';
 import type { Tokenizer } from '../data/tokenizer.ts';
 import { UserError } from '../errors.ts';
-import type { HistoryEntry, RunProgress, RunSnapshot } from '../training/run.ts';
+import type { HistoryEntry, RunClock, RunProgress, RunSnapshot } from '../training/run.ts';
 import type { TrainerProgress } from '../training/trainer.ts';
 
 /** How a run was started says nothing about what it is. */
@@ -27,7 +27,7 @@ export function contentsOf(
   tokenizer: Tokenizer,
   data: DataRecord,
 ): CheckpointContents {
-  const { parameters, optimizer, hiddenState, progress, run, history } = snapshot;
+  const { parameters, optimizer, hiddenState, progress, run, history, clock } = snapshot;
   const config = Object.entries(options).filter(
     ([name, value]) => value !== undefined && !NOT_STORED.has(name),
   );
@@ -39,6 +39,7 @@ export function contentsOf(
     tokenizer: tokenizer.toJSON(),
     training: { progress, run, data } as unknown as JsonObject,
     history,
+    clock,
   };
 }
 
@@ -52,7 +53,7 @@ export function snapshotOf(checkpoint: LoadedCheckpoint): RunSnapshot {
     progress: TrainerProgress;
     run: RunProgress;
   };
-  if (progress?.step !== checkpoint.step || typeof run?.elapsedSeconds !== 'number') {
+  if (progress?.step !== checkpoint.step || !run) {
     throw new UserError(
       'checkpoint-damaged',
       `${checkpoint.path}/training.json: expected "progress" of step ${checkpoint.step} and "run", found ${JSON.stringify(progress?.step ?? null)}`,
@@ -66,5 +67,6 @@ export function snapshotOf(checkpoint: LoadedCheckpoint): RunSnapshot {
     progress,
     run,
     history: checkpoint.history as unknown as HistoryEntry[],
+    clock: checkpoint.clock as unknown as RunClock,
   };
 }

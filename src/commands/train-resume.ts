@@ -20,6 +20,8 @@ const CHANGEABLE: ReadonlySet<string> = new Set<keyof TrainOptions>([
   'evalEvery',
   'saveEvery',
   'sampleEvery',
+  'keep',
+  'onNan',
   'backend',
   'threads',
   'precision',

@@ -230,7 +230,25 @@ export const trainOptions = {
     flag: 'save-every',
     type: 'integer',
     min: 1,
-    help: 'save every N steps (default: after each validation, and eight times a run)',
+    help: 'save every N steps (default: after each validation, and every minute)',
+    group: RUN,
+  },
+  keep: {
+    flag: 'keep',
+    type: 'integer',
+    min: 1,
+    default: 2,
+    help: 'keep the last N checkpoints, beside the best',
+    group: RUN,
+  },
+  onNan: {
+    flag: 'on-nan',
+    type: 'choice',
+    choices: ['rollback', 'skip', 'stop'],
+    default: 'rollback',
+    help:
+      'what to do about a loss or gradient that is no finite number: go back to the last ' +
+      'checkpoint with half the learning rate, leave the step out, or stop',
     group: RUN,
   },
   sampleEvery: {

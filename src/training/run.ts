@@ -31,7 +31,6 @@ export interface RunData {
 export type HistoryEntry = {
   readonly step: number;
   readonly epoch: number;
-  readonly elapsedSeconds: number;
   readonly learningRate: number;
   /** Mean nats a token over the steps since the validation before. */
   readonly trainLoss: number;
@@ -49,8 +48,6 @@ type RecentSteps = {
 
 /** How far a run is; with the trainer's own snapshot, all that it needs to go on. */
 export type RunProgress = {
-  /** Seconds of training, validation included, over all sessions. */
-  readonly elapsedSeconds: number;
   readonly best: { readonly step: number; readonly natsPerToken: number } | null;
   /** Validations that brought nothing better. */
   readonly plateaus: number;
@@ -62,9 +59,20 @@ export type RunProgress = {
   readonly finished: boolean;
 };
 
+/** What depends on how fast the machine was; all else of a snapshot repeats exactly. */
+export type RunClock = {
+  /** Seconds of training, validation included, over all sessions. */
+  readonly elapsedSeconds: number;
+  /** What the last validation took. */
+  readonly validationSeconds: number;
+  /** `elapsedSeconds` at each entry of the history. */
+  readonly history: readonly number[];
+};
+
 export interface RunSnapshot extends TrainerSnapshot {
   run: RunProgress;
   history: readonly HistoryEntry[];
+  clock: RunClock;
 }
 
 export type RunEvent =
@@ -128,6 +136,8 @@ class Run {
   readonly #data: RunData;
   readonly #trainer: Trainer;
   readonly #history: HistoryEntry[];
+  /** Of each entry of the history. */
+  readonly #historySeconds: number[];
   readonly #elapsedBefore: number;
   readonly #startedMs = performance.now();
   #best: { step: number; natsPerToken: number } | null;
@@ -136,14 +146,16 @@ class Run {
   #recent: RecentSteps;
   #savedStep: number;
   /** What the last validation took. */
-  #validationSeconds = 0;
+  #validationSeconds: number;
 
   constructor(config: RunConfig, data: RunData, trainer: Trainer, from?: RunSnapshot) {
     this.#config = config;
     this.#data = data;
     this.#trainer = trainer;
     this.#history = [...(from?.history ?? [])];
-    this.#elapsedBefore = from?.run.elapsedSeconds ?? 0;
+    this.#historySeconds = [...(from?.clock.history ?? [])];
+    this.#elapsedBefore = from?.clock.elapsedSeconds ?? 0;
+    this.#validationSeconds = from?.clock.validationSeconds ?? 0;
     this.#best = from?.run.best ?? null;
     this.#plateaus = from?.run.plateaus ?? 0;
     this.#validLoss = from?.run.validLoss ?? null;
@@ -250,11 +262,11 @@ class Run {
     this.#history.push({
       step,
       epoch,
-      elapsedSeconds: this.#elapsed(),
       learningRate,
       trainLoss: lossSum / count,
       validLoss: natsPerToken,
     });
+    this.#historySeconds.push(this.#elapsed());
     this.#recent = NO_STEPS;
     yield { type: 'eval', step, natsPerToken, isBest };
     const { sampleEvery } = this.#config;
@@ -277,14 +289,18 @@ class Run {
     const isBest = this.#best?.step === step;
     this.#savedStep = step;
     const run: RunProgress = {
-      elapsedSeconds: this.#elapsed(),
       best: this.#best,
       plateaus: this.#plateaus,
       validLoss: this.#validLoss,
       ...(this.#recent.count > 0 ? { recent: this.#recent } : {}),
       finished,
     };
-    const snapshot = { ...this.#trainer.snapshot(), run, history: [...this.#history] };
+    const clock: RunClock = {
+      elapsedSeconds: this.#elapsed(),
+      validationSeconds: this.#validationSeconds,
+      history: [...this.#historySeconds],
+    };
+    const snapshot = { ...this.#trainer.snapshot(), run, history: [...this.#history], clock };
     yield { type: 'save', step, isBest, snapshot };
   }
 
