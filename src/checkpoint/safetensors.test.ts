@@ -2,7 +2,8 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { UserError } from '../errors.ts';
 import type { TensorMap } from '../tensor-data.ts';
-import { decodeSafetensors, encodeSafetensors } from './safetensors.ts';
+import { decodeSafetensors } from './safetensors.ts';
+import { encodeSafetensors } from './safetensors-writer.ts';
 
 /**
  * What Python's safetensors writes, from:

@@ -1,5 +1,5 @@
 /**
- * The safetensors file format, for float32 tensors.
+ * Reads the safetensors file format, for float32 tensors.
  *
  * A file is the length of the header (8 bytes, little-endian), the header (JSON from tensor name to
  * dtype, shape and byte range, padded with spaces) and the tensors' bytes without gaps. Any program
@@ -7,51 +7,12 @@
  */
 
 import type { UserError } from '../errors.ts';
-import type { TensorData, TensorMap } from '../tensor-data.ts';
+import type { TensorMap } from '../tensor-data.ts';
 import { badField, damaged, decodeJsonObject, isJsonObject, type JsonValue } from './json.ts';
 
-const LENGTH_BYTES = 8;
-const ALIGNMENT = 8;
+export const LENGTH_BYTES = 8;
 const LARGEST_HEADER = 100_000_000;
-const METADATA = '__metadata__';
-/** Names that a header or an object made of it could not hold as tensors. */
-const RESERVED_NAMES: readonly string[] = [METADATA, '__proto__'];
-
-/**
- * The bytes of a file that holds `tensors`, in the order of their names.
- *
- * Throws RangeError for a tensor whose data do not fit its shape and for a reserved name.
- */
-export function encodeSafetensors(
-  tensors: ReadonlyMap<string, TensorData>,
-  metadata?: Readonly<Record<string, string>>,
-): Uint8Array {
-  const names = [...tensors.keys()].sort();
-  // Written entry by entry: an object would put names such as "1" first.
-  const entries = metadata === undefined ? [] : [headerEntry(METADATA, metadata)];
-  let end = 0;
-  for (const name of names) {
-    const { shape, data } = tensors.get(name)!;
-    assertTensor(name, shape, data);
-    const start = end;
-    end += data.byteLength;
-    entries.push(headerEntry(name, { dtype: 'F32', shape, data_offsets: [start, end] }));
-  }
-  const json = Buffer.from(`{${entries.join(',')}}`);
-  const headerLength = Math.ceil(json.length / ALIGNMENT) * ALIGNMENT;
-  const bytes = new Uint8Array(LENGTH_BYTES + headerLength + end);
-  new DataView(bytes.buffer).setBigUint64(0, BigInt(headerLength), true);
-  bytes.fill(0x20, LENGTH_BYTES, LENGTH_BYTES + headerLength);
-  bytes.set(json, LENGTH_BYTES);
-  let position = LENGTH_BYTES + headerLength;
-  for (const name of names) {
-    const { data } = tensors.get(name)!;
-    bytes.set(new Uint8Array(data.buffer, data.byteOffset, data.byteLength), position);
-    position += data.byteLength;
-  }
-  return bytes;
-}
-
+export const METADATA = '__metadata__';
 /**
  * The tensors in `bytes`, the content of the file `path`; their data are copies.
  *
@@ -92,22 +53,6 @@ export function decodeSafetensors(bytes: Uint8Array, path: string): TensorMap {
     throw damaged(path, `expected ${position} bytes of tensors, found ${dataLength}`);
   }
   return tensors;
-}
-
-function headerEntry(name: string, value: unknown): string {
-  return `${JSON.stringify(name)}:${JSON.stringify(value)}`;
-}
-
-function assertTensor(name: string, shape: readonly number[], data: Float32Array): void {
-  if (RESERVED_NAMES.includes(name)) {
-    throw new RangeError(`expected a tensor name that is not reserved, found ${name}`);
-  }
-  if (!isShape(shape) || elementCount(shape) !== data.length) {
-    throw new RangeError(
-      `expected the data of ${name} to fill its shape [${shape.join(', ')}], ` +
-        `found ${data.length} elements`,
-    );
-  }
 }
 
 function readHeaderLength(bytes: Uint8Array, path: string): number {
@@ -159,11 +104,11 @@ function badOffsets(path: string, name: string, expected: string, found: unknown
   return badField(path, `${name}.data_offsets`, expected, found);
 }
 
-function isShape(value: unknown): value is readonly number[] {
+export function isShape(value: unknown): value is readonly number[] {
   return Array.isArray(value) && value.every((size) => Number.isSafeInteger(size) && size >= 0);
 }
 
-function elementCount(shape: readonly number[]): number {
+export function elementCount(shape: readonly number[]): number {
   return shape.reduce((product, size) => product * size, 1);
 }
 

@@ -26,7 +26,7 @@ import {
 } from './format.ts';
 import { encodeJson } from './json.ts';
 import { readRunRecord } from './run-record.ts';
-import { encodeSafetensors } from './safetensors.ts';
+import { encodeSafetensors } from './safetensors-writer.ts';
 
 export interface SaveOptions {
   /** Whether this checkpoint is the best of the run so far. */
