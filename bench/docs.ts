@@ -19,13 +19,14 @@ export function withTables(text: string, results: Results): string {
     return tables.length > 0 ? [[part, tables.join('\n\n')] as const] : [];
   });
   return [['machine', machine.join('\n')] as const, ...blocks].reduce(
-    (document, [name, block]) => withBlock(document, name, block),
+    (document, [name, block]) => withBlock(document, `bench:${name}`, block),
     text,
   );
 }
 
-function withBlock(text: string, name: string, block: string): string {
-  const [begin, end] = [`<!-- bench:${name} -->`, `<!-- /bench:${name} -->`];
+/** `text` with what stands between the comments `<!-- name -->` and `<!-- /name -->` replaced. */
+export function withBlock(text: string, name: string, block: string): string {
+  const [begin, end] = [`<!-- ${name} -->`, `<!-- /${name} -->`];
   const [from, to] = [text.indexOf(begin), text.indexOf(end)];
   if (from < 0 || to < from) throw new Error(`expected ${begin} and ${end} in the document`);
   return `${text.slice(0, from + begin.length)}\n${block}\n${text.slice(to)}`;
