@@ -10,6 +10,7 @@ import { PartEncoder, type PartSize } from './encode-text.ts';
 import { measureText, type TextMeasure } from './measure-text.ts';
 import { OverlapProbe } from './overlap.ts';
 import { type DataRecord, recordSources } from './record.ts';
+import { smallParts } from './small-parts.ts';
 import {
   type Part,
   type PartChunk,
@@ -18,13 +19,14 @@ import {
   type SplitOptions,
   splitChunks,
 } from './split.ts';
+import { runStepsWithPauses } from './steps.ts';
 import type { TextChunks } from './text-chunk.ts';
 import { openText, type TextOptions, type TextSource } from './text-source.ts';
 import type { TokenWriter } from './token-entry.ts';
 import type { TokenSequence } from './token-sequence.ts';
 import { openTokens } from './token-store.ts';
 import { createTrainer, type Tokenizer, type TokenizerKind } from './tokenizer.ts';
-import type { VocabularyOptions } from './tokenizer-types.ts';
+import type { TokenizerTrainer, VocabularyOptions } from './tokenizer-types.ts';
 import { type LearnedTokenizer, learnOnce } from './vocabulary-cache.ts';
 
 /** Where the texts are, how they are split, and what a token is. */
@@ -182,10 +184,13 @@ class Preparation {
         if (part !== 'train') break;
         if (chunk.startsDocument && !isFirst) trainer.endDocument();
         isFirst = false;
-        trainer.write(chunk.bytes);
+        await runStepsWithPauses(writing(trainer, chunk.bytes), this.#context.signal);
       }
       trainer.endDocument();
-      return { tokenizer: trainer.finish(), notices: trainer.notices };
+      const tokenizer = trainer.finishInSteps
+        ? await runStepsWithPauses(trainer.finishInSteps(), this.#context.signal)
+        : trainer.finish();
+      return { tokenizer, notices: trainer.notices };
     });
   }
 
@@ -253,6 +258,14 @@ class Preparation {
     return this.#texts.corpus.chunks(signal, (done, total) =>
       onProgress?.({ phase, share: total > 0 ? done / total : 0 }),
     );
+  }
+}
+
+/** Hands bytes on to a trainer, for which those of a chunk may be long work. */
+function* writing(trainer: TokenizerTrainer, bytes: Uint8Array): Generator<void, void, void> {
+  for (const part of smallParts(bytes)) {
+    trainer.write(part);
+    yield;
   }
 }
 

@@ -109,6 +109,8 @@ export interface TokenizerTrainer {
    * (`corpus-too-short`).
    */
   finish(): Tokenizer;
+  /** The same in short steps, where it may take long. */
+  finishInSteps?(): Generator<void, Tokenizer, void>;
   /** What a user should know of how the vocabulary was chosen, such as that it was capped. */
   readonly notices: readonly string[];
 }

@@ -13,12 +13,15 @@ export interface GenerateOptions extends ChoiceOptions {
   stop?: string | undefined;
 }
 
+/** Tokens of a prompt that are read at once: memory does not grow with it. */
+const READ_AT_ONCE = 1024;
+
 /** A piece of text as it is made. */
 export interface GeneratedPiece {
   text: string;
   /**
    * −log p, by the model itself whatever temperature and filters did, of the token that brought the
-   * piece; absent for text that was only held back.
+   * piece; absent for text that was only held back, and while a long prompt is read.
    */
   nats?: number;
 }
@@ -41,14 +44,18 @@ export function* generate(
   options: GenerateOptions,
   random: Random,
 ): Generator<GeneratedPiece, void, void> {
-  const context = prompt.length > 0 ? prompt : lineStart(tokenizer);
+  const context = prompt.length > 0 ? Int32Array.from(prompt) : lineStart(tokenizer);
   const stepper = new Stepper(config, weights);
   const held = new StopBuffer(options.stop);
   const decoder = tokenizer.decoder();
   // What comes after the prompt may depend on how that ends, as the space between two words does.
   for (let i = 0; i < prompt.length; i++) decoder.push(prompt[i]!);
   try {
-    let logProbabilities = stepper.read(Int32Array.from(context));
+    let logProbabilities: Float32Array = new Float32Array();
+    for (let start = 0; start < context.length; start += READ_AT_ONCE) {
+      if (start > 0) yield { text: '' };
+      logProbabilities = stepper.read(context.subarray(start, start + READ_AT_ONCE));
+    }
     for (let i = 0; i < options.length; i++) {
       const id = chooseToken(logProbabilities, options, random, tokenizer.unknownId);
       const nats = -(logProbabilities[id] as number);

@@ -36,14 +36,19 @@ export interface Merge {
 
 /**
  * The merges that `words` give, in the order of learning. `tokens`, which has the bytes of each id,
- * gets those of the new ones.
+ * gets those of the new ones. Yields after each merge and each part of the preparation, so that a caller
+ * can do other things between.
  */
-export function learnMerges(
+export function* learnMerges(
   words: Words,
   tokens: ByteStringTable,
   options: LearningOptions,
-): Merge[] {
+): Generator<void, Merge[], void> {
+  yield;
   const learner = new MergeLearner(words, Math.max(options.minCount, 1));
+  yield;
+  learner.begin();
+  yield;
   const merges: Merge[] = [];
   while (tokens.size < options.vocabularySize) {
     const pair = learner.nextPair();
@@ -54,6 +59,7 @@ export function learnMerges(
     const result = tokens.add(bytes, 0, bytes.length, hashBytes(bytes, 0, bytes.length));
     merges.push({ left: pair.left, right: pair.right, result });
     learner.merge(pair, result);
+    yield;
   }
   return merges;
 }
@@ -81,18 +87,15 @@ class MergeLearner {
   constructor(words: Words, minCount: number) {
     this.words = words;
     this.minCount = minCount;
-    const { symbols, starts, counts } = words;
+    const { starts, counts } = words;
     this.lengths = Uint32Array.from(counts, (_, word) => starts[word + 1]! - starts[word]!);
-    const visitPairs = (visit: (left: number, right: number, word: number) => void) => {
-      for (let word = 0; word < counts.length; word += 1) {
-        for (let at = starts[word]! + 1; at < starts[word + 1]!; at += 1) {
-          visit(symbols[at - 1]!, symbols[at]!, word);
-        }
-      }
-    };
-    visitPairs((left, right, word) => this.pairs.add(left, right, counts[word]!));
+    this.visitPairs((left, right, word) => this.pairs.add(left, right, counts[word]!));
+  }
+
+  /** To be called once, before the first pair is asked for. */
+  begin(): void {
     this.enqueue((visit) => {
-      visitPairs((left, right, word) => visit(this.pairs.add(left, right, 0), word));
+      this.visitPairs((left, right, word) => visit(this.pairs.add(left, right, 0), word));
     });
   }
 
@@ -119,6 +122,15 @@ class MergeLearner {
         visit(this.madePairs[i]!, this.madeIn[i]!);
       }
     });
+  }
+
+  private visitPairs(visit: (left: number, right: number, word: number) => void): void {
+    const { symbols, starts, counts } = this.words;
+    for (let word = 0; word < counts.length; word += 1) {
+      for (let at = starts[word]! + 1; at < starts[word + 1]!; at += 1) {
+        visit(symbols[at - 1]!, symbols[at]!, word);
+      }
+    }
   }
 
   private enqueue(occurrences: (visit: (pair: number, word: number) => void) => void): void {

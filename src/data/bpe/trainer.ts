@@ -1,6 +1,7 @@
 import { UserError } from '../../errors.ts';
 import { ByteStringTable, hashBytes } from '../byte-string-table.ts';
 import { lowercaseUtf8 } from '../lowercase.ts';
+import { runSteps } from '../steps.ts';
 import {
   END_OF_TEXT_TOKEN,
   type TokenizerTrainer,
@@ -64,6 +65,10 @@ export class BpeTrainer implements TokenizerTrainer {
   }
 
   finish(): BpeTokenizer {
+    return runSteps(this.finishInSteps());
+  }
+
+  *finishInSteps(): Generator<void, BpeTokenizer, void> {
     this.preTokenizer.end();
     if (this.counts.forgotten > 0) {
       this.notices.push(
@@ -84,7 +89,7 @@ export class BpeTrainer implements TokenizerTrainer {
     const { vocabularySize } = this;
     const words = this.counts.takeWords(idOfByte, vocabularySize <= 0x10000);
     const { minCount = DEFAULT_MIN_COUNT, lowercase = false } = this.options;
-    const merges = learnMerges(words, tokens, { vocabularySize, minCount });
+    const merges = yield* learnMerges(words, tokens, { vocabularySize, minCount });
     return new BpeTokenizer({
       tokens: Array.from({ length: tokens.size }, (_, id) => tokens.at(id).slice()),
       merges,
