@@ -1,22 +1,25 @@
 import { mkdir, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import { syncDirectory } from './durable-files.ts';
 
 /**
- * Makes a directory and its parents. Node's own recursive `mkdir` never returns under /proc, and
- * reports a read-only file system as a missing file.
+ * Makes a directory and its parents, durably. Node's own recursive `mkdir` never returns under /proc,
+ * and reports a read-only file system as a missing file.
  */
 export async function makeDirectories(path: string): Promise<void> {
+  const parent = dirname(path);
   try {
     await mkdir(path);
   } catch (error) {
     const code = codeOf(error);
     if (code === 'EEXIST' && (await stat(path)).isDirectory()) return;
-    if (code !== 'ENOENT' || dirname(path) === path) throw error;
-    await makeDirectories(dirname(path));
+    if (code !== 'ENOENT' || parent === path) throw error;
+    await makeDirectories(parent);
     await mkdir(path).catch((again: unknown) => {
       if (codeOf(again) !== 'EEXIST') throw again;
     });
   }
+  await syncDirectory(parent);
 }
 
 function codeOf(error: unknown): string | undefined {

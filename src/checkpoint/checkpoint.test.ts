@@ -1,4 +1,4 @@
-import { mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { cp, mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -7,7 +7,7 @@ import { TokenArray } from '../data/token-sequence.ts';
 import { trainTokenizer } from '../data/tokenizer.ts';
 import { UserError } from '../errors.ts';
 import { Random } from '../random.ts';
-import { CHECKPOINT_FILES, type CheckpointContents } from './format.ts';
+import { CHECKPOINT_FILES, type CheckpointContents, encodeRunRecord } from './format.ts';
 import type { JsonObject } from './json.ts';
 import { loadCheckpoint } from './load.ts';
 import { saveCheckpoint } from './save.ts';
@@ -77,11 +77,18 @@ describe('a checkpoint', () => {
     expect(config).toEqual(contents().config);
   });
 
-  it('holds the contents at the time of the call', async () => {
-    const changing = contents();
-    const saving = saveCheckpoint(run, 1, changing, { best: true });
-    changing.weights.get('embedding')!.data.fill(9);
-    expect((await loadCheckpoint(await saving)).weights).toEqual(contents().weights);
+  it('holds tensors that are written in several slices', async () => {
+    const data = Float32Array.from({ length: 2 ** 23 + 3 }, (_, i) => i);
+    const weights = new Map([
+      ['large', { shape: [data.length], data }],
+      ['none', { shape: [0, 4], data: new Float32Array() }],
+      ['view', { shape: [2], data: data.subarray(5, 7) }],
+    ]);
+    const path = await saveCheckpoint(run, 1, { ...contents(), weights }, { best: true });
+    const loaded = await loadCheckpoint(path, { parts: ['weights'] });
+    expect(Buffer.compare(bytesOf(loaded.weights.get('large')!.data), bytesOf(data))).toBe(0);
+    expect(loaded.weights.get('none')).toEqual(weights.get('none'));
+    expect([...loaded.weights.get('view')!.data]).toEqual([5, 6]);
   });
 
   it('refuses contents that would read back as others, and writes nothing', async () => {
@@ -94,8 +101,13 @@ describe('a checkpoint', () => {
     const blocked = join(run, 'file');
     await writeFile(blocked, '');
     const saving = saveCheckpoint(blocked, 1, contents(), { best: true });
-    await expect(saving).rejects.toThrow(`expected to save a checkpoint in ${blocked}, found: `);
-    await expect(saving).rejects.toMatchObject({ code: 'checkpoint-write' });
+    await expect(saving).rejects.toMatchObject({
+      code: 'checkpoint-write',
+      message: expect.stringMatching(
+        /^expected to save \d+ B in (.*), found: file already exists$/,
+      ),
+    });
+    await expect(saving).rejects.toThrow(` in ${blocked}, found: `);
     expect(await readdir(run)).toEqual(['file']);
   });
 });
@@ -172,6 +184,10 @@ describe('a damaged checkpoint', () => {
   });
 });
 
+function bytesOf({ buffer, byteOffset, byteLength }: Float32Array): Uint8Array {
+  return new Uint8Array(buffer, byteOffset, byteLength);
+}
+
 function set(json: object, key: string, value: unknown): void {
   Object.assign(json, { [key]: value });
 }
@@ -226,17 +242,49 @@ describe('the checkpoints of a run', () => {
     expect(await names()).toEqual(['run.json', 'step-00000100']);
   });
 
+  it('stay where they are beyond the last one, until the run has passed them', async () => {
+    for (const step of [10, 20, 30]) {
+      await saveCheckpoint(run, step, contents(), { best: false, keep: 3 });
+    }
+    await writeFile(join(run, 'run.json'), encodeRunRecord({ last: 'step-00000010', best: null }));
+    await saveCheckpoint(run, 15, contents(), { best: false });
+    expect(await names()).toEqual(['run.json', ...[15, 20, 30].map((n) => `step-000000${n}`)]);
+    await saveCheckpoint(run, 25, contents(), { best: false, keep: 2 });
+    expect(await names()).toEqual(['run.json', ...[20, 25, 30].map((n) => `step-000000${n}`)]);
+    await saveCheckpoint(run, 40, contents(), { best: false });
+    expect(await names()).toEqual(['run.json', 'step-00000040']);
+  });
+
+  it('have no best one where a user has removed it', async () => {
+    const best = await saveCheckpoint(run, 1, contents(), { best: true });
+    await rm(best, { recursive: true });
+    await saveCheckpoint(run, 2, contents(), { best: false });
+    expect(await readRun()).toMatchObject({ last: 'step-00000002', best: null });
+  });
+
+  it('all stay in a save that finds a damaged run.json, and puts it right', async () => {
+    await saveCheckpoint(run, 1, contents(), { best: true });
+    await writeFile(join(run, 'run.json'), '{');
+    await saveCheckpoint(run, 2, contents(), { best: false });
+    expect(await readRun()).toMatchObject({ last: 'step-00000002', best: null });
+    expect(await names()).toEqual(['run.json', 'step-00000001', 'step-00000002']);
+  });
+
   it('are removed without touching what is not of a checkpoint', async () => {
     const first = await saveCheckpoint(run, 1, contents(), { best: true });
     await writeFile(join(first, 'notes.txt'), 'mine');
     await writeFile(join(run, 'notes.txt'), 'mine');
     await symlink(tmpdir(), join(run, 'step-00000000'));
-    await saveCheckpoint(run, 2, contents(), { best: true });
+    await mkdir(join(run, 'step-00000000-2'));
+    const second = await saveCheckpoint(run, 2, contents(), { best: true });
+    await cp(second, join(run, 'damaged-step-00000001'), { recursive: true });
     await saveCheckpoint(run, 3, contents(), { best: true });
     expect(await names()).toEqual([
+      'damaged-step-00000001',
       'notes.txt',
       'run.json',
       'step-00000000',
+      'step-00000000-2',
       'step-00000001',
       'step-00000003',
     ]);

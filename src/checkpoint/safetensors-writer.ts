@@ -8,17 +8,19 @@ const ALIGNMENT = 8;
 const RESERVED_NAMES: readonly string[] = [METADATA, '__proto__'];
 
 /**
- * The bytes of a file that holds `tensors`, in the order of their names.
+ * A file that holds `tensors`, in the order of their names, as the pieces that follow one another in it:
+ * the header, and the tensors' own bytes, not copies.
  *
  * Throws RangeError for a tensor whose data do not fit its shape and for a reserved name.
  */
-export function encodeSafetensors(
+export function safetensorsPieces(
   tensors: ReadonlyMap<string, TensorData>,
   metadata?: Readonly<Record<string, string>>,
-): Uint8Array {
+): Uint8Array[] {
   const names = [...tensors.keys()].sort();
   // Written entry by entry: an object would put names such as "1" first.
   const entries = metadata === undefined ? [] : [headerEntry(METADATA, metadata)];
+  const pieces: Uint8Array[] = [];
   let end = 0;
   for (const name of names) {
     const { shape, data } = tensors.get(name)!;
@@ -26,19 +28,23 @@ export function encodeSafetensors(
     const start = end;
     end += data.byteLength;
     entries.push(headerEntry(name, { dtype: 'F32', shape, data_offsets: [start, end] }));
+    pieces.push(new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
   }
-  const json = Buffer.from(`{${entries.join(',')}}`);
-  const headerLength = Math.ceil(json.length / ALIGNMENT) * ALIGNMENT;
-  const bytes = new Uint8Array(LENGTH_BYTES + headerLength + end);
-  new DataView(bytes.buffer).setBigUint64(0, BigInt(headerLength), true);
-  bytes.fill(0x20, LENGTH_BYTES, LENGTH_BYTES + headerLength);
-  bytes.set(json, LENGTH_BYTES);
-  let position = LENGTH_BYTES + headerLength;
-  for (const name of names) {
-    const { data } = tensors.get(name)!;
-    bytes.set(new Uint8Array(data.buffer, data.byteOffset, data.byteLength), position);
-    position += data.byteLength;
-  }
+  return [header(`{${entries.join(',')}}`), ...pieces];
+}
+
+/** The same file in one piece. */
+export function encodeSafetensors(...file: Parameters<typeof safetensorsPieces>): Uint8Array {
+  return new Uint8Array(Buffer.concat(safetensorsPieces(...file)));
+}
+
+/** The length of the header and `json`, padded with spaces. */
+function header(json: string): Uint8Array {
+  const text = Buffer.from(json);
+  const length = Math.ceil(text.length / ALIGNMENT) * ALIGNMENT;
+  const bytes = new Uint8Array(LENGTH_BYTES + length).fill(0x20, LENGTH_BYTES);
+  new DataView(bytes.buffer).setBigUint64(0, BigInt(length), true);
+  bytes.set(text, LENGTH_BYTES);
   return bytes;
 }
 

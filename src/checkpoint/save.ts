@@ -1,16 +1,13 @@
 /** Writes a checkpoint aside, synchronises it, renames it to its place, and only then drops others. */
 
-import { createHash } from 'node:crypto';
-import { lstat, mkdir, readdir, rename, rm, rmdir, unlink } from 'node:fs/promises';
-import { join } from 'node:path';
-import {
-  isTemporaryName,
-  replaceDurably,
-  syncDirectory,
-  temporaryName,
-  writeDurably,
-} from '../durable-files.ts';
+import { createHash, type Hash } from 'node:crypto';
+import { lstat, mkdir, rename, rm, statfs } from 'node:fs/promises';
+import { basename, join } from 'node:path';
+import { getSystemErrorMap } from 'node:util';
+import { byteCount } from '../byte-count.ts';
+import { replaceDurably, syncDirectory, temporaryName, writeDurably } from '../durable-files.ts';
 import { errorMessage, UserError } from '../errors.ts';
+import { makeDirectories } from '../make-directories.ts';
 import {
   CHECKPOINT_FILES,
   type CheckpointContents,
@@ -22,11 +19,14 @@ import {
   RUN_FILE,
   type RunRecord,
   stepName,
-  stepOfName,
 } from './format.ts';
 import { encodeJson } from './json.ts';
+import { removeCheckpoint, removeOthers } from './retention.ts';
 import { readRunRecord } from './run-record.ts';
-import { encodeSafetensors } from './safetensors-writer.ts';
+import { safetensorsPieces } from './safetensors-writer.ts';
+
+/** How much is hashed and written at once: what comes between two slices waits some 20 ms. */
+const SLICE_BYTES = 32 * 2 ** 20;
 
 export interface SaveOptions {
   /** Whether this checkpoint is the best of the run so far. */
@@ -38,12 +38,16 @@ export interface SaveOptions {
 }
 
 /**
- * Saves `contents` as a checkpoint of the run in `runDirectory` and returns the checkpoint's path.
+ * Saves `contents` as a checkpoint of the run in `runDirectory`, which is made if it is gone, and
+ * returns the checkpoint's path.
  *
- * The contents are copied before the first await, so that the caller may go on changing them. Killed
- * at any moment, it leaves a run whose `run.json` names whole checkpoints. Only one process may write
- * a run (see `openRun`). Throws a UserError (`checkpoint-write`) if the disk refuses, after removing
- * what it had written, and TypeError or RangeError for contents that the files cannot hold.
+ * Tensors are written from where they are: they must not change before the promise resolves. The rest
+ * of the contents is encoded before the first await. Other work goes on between the slices of a file.
+ *
+ * Killed at any moment, it leaves a run whose `run.json` names whole checkpoints. Only one process may
+ * write a run, and one checkpoint at a time (see `openRun`). Throws a UserError (`checkpoint-write`) if
+ * the disk refuses, after removing what it had written: the run is then as it was before. Throws
+ * TypeError or RangeError, with nothing written, for contents that the files cannot hold.
  */
 export async function saveCheckpoint(
   runDirectory: string,
@@ -51,47 +55,76 @@ export async function saveCheckpoint(
   contents: CheckpointContents,
   { best, keep = 1, startsRun = false }: SaveOptions,
 ): Promise<string> {
-  const files = encodeFiles(step, contents);
+  const parts = encodeParts(contents);
   const temporary = join(runDirectory, temporaryName());
+  let name: string | undefined;
+  let previous: RunRecord | 'none' | 'damaged';
+  let record: RunRecord;
   try {
-    await mkdir(temporary, { recursive: true });
-    for (const [name, bytes] of files) {
-      await writeDurably(join(temporary, name), bytes);
-    }
+    await makeDirectories(runDirectory);
+    await mkdir(temporary);
+    const files = await writeParts(temporary, parts);
+    const manifest = encodeManifest({ step, created: new Date().toISOString(), files });
+    await writeDurably(join(temporary, MANIFEST_FILE), manifest);
     await syncDirectory(temporary);
-    const name = await freeName(runDirectory, step);
-    const path = join(runDirectory, name);
-    await rename(temporary, path);
+
+    previous = startsRun ? 'none' : await previousRecord(runDirectory);
+    const free = await freeName(runDirectory, step);
+    await rename(temporary, join(runDirectory, free));
+    name = free;
     await syncDirectory(runDirectory);
 
-    const previous = startsRun ? undefined : await readRunRecord(runDirectory);
-    const record: RunRecord = { last: name, best: best ? name : (previous?.best ?? null) };
+    record = { last: name, best: best ? name : await bestThere(runDirectory, previous) };
     await replaceDurably(join(runDirectory, RUN_FILE), encodeRunRecord(record));
-    await removeOthers(runDirectory, record, startsRun ? 1 : keep);
-    return path;
   } catch (error) {
     await rm(temporary, { recursive: true, force: true }).catch(() => undefined);
-    throw error instanceof UserError ? error : writeFailure(runDirectory, error);
+    if (name !== undefined) await removeUnnamed(runDirectory, name);
+    throw error instanceof UserError ? error : await writeFailure(runDirectory, parts, error);
+  }
+  if (previous !== 'damaged') {
+    // The checkpoint is safe: what cannot be removed now is tried again after the next save.
+    await removeOthers(runDirectory, record, { keep, startsRun }).catch(() => undefined);
+  }
+  return join(runDirectory, name);
+}
+
+/** The pieces of each file of a checkpoint but the manifest. */
+type Parts = ReadonlyMap<string, readonly Uint8Array[]>;
+
+function encodeParts(contents: CheckpointContents): Parts {
+  const parts = new Map<string, readonly Uint8Array[]>();
+  for (const part of ['weights', 'optimizer', 'state'] as const) {
+    parts.set(PART_FILES[part], safetensorsPieces(contents[part]));
+  }
+  for (const part of ['config', 'tokenizer', 'training', 'history', 'clock'] as const) {
+    parts.set(PART_FILES[part], [encodeJson(contents[part], part)]);
+  }
+  return parts;
+}
+
+async function writeParts(directory: string, parts: Parts): Promise<Map<string, FileRecord>> {
+  const files = new Map<string, FileRecord>();
+  for (const [name, pieces] of parts) {
+    const hash = createHash('sha256');
+    await writeDurably(join(directory, name), hashedSlices(pieces, hash));
+    files.set(name, { bytes: byteLength(pieces), sha256: hash.digest('hex') });
+  }
+  return files;
+}
+
+/** The bytes of `pieces` in slices, each hashed when it is asked for. */
+function* hashedSlices(pieces: readonly Uint8Array[], hash: Hash): Generator<Uint8Array> {
+  for (const piece of pieces) {
+    for (let start = 0; start < piece.length; start += SLICE_BYTES) {
+      const slice = piece.subarray(start, start + SLICE_BYTES);
+      hash.update(slice);
+      yield slice;
+    }
   }
 }
 
-/** The bytes of every file of a checkpoint, the manifest last. */
-function encodeFiles(step: number, contents: CheckpointContents): Map<string, Uint8Array> {
-  const files = new Map<string, Uint8Array>();
-  for (const part of ['weights', 'optimizer', 'state'] as const) {
-    files.set(PART_FILES[part], encodeSafetensors(contents[part]));
-  }
-  for (const part of ['config', 'tokenizer', 'training', 'history', 'clock'] as const) {
-    files.set(PART_FILES[part], encodeJson(contents[part], part));
-  }
-  const records = new Map<string, FileRecord>();
-  for (const [name, bytes] of files) {
-    const sha256 = createHash('sha256').update(bytes).digest('hex');
-    records.set(name, { bytes: bytes.length, sha256 });
-  }
-  const created = new Date().toISOString();
-  files.set(MANIFEST_FILE, encodeManifest({ step, created, files: records }));
-  return files;
+function byteLength(pieces: readonly Uint8Array[]): number {
+  return pieces.reduce((sum, piece) => sum + piece.length, 0);
 }
 
 /**
@@ -101,65 +134,77 @@ function encodeFiles(step: number, contents: CheckpointContents): Map<string, Ui
 async function freeName(runDirectory: string, step: number): Promise<string> {
   for (let copy = 1; ; copy += 1) {
     const name = stepName(step, copy);
-    try {
-      await lstat(join(runDirectory, name));
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code === 'ENOENT') {
-        return name;
-      }
-      throw error;
-    }
+    if (!(await isThere(join(runDirectory, name)))) return name;
   }
 }
 
-/** Removes leftovers and all checkpoints but those that `record` names and the `keep` last ones. */
-async function removeOthers(runDirectory: string, record: RunRecord, keep: number): Promise<void> {
-  const names = await readdir(runDirectory);
-  const last = stepOfName(record.last)!;
-  const earlier = names
-    .map((name) => ({ name, ...(stepOfName(name) ?? { step: Number.NaN, copy: 0 }) }))
-    // What lies beyond the last checkpoint was left by a save that never ended.
-    .filter(({ step, copy }) => step < last.step || (step === last.step && copy < last.copy))
-    .sort((a, b) => b.step - a.step || b.copy - a.copy)
-    .map(({ name }) => name);
-  const kept = new Set([record.last, record.best, ...earlier.slice(0, keep - 1)]);
-  for (const name of names) {
-    if (isTemporaryName(name) || (stepOfName(name) !== undefined && !kept.has(name))) {
-      // The checkpoint is saved: what cannot be removed now is tried again after the next save.
-      await removeCheckpoint(runDirectory, name).catch(() => undefined);
-    }
+/** What `run.json` says. A damaged one, which may have named any checkpoint, is no reason not to save. */
+async function previousRecord(runDirectory: string): Promise<RunRecord | 'none' | 'damaged'> {
+  try {
+    return (await readRunRecord(runDirectory)) ?? 'none';
+  } catch (error) {
+    if (error instanceof UserError && error.code === 'checkpoint-damaged') return 'damaged';
+    throw error;
   }
 }
 
-/** Removes a directory that holds nothing but a checkpoint's files; leaves any other as it is. */
-async function removeCheckpoint(runDirectory: string, name: string): Promise<void> {
-  const path = join(runDirectory, name);
-  if (!(await lstat(path)).isDirectory()) {
-    if (isTemporaryName(name)) {
-      await unlink(path);
-    }
-    return;
-  }
-  const files = await readdir(path);
-  if (files.some((file) => !CHECKPOINT_FILES.has(file))) {
-    return;
-  }
-  // Aside first, so that no half of it can be taken for a checkpoint.
-  const aside = isTemporaryName(name) ? path : join(runDirectory, temporaryName());
-  if (aside !== path) {
-    await rename(path, aside);
-  }
-  for (const file of files) {
-    await unlink(join(aside, file));
-  }
-  await rmdir(aside);
+/** The best checkpoint by a run's record, unless a user has removed it. */
+async function bestThere(
+  runDirectory: string,
+  record: RunRecord | 'none' | 'damaged',
+): Promise<string | null> {
+  const best = typeof record === 'string' ? null : record.best;
+  return best !== null && (await isThere(join(runDirectory, best))) ? best : null;
 }
 
-function writeFailure(runDirectory: string, error: unknown): UserError {
+async function isThere(path: string): Promise<boolean> {
+  try {
+    await lstat(path);
+    return true;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return false;
+    throw error;
+  }
+}
+
+/**
+ * Removes the checkpoint `name`, which could not be put into `run.json`. It stays where that cannot be
+ * told or done: it is whole, and the next one of its step takes another name.
+ */
+async function removeUnnamed(runDirectory: string, name: string): Promise<void> {
+  try {
+    const record = await readRunRecord(runDirectory);
+    if (record?.last !== name) await removeCheckpoint(runDirectory, name);
+  } catch {}
+}
+
+async function writeFailure(
+  runDirectory: string,
+  parts: Parts,
+  error: unknown,
+): Promise<UserError> {
+  const { code, errno, path } = error as NodeJS.ErrnoException;
+  const reason = getSystemErrorMap().get(errno ?? 0)?.[1] ?? errorMessage(error);
+  const file = path === undefined ? '' : basename(path);
+  const where = CHECKPOINT_FILES.has(file) || file === RUN_FILE ? ` while writing ${file}` : '';
+  const isFull = code === 'ENOSPC' || code === 'EDQUOT';
+  const room = isFull ? await freeBytes(runDirectory) : undefined;
   return new UserError(
     'checkpoint-write',
-    `expected to save a checkpoint in ${runDirectory}, found: ${errorMessage(error)}`,
-    'Make room or check the permissions there, or give another directory with --out.',
+    `expected to save ${byteCount(byteLength([...parts.values()].flat()))} in ${runDirectory}, ` +
+      `found: ${reason}${where}${room === undefined ? '' : ` (${byteCount(room)} free)`}`,
+    'Make room or check the permissions there and go on with --resume, or give another directory ' +
+      'with --out.',
     { cause: error },
   );
+}
+
+/** What is left on the file system of `directory`; undefined where that cannot be told. */
+async function freeBytes(directory: string): Promise<number | undefined> {
+  try {
+    const { bavail, bsize } = await statfs(directory);
+    return bavail * bsize;
+  } catch {
+    return undefined;
+  }
 }
