@@ -153,7 +153,10 @@ describe('a damaged checkpoint', () => {
     ['"format" to be "gru-lm-checkpoint", found "x"', (json) => set(json, 'format', 'x')],
     ['"version" to be a whole number from 1 to 2, found 0', (json) => set(json, 'version', 0)],
     ['"step" to be a whole number, found -1', (json) => set(json, 'step', -1)],
-    ['"created" to be a date, found "soon"', (json) => set(json, 'created', 'soon')],
+    [
+      '"created" to be a date as 2025-01-31T12:00:00.000Z, found "soon"',
+      (json) => set(json, 'created', 'soon'),
+    ],
     ['"files" to be an object, found []', (json) => set(json, 'files', [])],
     ['found "../../etc/passwd"', (json) => set(json.files!, '../../etc/passwd', {})],
     ['found "manifest.json"', (json) => set(json.files!, 'manifest.json', {})],

@@ -8,6 +8,7 @@
 
 import { UserError } from '../errors.ts';
 import type { TensorMap } from '../tensor-data.ts';
+import type { FileRecord } from './checked-file.ts';
 import {
   badField,
   damaged,
@@ -33,6 +34,8 @@ export interface CheckpointContents {
   /** What depends on how fast the machine was; all else is the same each time that the run is. */
   clock: JsonObject;
 }
+
+export type { FileRecord } from './checked-file.ts';
 
 export type CheckpointPart = keyof CheckpointContents;
 
@@ -60,11 +63,8 @@ const VERSION = 2;
 const SINCE_VERSION_2: readonly string[] = [PART_FILES.clock];
 const STEP_NAME = /^step-(\d{8,})(?:-(\d+))?$/;
 
-export interface FileRecord {
-  readonly bytes: number;
-  /** In hexadecimal. */
-  readonly sha256: string;
-}
+/** What `manifest.json` and `run.json` may have, in bytes: many times what they have. */
+export const LONGEST_RECORD = 1 << 16;
 
 export interface Manifest {
   /** Of the format that the checkpoint is in. */
@@ -115,8 +115,8 @@ export function decodeManifest(bytes: Uint8Array, path: string): Manifest {
   if (!isCount(step)) {
     throw badField(path, 'step', 'a whole number', step);
   }
-  if (typeof created !== 'string' || Number.isNaN(Date.parse(created))) {
-    throw badField(path, 'created', 'a date', created);
+  if (typeof created !== 'string' || !isDate(created)) {
+    throw badField(path, 'created', 'a date as 2025-01-31T12:00:00.000Z', created);
   }
   if (!isJsonObject(files)) {
     throw badField(path, 'files', 'an object', files);
@@ -187,6 +187,12 @@ function decodeRecord(
   // Version 1 had no seals.
   if (version > 1) assertSealed(json, bytes, path);
   return { json, version };
+}
+
+/** Whether `text` is ISO 8601 as `Date` writes it: what `Date` reads besides may have anything in it. */
+function isDate(text: string): boolean {
+  const date = new Date(text);
+  return !Number.isNaN(date.getTime()) && date.toISOString() === text;
 }
 
 function isCount(value: unknown): value is number {

@@ -26,11 +26,31 @@ describe('JSON in files', () => {
   it.each([
     ['{"a":1', 'f: expected JSON, found'],
     ['', 'f: expected JSON, found'],
-    ['{"a":{"__proto__":{"polluted":true}}}', 'the key __proto__ is not allowed'],
+    ['{"a":[{"__proto__":{"polluted":true}}]}', 'f: expected "a[0].__proto__" to be absent'],
+    ['{"a":{"b":[0,1e999]}}', 'f: expected "a.b[1]" to be a number that a double can hold'],
+    [`{"a":${'['.repeat(1e6)}`, 'f: expected at most 64 levels of objects and arrays'],
+    [`[${'{},'.repeat(1e6)}{}]`, 'f: expected values that take at most'],
     ['[]', 'f: expected a JSON object, found []'],
     ['null', 'f: expected a JSON object, found null'],
   ])('refuses to read %s', (text, message) => {
     expect(() => decodeJsonObject(Buffer.from(text), 'f')).toThrow(message);
+  });
+
+  it('takes keys that objects have of their own as any others', () => {
+    const text = '{"constructor":{"prototype":{"x":1}},"toString":2,"hasOwnProperty":3}';
+    expect(decodeJsonObject(Buffer.from(text), 'f')).toEqual(JSON.parse(text));
+    expect({}).not.toHaveProperty('x');
+  });
+
+  it('takes the key __proto__ where any key is allowed, as a key', () => {
+    const json = decodeJsonObject(Buffer.from('{"__proto__":{"x":1}}'), 'f', { anyKey: true });
+    expect(Object.keys(json)).toEqual(['__proto__']);
+    expect(Object.getPrototypeOf(json)).toBe(Object.prototype);
+  });
+
+  it('takes a text that is long because it says much', () => {
+    const words = Array.from({ length: 1e6 }, (_, i) => `word ${i}`);
+    expect(decodeJson(encodeJson(words, 'x'), 'f')).toHaveLength(1e6);
   });
 
   it('refuses bytes that are not UTF-8', () => {

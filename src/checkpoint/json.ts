@@ -1,6 +1,7 @@
 /** JSON in files: written so that it reads back the same, read as data that may be wrong. */
 
-import { UserError } from '../errors.ts';
+import { errorMessage, UserError } from '../errors.ts';
+import { assertModest } from './json-size.ts';
 
 export type JsonValue = null | boolean | number | string | readonly JsonValue[] | JsonObject;
 export interface JsonObject {
@@ -40,29 +41,45 @@ function assertJson(value: unknown, place: string): void {
   throw new TypeError(`expected a value that JSON can hold at ${place}, found ${String(value)}`);
 }
 
+/** What a JSON file is, beside JSON. */
+export interface JsonRules {
+  /** Whether a key may be `__proto__`, which is refused otherwise. Default false. */
+  readonly anyKey?: boolean | undefined;
+}
+
 /**
  * The value in `bytes`, the content of the file `path`.
  *
- * Throws a UserError (`checkpoint-damaged`) unless it is UTF-8 JSON without a key `__proto__`, which
- * would set a prototype where the object is copied.
+ * Throws a UserError (`checkpoint-damaged`) unless it is UTF-8 JSON that takes no more memory than a
+ * file of its length should (see `assertModest`), has only numbers that a double can hold, and no key
+ * `__proto__`, which would set a prototype where an object is copied key by key.
  */
-export function decodeJson(bytes: Uint8Array, path: string): JsonValue {
+export function decodeJson(
+  bytes: Uint8Array,
+  path: string,
+  { anyKey = false }: JsonRules = {},
+): JsonValue {
+  assertModest(bytes, path);
+  let value: JsonValue;
   try {
-    const text = new TextDecoder('utf-8', { fatal: true }).decode(bytes);
-    return JSON.parse(text, (key, value) => {
-      if (key === '__proto__') {
-        throw new SyntaxError('the key __proto__ is not allowed');
-      }
-      return value;
-    });
+    value = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes)) as JsonValue;
   } catch (error) {
-    throw damaged(path, `expected JSON, found ${(error as Error).message}`, error);
+    // What JSON.parse says has some of the text in it.
+    const found = errorMessage(error)
+      .replace(/\p{C}+/gu, ' ')
+      .slice(0, LONGEST_SHOWN);
+    throw damaged(path, `expected JSON, found ${found}`, error);
   }
+  const unfit = findUnfit(value, anyKey);
+  if (unfit !== undefined) {
+    throw badField(path, unfit.place, unfit.expected, unfit.found);
+  }
+  return value;
 }
 
 /** As `decodeJson`, for a file that holds an object. */
-export function decodeJsonObject(bytes: Uint8Array, path: string): JsonObject {
-  const value = decodeJson(bytes, path);
+export function decodeJsonObject(bytes: Uint8Array, path: string, rules?: JsonRules): JsonObject {
+  const value = decodeJson(bytes, path, rules);
   if (!isJsonObject(value)) {
     throw damaged(path, `expected a JSON object, found ${show(value)}`);
   }
@@ -88,11 +105,68 @@ export function damaged(path: string, message: string, cause?: unknown): UserErr
   );
 }
 
-/** A UserError about one field of a JSON file. */
+/** A UserError about one field of a JSON file; no name: about the whole value. */
 export function badField(path: string, field: string, expected: string, found: unknown): UserError {
-  return damaged(path, `expected "${field}" to be ${expected}, found ${show(found)}`);
+  const what = field === '' ? expected : `${showName(field)} to be ${expected}`;
+  return damaged(path, `expected ${what}, found ${show(found)}`);
 }
 
-function show(value: unknown): string {
-  return JSON.stringify(value)?.slice(0, 80) ?? 'nothing';
+/** A name out of a file, in quotes, on one line and not too long. */
+export function showName(name: string): string {
+  return JSON.stringify(name.length > LONGEST_SHOWN ? `${name.slice(0, LONGEST_SHOWN)}…` : name);
+}
+
+const LONGEST_SHOWN = 160;
+const MOST_SHOWN = 4;
+
+interface Unfit {
+  /** Such as `run.best` or `[3].step`. */
+  readonly place: string;
+  readonly expected: string;
+  readonly found: unknown;
+}
+
+/** The first thing in `value` that `decodeJson` does not allow. */
+function findUnfit(value: JsonValue, anyKey: boolean): Unfit | undefined {
+  if (typeof value === 'number' && !Number.isFinite(value)) {
+    return { place: '', expected: 'a number that a double can hold', found: value };
+  }
+  if (typeof value !== 'object' || value === null) {
+    return undefined;
+  }
+  if (Array.isArray(value)) {
+    for (let i = 0; i < value.length; i += 1) {
+      const unfit = findUnfit(value[i], anyKey);
+      if (unfit !== undefined) return within(`[${i}]`, unfit);
+    }
+    return undefined;
+  }
+  for (const [key, element] of Object.entries(value)) {
+    const unfit =
+      key === '__proto__' && !anyKey
+        ? { place: '', expected: 'absent', found: element }
+        : findUnfit(element, anyKey);
+    if (unfit !== undefined) return within(key, unfit);
+  }
+  return undefined;
+}
+
+function within(place: string, { place: rest, ...unfit }: Unfit): Unfit {
+  return {
+    ...unfit,
+    place: rest === '' || rest.startsWith('[') ? place + rest : `${place}.${rest}`,
+  };
+}
+
+/** A value on one line, as short as what is shown of it. */
+function show(value: unknown, depth = 0): string {
+  if (value === undefined) return 'nothing';
+  if (typeof value === 'string') return JSON.stringify(value.slice(0, LONGEST_SHOWN));
+  if (Array.isArray(value)) {
+    const items = value
+      .slice(0, MOST_SHOWN)
+      .map((item) => (depth < 2 ? show(item, depth + 1) : '…'));
+    return `[${[...items, ...(value.length > MOST_SHOWN ? ['…'] : [])].join(',')}]`;
+  }
+  return isJsonObject(value) ? 'an object' : String(value);
 }

@@ -1,23 +1,25 @@
 /** Reads a checkpoint, trusting nothing: every file must be as long and hash as the manifest says. */
 
-import { createHash } from 'node:crypto';
-import { readdir, readFile, stat } from 'node:fs/promises';
+import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { errorMessage, UserError } from '../errors.ts';
+import { UserError } from '../errors.ts';
+import type { ParameterSpec } from '../model/parameters.ts';
 import type { TensorMap } from '../tensor-data.ts';
+import { type ByteSource, readAll, readShortFile, withCheckedFile } from './checked-file.ts';
 import {
   CHECKPOINT_FILES,
   type CheckpointContents,
   type CheckpointPart,
   decodeManifest,
   type FileRecord,
+  LONGEST_RECORD,
   MANIFEST_FILE,
   type Manifest,
   PART_FILES,
 } from './format.ts';
-import { damaged, decodeJson, decodeJsonObject, type JsonValue } from './json.ts';
+import { damaged, decodeJson, decodeJsonObject, type JsonObject, type JsonValue } from './json.ts';
 import { fromVersion1 } from './migrate.ts';
-import { decodeSafetensors } from './safetensors.ts';
+import { readSafetensors } from './safetensors.ts';
 
 export interface LoadedCheckpoint extends CheckpointContents {
   readonly path: string;
@@ -26,70 +28,104 @@ export interface LoadedCheckpoint extends CheckpointContents {
   readonly created: string;
 }
 
+export type TensorPart = 'weights' | 'optimizer' | 'state';
 /** The parts that may be large and are read only where they are asked for. */
-export type OptionalPart = 'weights' | 'optimizer' | 'state' | 'history';
+export type OptionalPart = TensorPart | 'history';
+
+/** What the tensors of each file must be. */
+export type TensorSpecs = Readonly<Record<TensorPart, readonly ParameterSpec[]>>;
+
+/** A checkpoint but for its tensors. */
+export type JsonParts = Omit<LoadedCheckpoint, TensorPart>;
+
+const ALL_PARTS: readonly OptionalPart[] = ['weights', 'optimizer', 'state', 'history'];
 
 /**
- * The checkpoint in the directory `path` (see `resolveCheckpoint` for runs and defaults).
+ * The checkpoint in the directory `path` (see `resolveCheckpoint` for runs and defaults), in today's
+ * format, whatever its contents mean (see `openModel`).
  *
- * Of weights, optimizer, state and history it reads `parts` (default: all); the others come back
- * empty. Throws a UserError that names the file, and the field if there is one: `checkpoint-missing`
- * (no checkpoint there), `checkpoint-incomplete` (a file is missing), `checkpoint-damaged` (a file is
- * not what was saved), `checkpoint-version` (saved by a newer gru-lm).
+ * Of the optional parts it reads `parts`; the others come back empty. Its memory is that of the tensors,
+ * what the JSON files come to (see `assertModest`) and a megabyte. Throws a UserError that names the
+ * file, and the field if there is one: `checkpoint-missing` (no checkpoint there),
+ * `checkpoint-incomplete` (a file is missing), `checkpoint-damaged` (a file is not what was saved),
+ * `checkpoint-unreadable` (the system does not let it be read), `checkpoint-version` (saved by a newer
+ * gru-lm).
  */
 export async function loadCheckpoint(
   path: string,
-  {
-    parts = ['weights', 'optimizer', 'state', 'history'],
-  }: { readonly parts?: readonly OptionalPart[] | undefined } = {},
+  { parts = ALL_PARTS }: { readonly parts?: readonly OptionalPart[] | undefined } = {},
 ): Promise<LoadedCheckpoint> {
   const manifest = await readManifest(path);
-  const read = (part: CheckpointPart) => readPart(path, part, manifest);
-  const readTensors = async (part: OptionalPart): Promise<TensorMap> =>
+  const json = await loadJson(path, manifest, parts);
+  return { ...json, ...(await loadTensors(path, manifest, parts)) };
+}
+
+/** All but the tensors; as `loadCheckpoint`. */
+export async function loadJson(
+  path: string,
+  manifest: Manifest,
+  parts: readonly OptionalPart[],
+): Promise<JsonParts> {
+  const readObject = (part: CheckpointPart): Promise<JsonObject> =>
+    readPart(path, part, manifest, async (source, file) =>
+      // A token may be called __proto__, and a vocabulary is never copied key by key.
+      decodeJsonObject(await readAll(source), file, { anyKey: part === 'tokenizer' }),
+    );
+  const config = await readObject('config');
+  const tokenizer = await readObject('tokenizer');
+  const training = await readObject('training');
+  const history = parts.includes('history')
+    ? await readPart(path, 'history', manifest, readHistory)
+    : [];
+  const timed =
+    manifest.version === 1
+      ? fromVersion1({ training, history }, path)
+      : { training, history, clock: await readObject('clock') };
+  const { step, created } = manifest;
+  return { path, step, created, config, tokenizer, ...timed };
+}
+
+/**
+ * The tensors; as `loadCheckpoint`. With `specs` they must be these, or a UserError
+ * (`checkpoint-damaged`) says so before memory is taken for them.
+ */
+export async function loadTensors(
+  path: string,
+  manifest: Manifest,
+  parts: readonly OptionalPart[],
+  specs?: TensorSpecs,
+): Promise<Pick<LoadedCheckpoint, TensorPart>> {
+  const read = (part: TensorPart): Promise<TensorMap> =>
     parts.includes(part)
-      ? decodeSafetensors(await read(part), join(path, PART_FILES[part]))
-      : new Map();
-  const readObject = async (part: CheckpointPart) =>
-    decodeJsonObject(await read(part), join(path, PART_FILES[part]));
-  const timed = await readTimed(path, manifest, parts.includes('history'));
+      ? readPart(path, part, manifest, (source, file) =>
+          readSafetensors(source, file, specs?.[part]),
+        )
+      : Promise.resolve(new Map());
   return {
-    path,
-    step: manifest.step,
-    created: manifest.created,
-    weights: await readTensors('weights'),
-    optimizer: await readTensors('optimizer'),
-    state: await readTensors('state'),
-    config: await readObject('config'),
-    tokenizer: await readObject('tokenizer'),
-    ...timed,
+    weights: await read('weights'),
+    optimizer: await read('optimizer'),
+    state: await read('state'),
   };
 }
 
-/** What holds times, in today's format. */
-async function readTimed(
-  path: string,
-  manifest: Manifest,
-  withHistory: boolean,
-): Promise<Pick<CheckpointContents, 'training' | 'history' | 'clock'>> {
-  const readObject = async (part: CheckpointPart) =>
-    decodeJsonObject(await readPart(path, part, manifest), join(path, PART_FILES[part]));
-  const training = await readObject('training');
-  const history = withHistory ? parseHistory(await readPart(path, 'history', manifest), path) : [];
-  return manifest.version === 1
-    ? fromVersion1({ training, history })
-    : { training, history, clock: await readObject('clock') };
+async function readHistory(source: ByteSource, file: string): Promise<readonly JsonValue[]> {
+  const history = decodeJson(await readAll(source), file);
+  if (!Array.isArray(history)) {
+    throw damaged(file, 'expected a JSON array, found something else');
+  }
+  return history;
 }
 
 /** The manifest of the checkpoint in the directory `path`; errors as for `loadCheckpoint`. */
-async function readManifest(path: string): Promise<Manifest> {
+export async function readManifest(path: string): Promise<Manifest> {
   const file = join(path, MANIFEST_FILE);
   let bytes: Uint8Array;
   try {
-    bytes = await readFile(file);
+    bytes = await readShortFile(file, LONGEST_RECORD);
   } catch (error) {
     const names = await readdir(path).catch((): string[] => []);
     if (names.some((name) => CHECKPOINT_FILES.has(name))) {
-      throw unreadable(path, MANIFEST_FILE, error);
+      throw error;
     }
     throw new UserError(
       'checkpoint-missing',
@@ -101,51 +137,15 @@ async function readManifest(path: string): Promise<Manifest> {
   return decodeManifest(bytes, file);
 }
 
-async function readPart(
+function readPart<T>(
   path: string,
   part: CheckpointPart,
   manifest: Manifest,
-): Promise<Uint8Array> {
+  use: (source: ByteSource, file: string) => Promise<T>,
+): Promise<T> {
   const name = PART_FILES[part];
   const file = join(path, name);
-  const record = manifest.files.get(name) as FileRecord;
-  let bytes: Uint8Array;
-  try {
-    // The length first: a file that is far too long is not read at all.
-    assertLength(file, record, (await stat(file)).size);
-    bytes = await readFile(file);
-  } catch (error) {
-    throw error instanceof UserError ? error : unreadable(path, name, error);
-  }
-  assertLength(file, record, bytes.length);
-  const sha256 = createHash('sha256').update(bytes).digest('hex');
-  if (sha256 !== record.sha256) {
-    throw damaged(file, `expected SHA-256 ${record.sha256}, found ${sha256}`);
-  }
-  return bytes;
-}
-
-function parseHistory(bytes: Uint8Array, path: string): readonly JsonValue[] {
-  const file = join(path, PART_FILES.history);
-  const history = decodeJson(bytes, file);
-  if (!Array.isArray(history)) {
-    throw damaged(file, 'expected a JSON array, found something else');
-  }
-  return history;
-}
-
-function assertLength(file: string, record: FileRecord, found: number): void {
-  if (found !== record.bytes) {
-    throw damaged(file, `expected ${record.bytes} bytes, found ${found}`);
-  }
-}
-
-function unreadable(path: string, name: string, error: unknown): UserError {
-  const missing = (error as NodeJS.ErrnoException).code === 'ENOENT';
-  return new UserError(
-    'checkpoint-incomplete',
-    `${path}: expected the file ${name}, found ${missing ? 'none' : errorMessage(error)}`,
-    'Copy the whole checkpoint directory, or use another checkpoint.',
-    { cause: error },
+  return withCheckedFile(file, manifest.files.get(name) as FileRecord, (source) =>
+    use(source, file),
   );
 }

@@ -1,5 +1,5 @@
 /**
- * Reads the safetensors file format, for float32 tensors.
+ * Reads the safetensors file format, for float32 tensors, on a little-endian machine.
  *
  * A file is the length of the header (8 bytes, little-endian), the header (JSON from tensor name to
  * dtype, shape and byte range, padded with spaces) and the tensors' bytes without gaps. Any program
@@ -7,34 +7,106 @@
  */
 
 import type { UserError } from '../errors.ts';
-import type { TensorMap } from '../tensor-data.ts';
-import { badField, damaged, decodeJsonObject, isJsonObject, type JsonValue } from './json.ts';
+import { assertTensors, elementCount, type ParameterSpec } from '../model/parameters.ts';
+import type { TensorData, TensorMap } from '../tensor-data.ts';
+import type { ByteSource } from './checked-file.ts';
+import {
+  badField,
+  damaged,
+  decodeJsonObject,
+  isJsonObject,
+  type JsonValue,
+  showName,
+} from './json.ts';
+
+export { elementCount } from '../model/parameters.ts';
 
 export const LENGTH_BYTES = 8;
-const LARGEST_HEADER = 100_000_000;
 export const METADATA = '__metadata__';
+/** What the largest model of ours needs is a tenth of it. */
+const LARGEST_HEADER = 1 << 18;
+/** Numbers that are looked at while they are in the processor's cache. */
+const SLICE_NUMBERS = 1 << 18;
+
 /**
- * The tensors in `bytes`, the content of the file `path`; their data are copies.
+ * The tensors in `source`, the content of the file `path`, read into their own memory one after the
+ * other. With `specs` they must be these and no others, before any is read; in the order of `specs`.
  *
- * Throws a UserError (`checkpoint-damaged`) that names the file and the field that is wrong.
+ * Throws a UserError (`checkpoint-damaged`) that names the file and the field or tensor that is wrong,
+ * also where a number is not finite.
  */
-export function decodeSafetensors(bytes: Uint8Array, path: string): TensorMap {
-  const dataStart = LENGTH_BYTES + readHeaderLength(bytes, path);
-  const dataLength = bytes.length - dataStart;
-  const { [METADATA]: metadata, ...header } = decodeJsonObject(
-    bytes.subarray(LENGTH_BYTES, dataStart),
-    path,
-  );
+export async function readSafetensors(
+  source: ByteSource,
+  path: string,
+  specs?: readonly ParameterSpec[],
+): Promise<TensorMap> {
+  const headerLength = await readHeaderLength(source, path);
+  const header = new Uint8Array(headerLength);
+  await source.read(header);
+  const entries = parseHeader(header, source.length - LENGTH_BYTES - headerLength, path);
+  if (specs !== undefined) assertSpecs(entries, specs, path);
+
+  const tensors: TensorMap = new Map(specs?.map(({ name }) => [name, NOT_YET]));
+  for (const { name, shape } of entries) {
+    const data = allocate(elementCount(shape), name, path);
+    for (let start = 0; start < data.length; start += SLICE_NUMBERS) {
+      const slice = data.subarray(start, start + SLICE_NUMBERS);
+      await source.read(new Uint8Array(slice.buffer, slice.byteOffset, slice.byteLength));
+      const at = slice.findIndex((value) => !Number.isFinite(value));
+      if (at >= 0) {
+        throw damaged(
+          path,
+          `expected the tensor ${showName(name)} to hold finite numbers, found ${slice[at]} at ${start + at}`,
+        );
+      }
+    }
+    tensors.set(name, { shape, data });
+  }
+  return tensors;
+}
+
+const NOT_YET: TensorData = { shape: [0], data: new Float32Array() };
+
+function allocate(length: number, name: string, path: string): Float32Array {
+  try {
+    return new Float32Array(length);
+  } catch (error) {
+    throw damaged(
+      path,
+      `expected tensors that fit in memory, found ${showName(name)} of ${length} numbers`,
+      error,
+    );
+  }
+}
+
+async function readHeaderLength(source: ByteSource, path: string): Promise<number> {
+  if (source.length < LENGTH_BYTES) {
+    throw damaged(path, `expected a safetensors file, found ${source.length} bytes`);
+  }
+  const bytes = new Uint8Array(LENGTH_BYTES);
+  await source.read(bytes);
+  const length = new DataView(bytes.buffer).getBigUint64(0, true);
+  const largest = Math.min(LARGEST_HEADER, source.length - LENGTH_BYTES);
+  if (length > BigInt(largest)) {
+    throw damaged(path, `expected a header of at most ${largest} bytes, found ${length}`);
+  }
+  return Number(length);
+}
+
+/** The tensors that a header names, in the order in which they fill the `dataLength` bytes after it. */
+function parseHeader(bytes: Uint8Array, dataLength: number, path: string): HeaderEntry[] {
+  if (bytes[0] !== 0x7b) {
+    throw damaged(path, 'expected a header that begins with {, found something else');
+  }
+  const { [METADATA]: metadata, ...header } = decodeJsonObject(bytes, path);
   if (metadata !== undefined && !isStringRecord(metadata)) {
     throw badField(path, METADATA, 'an object of strings', metadata);
   }
   const entries = Object.entries(header)
     .map(([name, entry]) => parseEntry(name, entry, path))
     .sort((a, b) => a.start - b.start || a.end - b.end);
-
-  const tensors: TensorMap = new Map();
   let position = 0;
-  for (const { name, shape, start, end } of entries) {
+  for (const { name, start, end } of entries) {
     if (start !== position) {
       throw badOffsets(path, name, `a range from ${position} on, without gap or overlap`, [
         start,
@@ -44,31 +116,25 @@ export function decodeSafetensors(bytes: Uint8Array, path: string): TensorMap {
     if (end > dataLength) {
       throw badOffsets(path, name, `a range within ${dataLength} bytes`, [start, end]);
     }
-    const data = new Float32Array((end - start) / Float32Array.BYTES_PER_ELEMENT);
-    new Uint8Array(data.buffer).set(bytes.subarray(dataStart + start, dataStart + end));
-    tensors.set(name, { shape, data });
     position = end;
   }
   if (position !== dataLength) {
     throw damaged(path, `expected ${position} bytes of tensors, found ${dataLength}`);
   }
-  return tensors;
+  return entries;
 }
 
-function readHeaderLength(bytes: Uint8Array, path: string): number {
-  if (bytes.length < LENGTH_BYTES) {
-    throw damaged(path, `expected a safetensors file, found ${bytes.length} bytes`);
-  }
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  const length = view.getBigUint64(0, true);
-  const largest = Math.min(LARGEST_HEADER, bytes.length - LENGTH_BYTES);
-  if (length > BigInt(largest)) {
-    throw damaged(path, `expected a header of at most ${largest} bytes, found ${length}`);
-  }
-  if (bytes[LENGTH_BYTES] !== 0x7b) {
-    throw damaged(path, 'expected a header that begins with {, found something else');
-  }
-  return Number(length);
+function assertSpecs(
+  entries: readonly HeaderEntry[],
+  specs: readonly ParameterSpec[],
+  path: string,
+): void {
+  const found = new Map(entries.map(({ name, shape }) => [name, { shape }]));
+  assertTensors(found, specs, path);
+  if (found.size === specs.length) return;
+  const expected = new Set(specs.map(({ name }) => name));
+  const other = entries.find(({ name }) => !expected.has(name)) as HeaderEntry;
+  throw damaged(path, `expected no tensor ${showName(other.name)}, found one`);
 }
 
 interface HeaderEntry {
@@ -106,10 +172,6 @@ function badOffsets(path: string, name: string, expected: string, found: unknown
 
 export function isShape(value: unknown): value is readonly number[] {
   return Array.isArray(value) && value.every((size) => Number.isSafeInteger(size) && size >= 0);
-}
-
-export function elementCount(shape: readonly number[]): number {
-  return shape.reduce((product, size) => product * size, 1);
 }
 
 function isStringRecord(value: JsonValue): boolean {

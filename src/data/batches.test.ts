@@ -161,7 +161,9 @@ describe('StatefulBatches', () => {
   ])('refuses the cursor %j, naming %s', (cursor, field) => {
     const batches = new StatefulBatches(sequence(13), { batchSize: 2, steps: 3 });
     expect(() => batches.restore(cursor as never)).toThrow(UserError);
-    expect(() => batches.restore(cursor as never)).toThrow(`expected "${field}" to be`);
+    expect(() => batches.restore(cursor as never)).toThrow(
+      `expected "progress.cursor.${field}" to be`,
+    );
   });
 
   it('needs one token more than a window of each stream', () => {

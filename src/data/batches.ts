@@ -140,7 +140,7 @@ function checkCursor(cursor: BatchCursor, field: keyof BatchCursor, largest: num
   if (!Number.isInteger(value) || (value as number) < 0 || (value as number) > largest) {
     throw new UserError(
       'checkpoint-cursor',
-      `position in the text: expected "${field}" to be a whole number from 0 to ${largest}, ` +
+      `training.json: expected "progress.cursor.${field}" to be a whole number from 0 to ${largest}, ` +
         `found ${JSON.stringify(value)}`,
       'Resume with the text, --batch-size and --bptt that the run began with.',
     );

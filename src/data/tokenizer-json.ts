@@ -14,19 +14,26 @@ import { WordTokenizer, wordSpecialTokens } from './word-tokenizer.ts';
 const OWN_FORMAT = 'gru-lm-tokenizer';
 
 /**
- * The tokenizer that `record` describes in gru-lm's own format; that of `bpe` is Hugging Face's.
+ * The tokenizer that `record`, from the file `name`, describes in gru-lm's own format; that of `bpe` is
+ * Hugging Face's.
  *
  * Throws a UserError (`checkpoint-tokenizer`, or `checkpoint-version` for a newer format) that names
- * the field that is wrong.
+ * the file and the field that is wrong.
  */
-export function parseOwnTokenizer(record: Record<string, unknown>): Tokenizer {
+export function parseOwnTokenizer(record: Record<string, unknown>, name: string): Tokenizer {
+  const badField: BadField = (field, expected, found) =>
+    new UserError(
+      'checkpoint-tokenizer',
+      `${name}: expected "${field}" to be ${expected}, found ${show(found)}`,
+      'The checkpoint is damaged: use another one.',
+    );
   if (record.format !== OWN_FORMAT) {
     throw badField('format', `"${OWN_FORMAT}"`, record.format);
   }
   if (Number.isInteger(record.version) && (record.version as number) > 1) {
     throw new UserError(
       'checkpoint-version',
-      `tokenizer: expected format version 1, found ${record.version}`,
+      `${name}: expected format version 1, found ${record.version}`,
       'The checkpoint was written by a newer gru-lm: update gru-lm.',
     );
   }
@@ -35,9 +42,9 @@ export function parseOwnTokenizer(record: Record<string, unknown>): Tokenizer {
   }
   switch (record.kind) {
     case 'char':
-      return parseChar(record);
+      return parseChar(record, badField);
     case 'word':
-      return parseWord(record);
+      return parseWord(record, badField);
     case 'byte':
       return new ByteTokenizer();
     default:
@@ -45,9 +52,9 @@ export function parseOwnTokenizer(record: Record<string, unknown>): Tokenizer {
   }
 }
 
-function parseChar(record: Record<string, unknown>): CharTokenizer {
-  const lowercase = parseLowercase(record);
-  const tokens = parseTokens(record);
+function parseChar(record: Record<string, unknown>, badField: BadField): CharTokenizer {
+  const lowercase = parseLowercase(record, badField);
+  const tokens = parseTokens(record, badField);
   const endOfText = tokens.at(-1) === END_OF_TEXT_TOKEN;
   const last = tokens.length - (endOfText ? 2 : 1);
   if (tokens[last] !== UNKNOWN_TOKEN) {
@@ -67,10 +74,10 @@ function parseChar(record: Record<string, unknown>): CharTokenizer {
   return new CharTokenizer(characters, lowercase, endOfText);
 }
 
-function parseWord(record: Record<string, unknown>): WordTokenizer {
-  const lowercase = parseLowercase(record);
-  const wordSplit = parseWordSplit(record);
-  const tokens = parseTokens(record);
+function parseWord(record: Record<string, unknown>, badField: BadField): WordTokenizer {
+  const lowercase = parseLowercase(record, badField);
+  const wordSplit = parseWordSplit(record, badField);
+  const tokens = parseTokens(record, badField);
   const endOfText = tokens[wordSpecialTokens(false).length] === END_OF_TEXT_TOKEN;
   const specials = wordSpecialTokens(endOfText);
   for (const [i, special] of specials.entries()) {
@@ -91,32 +98,32 @@ function parseWord(record: Record<string, unknown>): WordTokenizer {
   return new WordTokenizer(words, { lowercase, endOfText, wordSplit });
 }
 
-function parseLowercase({ lowercase }: Record<string, unknown>): boolean {
+function parseLowercase({ lowercase }: Record<string, unknown>, badField: BadField): boolean {
   if (typeof lowercase !== 'boolean') {
     throw badField('lowercase', 'true or false', lowercase);
   }
   return lowercase;
 }
 
-function parseWordSplit({ wordSplit }: Record<string, unknown>): WordSplit {
+function parseWordSplit({ wordSplit }: Record<string, unknown>, badField: BadField): WordSplit {
   if (wordSplit !== undefined && wordSplit !== 'whitespace' && wordSplit !== 'unicode') {
     throw badField('wordSplit', '"whitespace" or "unicode"', wordSplit);
   }
   return wordSplit ?? 'whitespace';
 }
 
-function parseTokens({ tokens }: Record<string, unknown>): readonly unknown[] {
+function parseTokens({ tokens }: Record<string, unknown>, badField: BadField): readonly unknown[] {
   if (!Array.isArray(tokens)) {
     throw badField('tokens', 'an array of strings', tokens);
   }
   return tokens;
 }
 
-function badField(field: string, expected: string, found: unknown): UserError {
-  const shown = JSON.stringify(found)?.slice(0, 80) ?? 'nothing';
-  return new UserError(
-    'checkpoint-tokenizer',
-    `tokenizer: expected "${field}" to be ${expected}, found ${shown}`,
-    'The checkpoint is damaged: use another one.',
-  );
+type BadField = (field: string, expected: string, found: unknown) => UserError;
+
+function show(value: unknown): string {
+  if (typeof value === 'string') return JSON.stringify(value.slice(0, 80));
+  if (value === undefined) return 'nothing';
+  if (Array.isArray(value)) return 'an array';
+  return typeof value === 'object' && value !== null ? 'an object' : String(value);
 }

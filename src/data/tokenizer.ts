@@ -46,18 +46,18 @@ export function trainTokenizer(text: string, options: TrainerOptions): Tokenizer
 }
 
 /**
- * The tokenizer that `toJSON` wrote as `json`, in a checkpoint.
+ * The tokenizer that `toJSON` wrote as `json`, in a checkpoint's file `name`.
  *
  * Throws a UserError (`checkpoint-tokenizer`, or `checkpoint-version` for a newer format) that names
- * the field that is wrong.
+ * the file and the field that is wrong.
  */
-export function tokenizerFromJson(json: unknown): Tokenizer {
+export function tokenizerFromJson(json: unknown, name = 'tokenizer'): Tokenizer {
   const record = recordOf(json);
-  if (!('model' in record)) {
-    return parseOwnTokenizer(record);
+  if (!Object.hasOwn(record, 'model')) {
+    return parseOwnTokenizer(record, name);
   }
   try {
-    return huggingFaceTokenizer(record, 'tokenizer');
+    return huggingFaceTokenizer(record, name);
   } catch (error) {
     throw asError('checkpoint-tokenizer', error, 'The checkpoint is damaged: use another one.');
   }
@@ -84,13 +84,13 @@ export function parseTokenizerFile(bytes: Uint8Array, name: string): Tokenizer {
     );
   }
   const record = recordOf(json);
-  if (!('format' in record)) {
+  if (!Object.hasOwn(record, 'format')) {
     return huggingFaceTokenizer(json, name);
   }
   try {
-    return parseOwnTokenizer(record);
+    return parseOwnTokenizer(record, name);
   } catch (error) {
-    throw asError('tokenizer-file', error, hint, `${name}: `);
+    throw asError('tokenizer-file', error, hint);
   }
 }
 
@@ -99,8 +99,8 @@ function recordOf(json: unknown): Record<string, unknown> {
 }
 
 /** A user's error with another code and hint; what is none stays as it is. */
-function asError(code: string, error: unknown, hint: string, before = ''): unknown {
+function asError(code: string, error: unknown, hint: string): unknown {
   return error instanceof UserError
-    ? new UserError(code, `${before}${error.message}`, hint, { cause: error })
+    ? new UserError(code, error.message, hint, { cause: error })
     : error;
 }

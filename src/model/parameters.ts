@@ -1,3 +1,5 @@
+import { UserError } from '../errors.ts';
+
 /** The shape of an Embedding → GRU × layers → Dense language model. */
 export interface ModelConfig {
   vocabularySize: number;
@@ -32,6 +34,32 @@ export function parameterSpecs(config: ModelConfig): ParameterSpec[] {
   }
   specs.push({ name: 'fc.weight', shape: [V, H] }, { name: 'fc.bias', shape: [V] });
   return specs;
+}
+
+/**
+ * Makes sure that `tensors` has all of `specs`, each of its shape.
+ *
+ * @param where the file that they are from, for the message
+ * @throws UserError `checkpoint-damaged` naming the first that is missing or of another shape
+ */
+export function assertTensors(
+  tensors: ReadonlyMap<string, { readonly shape: readonly number[] }>,
+  specs: readonly ParameterSpec[],
+  where: string,
+): void {
+  for (const { name, shape } of specs) {
+    const found = tensors.get(name)?.shape;
+    if (found?.length === shape.length && found.every((size, i) => size === shape[i])) continue;
+    throw new UserError(
+      'checkpoint-damaged',
+      `${where}: expected a tensor "${name}" of shape ${showShape(shape)}, found ${found ? showShape(found) : 'none'}`,
+      'The tensors and the config do not belong together: use another checkpoint.',
+    );
+  }
+}
+
+function showShape(shape: readonly number[]): string {
+  return `[${shape.slice(0, 8).join(', ')}${shape.length > 8 ? ', …' : ''}]`;
 }
 
 /** How many numbers a shape holds. */
