@@ -1,124 +1,191 @@
-/** Keeps two trainers from writing one run. */
+/**
+ * Keeps two trainers from writing one run.
+ *
+ * What is known of the lock's owner decides whether it is held (see `fateOf`). Where nothing can be
+ * proven, as of another machine, the time of the file does, which the owner renews.
+ */
 
-import { readFile, rm, rmdir, stat, writeFile } from 'node:fs/promises';
-import { hostname } from 'node:os';
+import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
-import { lock } from 'proper-lockfile';
-import { UserError } from '../errors.ts';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { errorMessage, UserError } from '../errors.ts';
+import { makeDirectories } from '../make-directories.ts';
+import {
+  type FoundLock,
+  findChain,
+  findLock,
+  LOCK_NAME,
+  place,
+  removeDead,
+  removeLeftovers,
+  removeOwn,
+  removeOwnNow,
+  renew,
+} from './lock-file.ts';
+import { type Fate, fateOf, type LockOwner, thisProcess } from './lock-owner.ts';
 
-const LOCK_NAME = '.lock';
-const OWNER_NAME = '.lock-owner.json';
-/** The names that a lock takes in the directory. */
-export const LOCK_FILES: readonly string[] = [LOCK_NAME, OWNER_NAME];
+/** What decides on owners of which nothing can be proven. */
+export interface LockTiming {
+  /** How often the owner renews the lock. A long step of training makes it late. */
+  readonly renewMs: number;
+  /** After this long without renewal the owner is taken for dead, */
+  readonly staleMs: number;
+  /** if there is none in this time either: the clock may have been set forward. */
+  readonly watchMs: number;
+}
 
-// The holder touches the lock every few seconds; one that has long stopped is taken for dead. A step
-// of training may hold the event loop for a while.
-const STALE_MS = 60_000;
-const UPDATE_MS = 5_000;
-
-const STARTED_MS = performance.timeOrigin;
+const TIMING: LockTiming = { renewMs: 5_000, staleMs: 120_000, watchMs: 12_000 };
+/** More than any number of processes that want the same lock needs. */
+const ATTEMPTS = 100;
 
 export interface RunLock {
-  /** Throws a UserError (`run-lock-lost`) if another process has taken the lock. */
-  assertHeld(): void;
+  /**
+   * Makes sure that the lock is this process's still; one that has vanished is taken anew.
+   *
+   * Throws a UserError: `run-lock-lost` if another process has taken it, `checkpoint-write` if the
+   * directory cannot be read or written.
+   */
+  ensureHeld(): Promise<void>;
   release(): Promise<void>;
 }
 
-/** Who holds a lock, beside the lock itself. */
-interface LockOwner {
-  readonly pid: number;
-  readonly host: string;
-  /** When the process began: after a restart of a container, another one may have its id. */
-  readonly startedMs: number;
-  /** The inode of the lock, without which this could be about an earlier holder. */
-  readonly inode: number;
-}
-
-/** Locks the run in `directory`; throws a UserError (`run-locked`) if a live process holds it. */
-export async function lockRun(directory: string): Promise<RunLock> {
-  let lost: Error | undefined;
-  const acquire = () =>
-    lock(directory, {
-      lockfilePath: join(directory, LOCK_NAME),
-      stale: STALE_MS,
-      update: UPDATE_MS,
-      onCompromised: (error) => {
-        lost = error;
-      },
-    });
-  const release = await acquire().catch(async (error: unknown) => {
-    const owner = await readOwner(directory);
-    if (!isLocked(error) || owner === undefined || !isGone(owner)) {
-      throw isLocked(error) ? lockedError(directory, owner) : error;
-    }
-    // A killed process cannot remove its lock: no need to wait until it is stale.
-    await rmdir(join(directory, LOCK_NAME)).catch(() => undefined);
-    return acquire().catch((again: unknown) => {
-      throw isLocked(again) ? lockedError(directory, undefined) : again;
-    });
-  });
-  await writeOwner(directory);
+/**
+ * Locks the run in `directory`, which is made if need be. A lock whose owner is gone is taken over.
+ *
+ * Throws a UserError: `run-locked` if another process holds it, or may hold it, `checkpoint-write` if
+ * the directory cannot be written.
+ */
+export async function lockRun(directory: string, timing = TIMING): Promise<RunLock> {
+  const nonce = randomBytes(16).toString('hex');
+  const owner = { ...thisProcess(), nonce, since: new Date().toISOString() };
+  await acquire(directory, owner, timing);
+  // What fails here and at the exit is found by `ensureHeld`, or by the next process.
+  const timer = setInterval(() => renew(directory, owner).catch(() => undefined), timing.renewMs);
+  timer.unref();
+  const onExit = () => {
+    try {
+      removeOwnNow(directory, owner);
+    } catch {}
+  };
+  process.once('exit', onExit);
   return {
-    assertHeld() {
-      if (lost !== undefined) {
-        throw new UserError(
-          'run-lock-lost',
-          `expected to be the only writer of ${directory}, found its lock gone: ${lost.message}`,
-          'Stop the other process and go on with --resume.',
-          { cause: lost },
-        );
-      }
+    async ensureHeld() {
+      const found = await findLock(directory, LOCK_NAME).catch((error: unknown) => {
+        throw unusable(directory, error);
+      });
+      if (found?.id === nonce) return;
+      if (found !== undefined) throw lostError(directory, `taken by ${describeOwner(found)}`);
+      await acquire(directory, owner, timing).catch((error: unknown) => {
+        const isTaken = error instanceof UserError && error.code === 'run-locked';
+        throw isTaken ? lostError(directory, `gone: ${error.message}`, error) : error;
+      });
     },
     async release() {
-      if (lost === undefined) {
-        await rm(join(directory, OWNER_NAME), { force: true });
-        await release();
-      }
+      clearInterval(timer);
+      process.off('exit', onExit);
+      // What cannot be removed is found to be a dead process's by the next one.
+      await removeOwn(directory, owner).catch(() => undefined);
     },
   };
 }
 
-async function writeOwner(directory: string): Promise<void> {
-  const { ino: inode } = await stat(join(directory, LOCK_NAME));
-  const owner: LockOwner = { pid: process.pid, host: hostname(), startedMs: STARTED_MS, inode };
-  await writeFile(join(directory, OWNER_NAME), JSON.stringify(owner));
-}
-
-/** The owner of the lock that is there now, as far as it is known. */
-async function readOwner(directory: string): Promise<LockOwner | undefined> {
+async function acquire(directory: string, owner: LockOwner, timing: LockTiming): Promise<void> {
   try {
-    const { ino } = await stat(join(directory, LOCK_NAME));
-    const owner = JSON.parse(await readFile(join(directory, OWNER_NAME), 'utf8')) as LockOwner;
-    return owner.inode === ino && Number.isSafeInteger(owner.pid) ? owner : undefined;
-  } catch {
-    return undefined;
-  }
-}
-
-function isGone({ pid, host, startedMs }: LockOwner): boolean {
-  if (host !== hostname()) {
-    return false;
-  }
-  if (pid === process.pid) {
-    return startedMs !== STARTED_MS;
-  }
-  try {
-    process.kill(pid, 0);
-    return false;
+    await makeDirectories(directory);
+    await take(directory, owner, timing);
+    await removeLeftovers(directory, owner);
   } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'ESRCH';
+    throw error instanceof UserError ? error : unusable(directory, error);
   }
 }
 
-function isLocked(error: unknown): boolean {
-  return (error as NodeJS.ErrnoException).code === 'ELOCKED';
+async function take(directory: string, owner: LockOwner, timing: LockTiming): Promise<void> {
+  let last: FoundLock | undefined;
+  for (let attempt = 0; attempt < ATTEMPTS; attempt += 1) {
+    const { isPlaced, nowMs } = await place(directory, LOCK_NAME, owner);
+    if (isPlaced) return;
+    const chain = await findChain(directory);
+    // A network file system may deny what it has just done.
+    if (chain[0]?.id === owner.nonce) return;
+    last = chain.at(-1);
+    // Otherwise it has been released in the meantime.
+    if (last !== undefined) {
+      await assertGone(directory, last, nowMs, timing);
+      await removeDead(directory, chain, owner);
+    }
+  }
+  throw lockedError(directory, last, 'unknown');
 }
 
-function lockedError(directory: string, owner: LockOwner | undefined): UserError {
-  const by = owner === undefined ? 'another process' : `process ${owner.pid} on ${owner.host}`;
+/** Throws a UserError (`run-locked`) unless the lock's owner is gone, or silent for too long. */
+async function assertGone(
+  directory: string,
+  lock: FoundLock,
+  nowMs: number,
+  { staleMs, watchMs }: LockTiming,
+): Promise<void> {
+  const agoMs = nowMs - lock.renewedMs;
+  const fate = lock.owner === undefined ? 'unknown' : fateOf(lock.owner, agoMs);
+  const isGone =
+    fate === 'gone' ||
+    (fate === 'unknown' && agoMs > staleMs && !(await isRenewed(directory, lock, watchMs)));
+  if (!isGone) throw lockedError(directory, lock, fate, agoMs);
+}
+
+/** Whether a lock is renewed within `watchMs`. */
+async function isRenewed(
+  directory: string,
+  { name, renewedMs }: FoundLock,
+  watchMs: number,
+): Promise<boolean> {
+  const endMs = performance.now() + watchMs;
+  do {
+    await sleep(watchMs / 20);
+    const found = await findLock(directory, name);
+    if (found?.renewedMs !== renewedMs) return found !== undefined;
+  } while (performance.now() < endMs);
+  return false;
+}
+
+function describeOwner({ owner }: FoundLock): string {
+  if (owner === undefined) return 'another process';
+  return `process ${owner.pid} on ${owner.host} since ${owner.since}`;
+}
+
+function lockedError(
+  directory: string,
+  lock: FoundLock | undefined,
+  fate: Fate,
+  agoMs = Number.NaN,
+): UserError {
+  const isAlive = fate === 'alive';
+  const ago = agoMs >= 0 ? `, last heard of ${Math.round(agoMs / 1000)} s ago` : '';
   return new UserError(
     'run-locked',
-    `expected a run that nothing else writes, found ${directory} in use by ${by}`,
-    'Wait until it ends, stop it, or give another directory with --out.',
+    `expected a run that nothing else writes, found ${directory} in use by ` +
+      `${lock === undefined ? 'another process' : describeOwner(lock)}${isAlive ? '' : ago}`,
+    `Wait until it ends, stop it, or give another directory with --out.${
+      isAlive
+        ? ''
+        : ` If it is known to be gone, remove ${join(directory, lock?.name ?? LOCK_NAME)}.`
+    }`,
+  );
+}
+
+function lostError(directory: string, what: string, cause?: UserError): UserError {
+  return new UserError(
+    'run-lock-lost',
+    `expected to be the only writer of ${directory}, found its lock ${what}`,
+    'Stop the other process and go on with --resume, or leave the run to it.',
+    { cause },
+  );
+}
+
+function unusable(directory: string, error: unknown): UserError {
+  return new UserError(
+    'checkpoint-write',
+    `expected a directory to write to, found ${directory}: ${errorMessage(error)}`,
+    'Check the permissions there, or give another directory with --out.',
+    { cause: error },
   );
 }

@@ -6,7 +6,7 @@ import { isTemporaryName } from '../durable-files.ts';
 import { UserError } from '../errors.ts';
 import { CHECKPOINT_FILES, RUN_FILE, type RunRecord, stepOfName } from './format.ts';
 import { badField } from './json.ts';
-import { LOCK_FILES } from './lock.ts';
+import { isLockName } from './lock-file.ts';
 import { readRunRecord } from './run-record.ts';
 
 /** Where runs are by default. */
@@ -56,10 +56,13 @@ export async function resolveCheckpoint(
   );
 }
 
-/** The run under `runsDirectory` that was saved last; throws a UserError if there is none. */
-async function findNewestRun(runsDirectory: string): Promise<string> {
+/**
+ * The run under `runsDirectory` that was saved last, the first by name if there are several; throws a
+ * UserError if there is none.
+ */
+export async function findNewestRun(runsDirectory = RUNS_DIRECTORY): Promise<string> {
   let newest: { readonly path: string; readonly savedMs: number } | undefined;
-  for (const name of (await listDirectory(runsDirectory)) ?? []) {
+  for (const name of (await listDirectory(runsDirectory))?.sort() ?? []) {
     const path = join(runsDirectory, name);
     const savedMs = await stat(join(path, RUN_FILE)).then(
       (stats) => stats.mtimeMs,
@@ -77,6 +80,12 @@ async function findNewestRun(runsDirectory: string): Promise<string> {
     );
   }
   return newest.path;
+}
+
+/** The directory of the run that `name` means for `resolveCheckpoint`, whatever is in it. */
+export async function runDirectoryOf(name?: string): Promise<string> {
+  if (name === undefined) return findNewestRun();
+  return (await listDirectory(name))?.includes(RUN_FILE) ? name : dirname(name);
 }
 
 async function resolveInRun(run: string, which: 'best' | 'last'): Promise<string> {
@@ -116,10 +125,11 @@ export async function assertFree(
     );
   }
   const names = (await listForWriting(directory)).filter(
-    (name) => !isTemporaryName(name) && !LOCK_FILES.includes(name),
+    (name) => !isTemporaryName(name) && !isLockName(name),
   );
-  const isRun = (await readRunRecord(directory)) !== undefined;
-  const hasCheckpoints = isRun || names.some((name) => stepOfName(name) !== undefined);
+  const hasSteps = names.some((name) => stepOfName(name) !== undefined);
+  // Where checkpoints are, the record of them may be damaged or gone: `openResumable` does without.
+  const hasCheckpoints = hasSteps || (await readRunRecord(directory)) !== undefined;
   if (!hasCheckpoints && names.length > 0) {
     throw new UserError(
       'run-foreign',
@@ -128,7 +138,7 @@ export async function assertFree(
       'Give another directory with --out; gru-lm does not write over what it did not make.',
     );
   }
-  if (resume && !isRun) {
+  if (resume && !hasCheckpoints) {
     throw new UserError(
       'run-missing',
       `expected a run to resume in ${directory}, found none`,

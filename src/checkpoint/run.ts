@@ -1,7 +1,8 @@
 /** A run that this process writes: the lock and the rules of `--resume` and `--overwrite` in one. */
 
-import { mkdir, rmdir } from 'node:fs/promises';
+import { rmdir } from 'node:fs/promises';
 import { errorMessage, UserError } from '../errors.ts';
+import { makeDirectories } from '../make-directories.ts';
 import type { CheckpointContents } from './format.ts';
 import { lockRun } from './lock.ts';
 import { assertFree, type RunUse } from './run-directory.ts';
@@ -10,11 +11,15 @@ import { saveCheckpoint } from './save.ts';
 export interface RunWriter {
   readonly directory: string;
   /**
-   * Saves a checkpoint (see `saveCheckpoint`) and returns its path. A run that replaces another
-   * removes the other's checkpoints here, once its own first one is safe.
+   * Saves a checkpoint (see `saveCheckpoint`) and returns its path; waits for one that is still being
+   * saved. A run that replaces another removes the other's checkpoints here, once its own first one is
+   * safe. Where the directory has been removed or renamed, it is made anew.
    */
   save(step: number, contents: CheckpointContents, options: { best: boolean }): Promise<string>;
-  /** Gives the lock back; the directory goes again if nothing was saved in a new one. */
+  /**
+   * Gives the lock back once nothing is being saved any more; the directory goes again if nothing was
+   * saved in a new one.
+   */
   close(): Promise<void>;
 }
 
@@ -38,24 +43,44 @@ export async function openRun(
     throw error;
   }
   let startsRun = use.resume !== true;
+  let saving: Promise<unknown> = Promise.resolve();
+  const saveOnce: RunWriter['save'] = async (step, contents, { best }) => {
+    await lock.ensureHeld();
+    const path = await saveCheckpoint(directory, step, contents, { best, keep, startsRun });
+    startsRun = false;
+    return path;
+  };
+  const saveInTurn: RunWriter['save'] = async (...checkpoint) => {
+    await saving;
+    return saveOnce(...checkpoint).catch((error: unknown) => {
+      if (!isMissing(error)) throw error;
+      // The directory was taken away in the middle of it.
+      return saveOnce(...checkpoint);
+    });
+  };
   return {
     directory,
-    async save(step, contents, { best }) {
-      lock.assertHeld();
-      const path = await saveCheckpoint(directory, step, contents, { best, keep, startsRun });
-      startsRun = false;
-      return path;
+    save(...checkpoint) {
+      const saved = saveInTurn(...checkpoint);
+      saving = saved.catch(() => undefined);
+      return saved;
     },
     async close() {
+      await saving;
       await lock.release();
       await rmdir(directory).catch(() => undefined);
     },
   };
 }
 
+function isMissing(error: unknown): boolean {
+  const cause = error instanceof UserError ? error.cause : error;
+  return (cause as NodeJS.ErrnoException | undefined)?.code === 'ENOENT';
+}
+
 async function prepareAndLock(directory: string): ReturnType<typeof lockRun> {
   try {
-    await mkdir(directory, { recursive: true });
+    await makeDirectories(directory);
     return await lockRun(directory);
   } catch (error) {
     if (error instanceof UserError) {
