@@ -1,9 +1,10 @@
 /**
  * The program: declares the commands and their options, loads the one that is asked for, and turns
- * what it throws into a message and an exit code. Only this file ends the process.
+ * what it throws into a message and an exit code.
  */
 import { readFileSync } from 'node:fs';
 import { Command, CommanderError, Option } from 'commander';
+import { cutMiddle, errorStyle, notice, showInline } from './commands/terminal.ts';
 import {
   doctorOptions,
   evalOptions,
@@ -14,6 +15,7 @@ import {
 } from './config/commands.ts';
 import { trainOptions } from './config/train.ts';
 import { UserError } from './errors.ts';
+import { listenForInterruption } from './interruption.ts';
 import { flagHelp, flagUsage, type OptionTable, parseOption } from './option-table.ts';
 
 /** What every command's module exports as `run`. */
@@ -79,7 +81,11 @@ const commands: CommandSpec[] = [
     name: 'info',
     operands: '[checkpoint]',
     summary: 'show what a checkpoint holds',
-    examples: ['gru-lm info', 'gru-lm info checkpoints/corpus/last'],
+    examples: [
+      'gru-lm info',
+      'gru-lm info checkpoints/corpus/last',
+      'gru-lm info --verify checkpoints/corpus',
+    ],
     options: infoOptions,
     load: () => import('./commands/info.ts'),
   },
@@ -99,22 +105,18 @@ const commands: CommandSpec[] = [
   },
 ];
 
-const SIGNAL_EXIT_CODES = { SIGINT: 130, SIGTERM: 143 } as const;
-
 /** Runs the command line `argv` and sets the process's exit code. */
 export async function main(argv: string[]): Promise<void> {
-  endQuietlyOnClosedPipe();
-  const interruption = listenForSignals();
+  const interruption = listenForInterruption();
+  process.on('uncaughtException', (error) => process.exit(show(error, argv)));
   try {
     await buildProgram(interruption.signal).parseAsync(argv);
   } catch (error) {
-    if (!interruption.signal.aborted) process.exitCode = await report(error, argv);
+    if (!interruption.signal.aborted) process.exitCode = report(error, argv);
   }
-  if (interruption.exitCode()) {
-    process.exitCode = interruption.exitCode();
-    // A read that was given up would keep the process waiting for its input.
-    process.stdin.destroy();
-  }
+  const failure = interruption.failure();
+  if (failure) show(failure, argv);
+  process.exitCode = interruption.exitCode() ?? process.exitCode;
   interruption.stop();
 }
 
@@ -171,7 +173,7 @@ function addOptions(command: Command, table: OptionTable): [string, string][] {
 }
 
 /** Shows what went wrong and returns the exit code. */
-async function report(error: unknown, argv: string[]): Promise<number> {
+function report(error: unknown, argv: string[]): number {
   if (error instanceof CommanderError) {
     if (error.exitCode === 0) return 0;
     if (error.code === 'commander.help') return 2;
@@ -192,65 +194,24 @@ function usageError(error: CommanderError): UserError {
   );
 }
 
-async function show(error: unknown, argv: string[]): Promise<number> {
-  const { errorStyle, showControls } = await import('./commands/terminal.ts');
-  const debug = argv.includes('--debug');
+/** What an error may take of the screen, and what the stack of one may. */
+const LONGEST_MESSAGE = 2000;
+const LONGEST_STACK = 20_000;
+
+function show(error: unknown, argv: string[]): number {
   const label = errorStyle.red('error:');
   if (error instanceof UserError) {
-    const lines = [`${label} ${showControls(error.message)}`];
-    if (error.hint) lines.push(`  ${showControls(error.hint)}`);
-    process.stderr.write(`${lines.join('\n')}\n`);
-    if (debug) process.stderr.write(`${error.stack}\n${error.cause ?? ''}\n`);
+    notice(`${label} ${showInline(error.message, LONGEST_MESSAGE)}`);
+    if (error.hint) notice(`  ${showInline(error.hint, LONGEST_MESSAGE)}`);
+    if (argv.includes('--debug')) {
+      notice(cutMiddle(`${error.stack}\n${error.cause ?? ''}`, LONGEST_STACK));
+    }
     return error.exitCode;
   }
-  const stack = error instanceof Error ? error.stack : String(error);
-  process.stderr.write(
-    `${label} this is a bug in gru-lm; please report it with what follows.\n${stack}\n`,
-  );
+  const stack = String(error instanceof Error ? error.stack : error);
+  notice(`${label} this is a bug in gru-lm; please report it with what follows.`);
+  notice(cutMiddle(stack, LONGEST_STACK));
   return 1;
-}
-
-/**
- * The first SIGINT or SIGTERM asks the command to finish what it is at and save; a second one ends
- * the process at once.
- */
-function listenForSignals(): {
-  signal: AbortSignal;
-  exitCode: () => number | undefined;
-  stop: () => void;
-} {
-  const controller = new AbortController();
-  let code: number | undefined;
-  const handlers = Object.entries(SIGNAL_EXIT_CODES).map(([name, exitCode]) => {
-    const handler = () => {
-      if (controller.signal.aborted) {
-        // Below a live bar, not behind it.
-        if (process.stderr.isTTY) process.stderr.write('\n');
-        process.exit(exitCode);
-      }
-      code = exitCode;
-      controller.abort();
-    };
-    process.on(name, handler);
-    return { name, handler };
-  });
-  return {
-    signal: controller.signal,
-    exitCode: () => code,
-    stop: () => {
-      for (const { name, handler } of handlers) process.off(name, handler);
-    },
-  };
-}
-
-/** A reader that has seen enough, such as `head`, is no error. */
-function endQuietlyOnClosedPipe(): void {
-  for (const stream of [process.stdout, process.stderr]) {
-    stream.on('error', (error: NodeJS.ErrnoException) => {
-      if (error.code === 'EPIPE') process.exit(0);
-      throw error;
-    });
-  }
 }
 
 function readVersion(): string {

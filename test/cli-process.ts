@@ -1,7 +1,7 @@
 /** Runs the program as a user does: a process of its own, in a directory of its own. */
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { constants, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, expect } from 'vitest';
@@ -9,7 +9,8 @@ import { afterAll, expect } from 'vitest';
 const shim = fileURLToPath(new URL('../bin/gru-lm.js', import.meta.url));
 
 export interface CliResult {
-  exitCode: number | null;
+  /** As a shell gives it: 128 and its number for a signal that ended the process. */
+  exitCode: number;
   stdout: string;
   stderr: string;
 }
@@ -71,7 +72,10 @@ export function runProcess(
       onOutput?.(stdout + stderr, child);
     });
     child.on('error', reject);
-    child.on('close', (exitCode) => resolve({ exitCode, stdout, stderr }));
+    child.on('close', (code, signal) => {
+      const exitCode = code ?? 128 + constants.signals[signal as NodeJS.Signals];
+      resolve({ exitCode, stdout, stderr });
+    });
     // A program that fails before it has read all of its input closes the pipe.
     child.stdin?.on('error', () => undefined);
     if (input !== null) child.stdin?.end(input);

@@ -1,8 +1,14 @@
-import { beforeAll, describe, expect, test } from 'vitest';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { beforeAll, describe, expect, test, vi } from 'vitest';
 import {
+  hasTerminal,
   jsonLines,
   listTree,
   runCli,
+  runProcess,
+  shellCommand,
   TINY,
   temporaryDirectory,
   whenShown,
@@ -19,6 +25,7 @@ describe('a signal while a run is training', () => {
   test.concurrent.for([
     ['SIGINT', 130],
     ['SIGTERM', 143],
+    ['SIGHUP', 143],
   ] as const)('%s: it saves, says how to go on, and does', async ([signal, exitCode]) => {
     const result = await runCli([...long, '--out', signal, '--json'], {
       cwd,
@@ -45,6 +52,22 @@ describe('a signal while a run is training', () => {
     expect(stderr).toMatch(/\nstopped at step \d+; saved in message: go on with --resume\n$/);
   });
 
+  test.for([
+    ['Ctrl-C that npm passes on as well', 'SIGINT', 130],
+    ['a terminal that hangs up as its shell does', 'SIGHUP', 143],
+  ] as const)('%s is one signal', async ([, signal, exitCode]) => {
+    const out = `twice-${signal}`;
+    const result = await runCli([...long, '--out', out, '--json'], {
+      cwd,
+      onOutput: whenShown(STEP_3, (child) => {
+        child.kill(signal);
+        child.kill(signal);
+      }),
+    });
+    expect(result).toMatchObject({ exitCode, stderr: '' });
+    expect(jsonLines(result.stdout).at(-1)).toMatchObject({ event: 'stopped', path: out });
+  });
+
   test('signal upon signal ends it at once, and what was saved stays whole', async () => {
     let timer: NodeJS.Timeout | undefined;
     const args = [...long, '--hidden', '512', '--save-every', '2', '--out', 'again', '--json'];
@@ -59,6 +82,49 @@ describe('a signal while a run is training', () => {
     const flags = ['--resume', '--out', 'again', '--max-steps', '5', '--backend', 'wasm'];
     const next = await runCli(['train', 'corpus.txt', ...flags], { cwd });
     expect(next.exitCode).toBe(0);
+  });
+
+  test.runIf(hasTerminal)('a terminal that goes away: it saves, and crashes nowhere', async () => {
+    const command = shellCommand([...long, '--out', 'hangup', '--eval-every', '2', '--no-color']);
+    const ended = join(cwd, 'hangup-ended');
+    // The shell that the terminal belongs to dies of it; the one below notes how the program ended.
+    writeFileSync(join(cwd, 'hangup.sh'), `trap : HUP\n${command}\necho $? > hangup-ended\n`);
+    await runProcess('script', ['-qec', 'bash hangup.sh; true', '/dev/null'], {
+      cwd,
+      onOutput: whenShown('step 4  validation', (child) => child.kill('SIGKILL')),
+    });
+    await vi.waitFor(() => expect(readFileSync(ended, 'utf8')).toBe('143\n'), 60_000);
+    const { step } = JSON.parse(
+      (await runCli(['info', 'hangup/last', '--json'], { cwd })).stdout,
+    ) as { step: number };
+    expect(step).toBeGreaterThanOrEqual(4);
+  });
+});
+
+describe('a second signal', () => {
+  test('ends the process though its event loop is held', async () => {
+    const program = `
+      import { setTimeout as sleep } from 'node:timers/promises';
+      import { listenForInterruption } from '${new URL('../src/interruption.ts', import.meta.url)}';
+      const { signal } = listenForInterruption();
+      process.stdout.write('listening');
+      while (!signal.aborted) await sleep(10);
+      await sleep(1000);
+      process.stdout.write('held');
+      for (;;);
+    `;
+    const { exitCode } = await runProcess(
+      process.execPath,
+      ['--import', 'tsx', '--input-type', 'module', '--eval', program],
+      {
+        cwd: fileURLToPath(new URL('..', import.meta.url)),
+        onOutput: (output, child) => {
+          if (output === 'listening') child.kill('SIGINT');
+          if (output.endsWith('held')) child.kill('SIGTERM');
+        },
+      },
+    );
+    expect(exitCode).toBe(143);
   });
 });
 

@@ -86,15 +86,36 @@ describe.concurrent('on a pipe', () => {
     expect((await runCli([...error, '--no-color'], { cwd, env })).stderr).toMatch(/^error: /);
   });
 
-  test('a pipe that is closed ends it quietly', async () => {
-    await train('piped', ['--quiet']);
-    const endless = ['sample', 'piped', '--length', '100000', '--backend', 'wasm', '--seed', '1'];
-    for (const args of [endless, [...base, '--max-steps', '5000', '--out', 'closed', '--json']]) {
-      const command = `${shellCommand(args)} | head -n 1; echo "\${PIPESTATUS[0]}"`;
+  describe('a pipe that is closed is no error', () => {
+    /** What is left to show of a command whose reader goes away: its exit code. */
+    const closed = async (args: string[], reader: string) => {
+      const command = `${shellCommand(args)} ${reader} > seen; echo "\${PIPESTATUS[0]}"`;
       const { stdout, stderr } = await runProcess('bash', ['-c', command], { cwd });
-      expect(stderr).toBe('');
-      expect(stdout).toMatch(/^.*\n0\n$/);
-    }
+      return `${stdout}${stderr}`;
+    };
+    const endless = [...base, '--max-steps', '1000000', '--eval-every', '5'];
+
+    test.for([
+      ['--json', '| head -n 1'],
+      ['--no-color', '2>&1 | head -n 1'],
+    ] as const)('train %s %s saves', async ([flag, reader]) => {
+      const out = `closed${flag}`;
+      expect(await closed([...endless, '--out', out, flag], reader)).toBe('0\n');
+      const { stdout } = await runCli(['info', `${out}/last`, '--json'], { cwd });
+      expect((JSON.parse(stdout) as { step: number }).step).toBeGreaterThan(0);
+    });
+
+    test('sample, eval, info and tokenize', async () => {
+      await train('piped', ['--quiet']);
+      for (const args of [
+        ['sample', 'piped', '--length', '10000000', '--backend', 'wasm'],
+        ['eval', 'piped', '--backend', 'wasm'],
+        ['info', 'piped'],
+        ['tokenize', 'corpus.txt', '--top', '100000'],
+      ]) {
+        expect(await closed(args, '2>&1 | true')).toBe('0\n');
+      }
+    });
   });
 });
 
@@ -121,7 +142,7 @@ describe.runIf(hasTerminal)('on a terminal', () => {
     expect(plain.stdout).not.toContain(ESCAPE);
   });
 
-  test('control characters that a model makes are shown, not sent; a pipe gets them', async () => {
+  test('control characters that a model makes are shown, not sent; a pipe and --raw get them', async () => {
     const args = ['sample', 'escapes', '--seed', '1', '--length', '300', '--backend', 'wasm'];
     const terminal = await runOnTerminal([...args, '--no-color'], { cwd });
     expect(terminal.stdout).toContain('␛');
@@ -129,6 +150,9 @@ describe.runIf(hasTerminal)('on a terminal', () => {
     for (const control of [ESCAPE, '\u0007', '\u009b', '\r\r']) {
       expect(terminal.stdout).not.toContain(control);
     }
+    const raw = await runOnTerminal([...args, '--no-color', '--raw'], { cwd });
+    expect(raw.stdout).toContain(ESCAPE);
+    expect(raw.stdout).not.toContain('␛');
     const piped = await runCli(args, { cwd });
     expect(piped.stdout).toContain(ESCAPE);
     expect(piped.stdout).not.toContain('␛');

@@ -1,6 +1,6 @@
 /** Progress on standard error: a live bar on a terminal, a plain line every few seconds elsewhere. */
 import { MultiBar, type SingleBar } from 'cli-progress';
-import { notice } from './terminal.ts';
+import { notice, shown } from './terminal.ts';
 
 export interface Progress {
   /**
@@ -54,7 +54,7 @@ class LiveBar implements Progress {
       // The bar always fits, and longer lines of the log have to wrap: leave the terminal as it is.
       linewrap: true,
       format: (_options, { progress }, payload: { fields: readonly string[] }) =>
-        barLine(progress, payload.fields, (process.stderr.columns || 80) - 1),
+        shown(barLine(progress, payload.fields, (process.stderr.columns || 80) - 1)),
     });
     this.#bar = this.#bars.create(1, 0, { fields: [] });
   }
@@ -67,7 +67,7 @@ class LiveBar implements Progress {
   }
 
   log(line: string): void {
-    this.#bars.log(`${line}\n`);
+    this.#bars.log(shown(`${line}\n`));
   }
 
   stop(): void {

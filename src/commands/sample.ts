@@ -8,7 +8,15 @@ import { selectParameters, weightsOf } from '../model/weights.ts';
 import { type GivenOptions, withDefaults } from '../option-table.ts';
 import { Random } from '../random.ts';
 import { startBackend } from './start-backend.ts';
-import { notice, outStyle, printJson, printLine, printText, showControls } from './terminal.ts';
+import {
+  notice,
+  outStyle,
+  printJson,
+  printLine,
+  printRaw,
+  printText,
+  showInline,
+} from './terminal.ts';
 import { untilAborted } from './until-aborted.ts';
 
 /** `gru-lm sample`: text streams as it is made. */
@@ -44,8 +52,10 @@ async function sampleOnce(
   seed: number,
   signal: AbortSignal,
 ): Promise<void> {
+  // A file or another program gets the text as it is; a terminal would obey what is in it.
+  const print = options.raw || !process.stdout.isTTY ? printRaw : printText;
   const show = (text: string) => {
-    if (!options.json) printText(process.stdout.isTTY ? showControls(text) : text);
+    if (!options.json) print(text);
   };
   const startedMs = performance.now();
   let [text, tokens, nats] = ['', 0, 0];
@@ -85,14 +95,14 @@ function assertKnown({ tokenizer }: CheckpointModel, prompt: string): void {
   const place = `line ${line}, column ${column}`;
   if (tokenizer.kind !== 'char') {
     notice(
-      `"${showControls(piece)}" (${place} of the prompt) is read as <unk>: the model does not know it`,
+      `"${showInline(piece)}" (${place} of the prompt) is read as <unk>: the model does not know it`,
     );
     return;
   }
   const code = (piece.codePointAt(0) as number).toString(16).toUpperCase().padStart(4, '0');
   throw new UserError(
     'prompt-unknown',
-    `prompt: expected characters that the model knows, found "${showControls(piece)}" (U+${code}) at ${place}`,
+    `prompt: expected characters that the model knows, found "${showInline(piece)}" (U+${code}) at ${place}`,
     'Leave it out, or train on text that has it.',
   );
 }

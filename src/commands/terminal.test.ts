@@ -1,5 +1,84 @@
-import { describe, expect, test } from 'vitest';
-import { byteCount, clock, count, figure, shortCount, showControls } from './terminal.ts';
+import { afterEach, describe, expect, test, vi } from 'vitest';
+import {
+  byteCount,
+  clock,
+  count,
+  cutMiddle,
+  figure,
+  notice,
+  printJson,
+  printLine,
+  printRaw,
+  printText,
+  shortCount,
+  showControls,
+  showInline,
+} from './terminal.ts';
+
+afterEach(() => {
+  vi.restoreAllMocks();
+  vi.unstubAllEnvs();
+  vi.resetModules();
+});
+
+/** Everything that is not to reach a terminal, in a text that is otherwise harmless. */
+const HOSTILE = `a${Array.from({ length: 0xa0 }, (_, code) => String.fromCharCode(code)).join('')}\u061c\u200e\u200f\u202a\u202e\u2066\u2069z`;
+const UNWANTED = /(?![\n\t])[\p{Cc}\p{Bidi_Control}]/u;
+
+/** What `write` writes to both streams. */
+function written(write: () => void): string {
+  let text = '';
+  for (const stream of [process.stdout, process.stderr]) {
+    vi.spyOn(stream, 'write').mockImplementation((piece) => {
+      text += piece;
+      return true;
+    });
+  }
+  write();
+  return text;
+}
+
+describe('what is written', () => {
+  test.for([
+    ['printLine', printLine],
+    ['printText', printText],
+    ['notice', notice],
+    ['printJson', (text: string) => printJson({ [text]: [text] })],
+  ] as const)('%s: no control character but line ends and tabs', ([, write]) => {
+    expect(written(() => write(HOSTILE))).not.toMatch(UNWANTED);
+  });
+
+  test('JSON holds the same value, escaped', () => {
+    const line = written(() => printJson({ text: HOSTILE }));
+    expect(JSON.parse(line)).toEqual({ text: HOSTILE });
+    expect(line).toContain('\\u009b');
+    expect(line).toContain('\\u202e');
+  });
+
+  test('printRaw alone writes text as it is', () => {
+    expect(written(() => printRaw(HOSTILE))).toBe(HOSTILE);
+  });
+
+  test('colours are sent, and those within a text are not', async () => {
+    vi.stubEnv('FORCE_COLOR', '1');
+    vi.resetModules();
+    const { outStyle, printLine: print } = await import('./terminal.ts');
+    const line = written(() => print(`${outStyle.red('\u001b[1ma')} \u001b[31mb`));
+    expect(line).toBe('\u001b[31m␛[1ma\u001b[39m ␛[31mb\n');
+  });
+});
+
+describe('showInline', () => {
+  test('gives one line', () => {
+    expect(showInline('a\nb\tc\u001bd')).toBe('a␊b␉c␛d');
+  });
+
+  test('cuts a long text in its middle, not within a character', () => {
+    expect(showInline('x'.repeat(1e6))).toBe(`${'x'.repeat(100)}…${'x'.repeat(100)}`);
+    expect(cutMiddle('😀'.repeat(50), 10)).toBe(`${'😀'.repeat(5)}…${'😀'.repeat(5)}`);
+    expect(cutMiddle('short', 5)).toBe('short');
+  });
+});
 
 describe('showControls', () => {
   test('makes control characters visible and keeps line ends and tabs', () => {

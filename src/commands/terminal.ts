@@ -1,8 +1,24 @@
-/** What commands share to write: results to standard output, all else to standard error. */
+/**
+ * What commands share to write: results to standard output, all else to standard error.
+ *
+ * Any text may come from outside: a prompt, a corpus, a file's name, a checkpoint. So whatever is written
+ * here goes through {@link shown}, which leaves no control character in it but line ends and tabs, and
+ * colours are marks until then. Only {@link printRaw} writes text as it is.
+ */
+import { randomUUID } from 'node:crypto';
 import { Chalk, type ChalkInstance } from 'chalk';
 
+const STYLES = ['bold', 'dim', 'red', 'green', 'yellow', 'cyan'] as const;
+
+/** Functions that give text a colour or weight, for the functions of this file to write. */
+type Style = Readonly<Record<(typeof STYLES)[number], (text: string) => string>>;
+
+const ESCAPE = '\u001b';
+/** Stands for the escape character of a colour until the text around it is clean; no text can know it. */
+const ESCAPE_MARK = randomUUID();
+
 /** Colours for a stream: `--no-color`, then FORCE_COLOR, then NO_COLOR, then whether it is a terminal. */
-function styleFor(stream: NodeJS.WriteStream): ChalkInstance {
+function chalkFor(stream: NodeJS.WriteStream): ChalkInstance {
   const { FORCE_COLOR, NO_COLOR } = process.env;
   if (process.argv.includes('--no-color')) return new Chalk({ level: 0 });
   if (FORCE_COLOR !== undefined) {
@@ -13,6 +29,16 @@ function styleFor(stream: NodeJS.WriteStream): ChalkInstance {
   return new Chalk({ level: stream.getColorDepth() > 8 ? 3 : stream.getColorDepth() > 4 ? 2 : 1 });
 }
 
+function styleFor(stream: NodeJS.WriteStream): Style {
+  const chalk = chalkFor(stream);
+  return Object.fromEntries(
+    STYLES.map((name) => {
+      const [open = '', close = ''] = chalk[name]('|').replaceAll(ESCAPE, ESCAPE_MARK).split('|');
+      return [name, (text: string) => `${open}${text}${close}`];
+    }),
+  ) as Style;
+}
+
 /** Colours for standard output. */
 export const outStyle = styleFor(process.stdout);
 /** Colours for standard error. */
@@ -20,30 +46,47 @@ export const errorStyle = styleFor(process.stderr);
 
 /** A line of a result. */
 export function printLine(text = ''): void {
-  process.stdout.write(`${text}\n`);
+  process.stdout.write(shown(`${text}\n`));
 }
 
 /** Part of a result, as it is made. */
 export function printText(text: string): void {
+  process.stdout.write(shown(text));
+}
+
+/** Part of a result with whatever is in it. */
+export function printRaw(text: string): void {
   process.stdout.write(text);
 }
 
-/** One JSON object as a line of the result. */
+/** One JSON object as a line of the result. JSON escapes some control characters; here, all of them. */
 export function printJson(value: object): void {
-  process.stdout.write(`${JSON.stringify(value)}\n`);
+  const json = JSON.stringify(value).replace(
+    CONTROLS,
+    (c) => `\\u${(c.codePointAt(0) as number).toString(16).padStart(4, '0')}`,
+  );
+  process.stdout.write(`${json}\n`);
 }
 
 /** A line for the person who watches. */
 export function notice(text: string): void {
-  process.stderr.write(`${text}\n`);
+  process.stderr.write(shown(`${text}\n`));
 }
 
+/** Text as it goes to a terminal: clean, then coloured. */
+export function shown(text: string): string {
+  return showControls(text).replaceAll(ESCAPE_MARK, ESCAPE);
+}
+
+/** Control characters but line end and tab, and those that turn the direction of text around. */
+const CONTROLS = /(?![\n\t])[\p{Cc}\p{Bidi_Control}]/gu;
+
 /**
- * Text with control characters made visible (␛ for escape), so that text made by a model cannot
- * steer a terminal. Line ends and tabs stay.
+ * Text with control characters made visible (␛ for escape), so that it cannot steer a terminal. Line
+ * ends and tabs stay.
  */
 export function showControls(text: string): string {
-  return text.replace(/(?![\n\t])[\p{Cc}\u202a-\u202e\u2066-\u2069]/gu, (c) => {
+  return text.replace(CONTROLS, (c) => {
     const code = c.codePointAt(0) as number;
     if (code < 0x20) return String.fromCodePoint(0x2400 + code);
     return code === 0x7f ? '\u2421' : '\ufffd';
@@ -58,12 +101,15 @@ const LONGEST_SHOWN = 200;
  * it is very long. For names and values that come from outside.
  */
 export function showInline(text: string, longest = LONGEST_SHOWN): string {
+  return showControls(cutMiddle(text, longest)).replace(/[\n\t]/g, (c) => (c === '\n' ? '␊' : '␉'));
+}
+
+/** The beginning and the end of a text that is longer than `longest`. */
+export function cutMiddle(text: string, longest: number): string {
+  if (text.length <= longest) return text;
   // By code points, so that none is cut; the ends alone are split, as the text may be megabytes.
-  const cut =
-    text.length > longest
-      ? `${[...text.slice(0, longest)].slice(0, longest / 2).join('')}…${[...text.slice(-longest)].slice(-longest / 2).join('')}`
-      : text;
-  return showControls(cut).replace(/[\n\t]/g, (c) => (c === '\n' ? '␊' : '␉'));
+  const [head, tail] = [text.slice(0, longest), text.slice(-longest)].map((part) => [...part]);
+  return `${head!.slice(0, longest / 2).join('')}…${tail!.slice(-longest / 2).join('')}`;
 }
 
 /** `1,234,567` */

@@ -83,6 +83,12 @@ export const sampleOptions = {
     group: 'Choice:',
   },
   ...machineOptions,
+  raw: {
+    flag: 'raw',
+    type: 'switch',
+    help: 'write control characters to a terminal as they are (default: visibly, as ␛)',
+    group: OUTPUT,
+  },
   ...jsonOption,
 } as const satisfies OptionTable;
 
@@ -152,7 +158,15 @@ export const tokenizeOptions = {
 export type TokenizeOptions = OptionValues<typeof tokenizeOptions>;
 
 /** What `gru-lm info` takes. */
-export const infoOptions = { ...jsonOption } as const satisfies OptionTable;
+export const infoOptions = {
+  verify: {
+    flag: 'verify',
+    type: 'switch',
+    help: 'hash every file of the run’s checkpoints, and say which of them are whole',
+    group: DATA,
+  },
+  ...jsonOption,
+} as const satisfies OptionTable;
 
 /** What `gru-lm doctor` takes. */
 export const doctorOptions = { ...jsonOption } as const satisfies OptionTable;
