@@ -174,6 +174,8 @@ function decodeRecord(
     throw badField(path, 'format', `"${format}"`, json.format);
   }
   const { version } = json;
+  // Version 1 had no seals. Of all others the seal comes first, or a flipped bit would make a newer one.
+  if (version !== 1 || json.sha256 !== undefined) assertSealed(json, bytes, path);
   if (isCount(version) && version > VERSION) {
     throw new UserError(
       'checkpoint-version',
@@ -184,8 +186,6 @@ function decodeRecord(
   if (!isCount(version) || version === 0) {
     throw badField(path, 'version', `a whole number from 1 to ${VERSION}`, version);
   }
-  // Version 1 had no seals.
-  if (version > 1) assertSealed(json, bytes, path);
   return { json, version };
 }
 
