@@ -12,8 +12,9 @@ export interface RunWriter {
   readonly directory: string;
   /**
    * Saves a checkpoint (see `saveCheckpoint`) and returns its path; waits for one that is still being
-   * saved. A run that replaces another removes the other's checkpoints here, once its own first one is
-   * safe. Where the directory has been removed or renamed, it is made anew.
+   * saved. Until then `contents` must not change. A run that replaces another removes the other's
+   * checkpoints here, once its own first one is safe. Where the directory has been removed or renamed,
+   * it is made anew.
    */
   save(step: number, contents: CheckpointContents, options: { best: boolean }): Promise<string>;
   /**
