@@ -3,7 +3,7 @@ import type { infoOptions } from '../config/commands.ts';
 import type { DataRecord } from '../data/record.ts';
 import { elementCount, parameterSpecs } from '../model/parameters.ts';
 import type { GivenOptions } from '../option-table.ts';
-import type { HistoryEntry, RunClock, RunProgress } from '../training/run.ts';
+import type { HistoryEntry, RunClock, RunProgress } from '../training/run-snapshot.ts';
 import { byteCount, clock, count, figure, outStyle, printJson, printLine } from './terminal.ts';
 
 /** `gru-lm info`: needs no backend. */

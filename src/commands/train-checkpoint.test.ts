@@ -8,7 +8,7 @@ import { resolveTrainOptions } from '../config/train.ts';
 import { trainTokenizer } from '../data/tokenizer.ts';
 import { Random } from '../random.ts';
 import type { TensorData } from '../tensor-data.ts';
-import type { RunSnapshot } from '../training/run.ts';
+import type { RunSnapshot } from '../training/run-snapshot.ts';
 import { contentsOf, snapshotOf } from './train-checkpoint.ts';
 
 const directory = await mkdtemp(join(tmpdir(), 'gru-lm-snapshot-'));

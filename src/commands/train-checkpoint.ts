@@ -6,7 +6,7 @@ import type { TrainOptions } from '../config/train.ts';
 import type { DataRecord } from '../data/record.ts';
 import type { Tokenizer } from '../data/tokenizer.ts';
 import { UserError } from '../errors.ts';
-import type { HistoryEntry, RunClock, RunProgress, RunSnapshot } from '../training/run.ts';
+import type { HistoryEntry, RunClock, RunProgress, RunSnapshot } from '../training/run-snapshot.ts';
 import type { TrainerProgress } from '../training/trainer.ts';
 
 /** How a run was started says nothing about what it is. */

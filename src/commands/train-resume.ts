@@ -1,6 +1,7 @@
 import { type TrainOptions, trainOptions } from '../config/train.ts';
 import { UserError } from '../errors.ts';
 import type { GivenOptions } from '../option-table.ts';
+import type { RunSnapshot } from '../training/run-snapshot.ts';
 
 /** What may be another on `--resume`; the rest makes the model or the order of the text. */
 const CHANGEABLE: ReadonlySet<string> = new Set<keyof TrainOptions>([
@@ -62,12 +63,23 @@ export function resumeOptions(
     }
     options[name] = value;
   }
-  return {
-    json: false,
-    quiet: false,
-    resume: true,
-    overwrite: false,
-    backend: 'auto',
-    ...options,
-  } as TrainOptions;
+  const defaults = { json: false, quiet: false, resume: true, overwrite: false, backend: 'auto' };
+  return inOrder({ ...defaults, ...options }) as TrainOptions;
+}
+
+/** In the order of the table, so that a checkpoint's file is the same whatever is given again. */
+function inOrder(options: Record<string, unknown>): Record<string, unknown> {
+  const names = Object.keys(trainOptions).filter((name) => options[name] !== undefined);
+  return Object.fromEntries(names.map((name) => [name, options[name]]));
+}
+
+/** A rate that is given anew takes the place of what rollbacks had left of the old one. */
+export function withRate(
+  snapshot: RunSnapshot,
+  stored: TrainOptions,
+  options: TrainOptions,
+): RunSnapshot {
+  if (options.learningRate === stored.learningRate) return snapshot;
+  const { rollbacks, ...run } = snapshot.run;
+  return { ...snapshot, run };
 }

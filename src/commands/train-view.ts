@@ -1,7 +1,7 @@
 /** What `gru-lm train` shows: a live bar, plain lines, or one JSON object an event. */
 import { dirname } from 'node:path';
 import type { TrainOptions } from '../config/train.ts';
-import type { RunEvent } from '../training/run.ts';
+import type { RunEvent } from '../training/run-events.ts';
 import { type StartInfo, showPreflight } from './preflight-view.ts';
 import { type Progress, silentProgress, startProgress } from './progress-bar.ts';
 import {
@@ -16,10 +16,15 @@ import {
   showControls,
 } from './terminal.ts';
 
+type ShownEvent = Exclude<RunEvent, { type: 'save' | 'saving' }>;
+
 export interface TrainView {
   start(info: StartInfo): void;
-  event(event: Exclude<RunEvent, { type: 'save' }>): void;
+  event(event: ShownEvent): void;
+  /** A checkpoint is whole. */
   saved(step: number, path: string): void;
+  /** Something went wrong, and the run goes on. */
+  warn(message: string): void;
   stop(): void;
 }
 
@@ -49,7 +54,7 @@ class JsonView implements TrainView {
     });
   }
 
-  event(event: Exclude<RunEvent, { type: 'save' }>): void {
+  event(event: ShownEvent): void {
     switch (event.type) {
       case 'step': {
         const { type, progress, ...figures } = event;
@@ -63,8 +68,13 @@ class JsonView implements TrainView {
         break;
       }
       case 'sample':
-        printJson({ event: 'sample', step: event.step, text: event.text });
+      case 'spike':
+      case 'skip':
+      case 'rollback': {
+        const { type, ...figures } = event;
+        printJson({ event: type, ...figures });
         break;
+      }
       case 'stopped':
         printJson({ event: 'stopped', step: event.step, path: this.#path });
         break;
@@ -81,6 +91,10 @@ class JsonView implements TrainView {
   saved(step: number, path: string): void {
     this.#path = dirname(path);
     printJson({ event: 'checkpoint', path, step });
+  }
+
+  warn(message: string): void {
+    printJson({ event: 'warning', message });
   }
 
   stop(): void {}
@@ -111,7 +125,7 @@ class TextView implements TrainView {
     this.#progress.update(0, ['first step…']);
   }
 
-  event(event: Exclude<RunEvent, { type: 'save' }>): void {
+  event(event: ShownEvent): void {
     switch (event.type) {
       case 'step':
         this.#showStep(event);
@@ -129,6 +143,20 @@ class TextView implements TrainView {
       case 'sample':
         this.#progress.log(`${errorStyle.dim(indent(showControls(event.text)))}`);
         break;
+      case 'spike':
+        this.#report(
+          `step ${event.step}: loss ${event.loss.toFixed(3)}, after ${event.usualLoss.toFixed(3)}`,
+        );
+        break;
+      case 'skip':
+        this.warn(`step ${event.step}: ${event.found}; the step was left out`);
+        break;
+      case 'rollback':
+        this.warn(
+          `step ${event.step}: ${event.found}; going on from step ${event.toStep} with ` +
+            `1/${1 / event.rateShare} of the learning rate`,
+        );
+        break;
       case 'stopped':
         this.stop();
         if (event.step > 0) {
@@ -144,6 +172,16 @@ class TextView implements TrainView {
   }
 
   saved(): void {}
+
+  warn(message: string): void {
+    if (this.#quiet) notice(errorStyle.yellow(message));
+    else this.#report(message);
+  }
+
+  /** A line that stays above the bar. */
+  #report(message: string): void {
+    this.#progress.log(errorStyle.yellow(message));
+  }
 
   stop(): void {
     this.#progress.stop();

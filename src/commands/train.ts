@@ -1,5 +1,5 @@
 import { basename, dirname, join, resolve } from 'node:path';
-import type { LoadedCheckpoint } from '../checkpoint/load.ts';
+import { type LoadedCheckpoint, loadCheckpoint } from '../checkpoint/load.ts';
 import { openModel } from '../checkpoint/model.ts';
 import { openRun, type RunWriter } from '../checkpoint/run.ts';
 import { assertFree, RUNS_DIRECTORY } from '../checkpoint/run-directory.ts';
@@ -12,16 +12,19 @@ import {
 import { StatefulBatches } from '../data/batches.ts';
 import type { Dataset, TokenizedPart } from '../data/dataset.ts';
 import { assertSameData, type DataRecord } from '../data/record.ts';
-import { UserError } from '../errors.ts';
+import { errorMessage, UserError } from '../errors.ts';
 import type { Precision } from '../ops/tensorflow-binding.ts';
 import type { GivenOptions } from '../option-table.ts';
 import { type Preflight, preflight } from '../training/preflight.ts';
-import { type RunConfig, type RunSnapshot, trainRun } from '../training/run.ts';
+import { trainRun } from '../training/run.ts';
+import type { RunConfig } from '../training/run-options.ts';
+import type { RunSnapshot } from '../training/run-snapshot.ts';
 import { tryOut } from '../training/trial.ts';
 import { openTexts, readTokenizerFile } from './open-dataset.ts';
 import { effectivePrecision, startBackend } from './start-backend.ts';
 import { contentsOf, snapshotOf } from './train-checkpoint.ts';
-import { resumeOptions } from './train-resume.ts';
+import { resumeOptions, withRate } from './train-resume.ts';
+import { BackgroundSaves } from './train-saves.ts';
 import { startView, type TrainView } from './train-view.ts';
 import { untilAborted } from './until-aborted.ts';
 
@@ -35,6 +38,8 @@ interface Prepared {
   train: TokenizedPart;
   valid: TokenizedPart;
   resumeFrom?: RunSnapshot | undefined;
+  /** The checkpoint of `resumeFrom`. */
+  resumedPath?: string | undefined;
 }
 
 /** `gru-lm train`: nothing is written before data, options and backend are known to be right. */
@@ -65,7 +70,7 @@ async function trainPrepared(prepared: Prepared, signal: AbortSignal): Promise<v
       train,
       valid,
       notices: dataset.notices,
-      preflight: options.quiet ? undefined : examine(prepared, config),
+      preflight: options.quiet ? undefined : await examine(prepared, config, signal),
       resumedAtStep: resumeFrom?.progress.step,
     });
     await trainAndSave(prepared, config, writer, view, signal);
@@ -102,8 +107,10 @@ async function prepare(given: Given, corpus: string[], signal: AbortSignal): Pro
         'Train on more text, hold out more of it with --valid-split, or give --valid FILE.',
       );
     }
-    const resumeFrom = resumed && snapshotOf(resumed.checkpoint);
-    return { options, directory, dataset, train, valid, resumeFrom };
+    const resumeFrom =
+      resumed && withRate(snapshotOf(resumed.checkpoint), resumed.options, options);
+    const resumedPath = resumed?.checkpoint.path;
+    return { options, directory, dataset, train, valid, resumeFrom, resumedPath };
   } catch (error) {
     await dataset.close();
     throw error;
@@ -117,7 +124,11 @@ function configOf({ options, dataset }: Prepared, precision: Precision): RunConf
   return { ...options, precision, model };
 }
 
-function examine({ dataset, train, valid }: Prepared, config: RunConfig): Preflight {
+async function examine(
+  { dataset, train, valid }: Prepared,
+  config: RunConfig,
+  signal: AbortSignal,
+): Promise<Preflight> {
   return preflight({
     ...config,
     train,
@@ -125,12 +136,12 @@ function examine({ dataset, train, valid }: Prepared, config: RunConfig): Prefli
     overlap: dataset.overlap,
     budget: config,
     tokensPerStep: config.batchSize * config.bptt,
-    trial: tryOut(config, train.sequence),
+    trial: await tryOut(config, train.sequence, signal),
   });
 }
 
 async function trainAndSave(
-  { options, dataset, train, valid, resumeFrom }: Prepared,
+  { options, dataset, train, valid, resumeFrom, resumedPath }: Prepared,
   config: RunConfig,
   writer: RunWriter,
   view: TrainView,
@@ -138,12 +149,29 @@ async function trainAndSave(
 ): Promise<void> {
   const { tokenizer } = dataset;
   const data = { tokenizer, train: train.sequence, valid: valid.sequence };
-  for await (const event of trainRun(config, data, { resumeFrom, signal })) {
-    if (event.type === 'save') {
-      const contents = contentsOf(event.snapshot, options, tokenizer, dataset.record);
-      const path = await writer.save(event.step, contents, { best: event.isBest });
-      view.saved(event.step, path);
+  const saves = new BackgroundSaves({
+    save: async ({ step, isBest, snapshot }) => {
+      const contents = contentsOf(snapshot, options, tokenizer, dataset.record);
+      const path = await writer.save(step, contents, { best: isBest });
+      view.saved(step, path);
+      return path;
+    },
+    load: async (path) => snapshotOf(await loadCheckpoint(path)),
+    savedPath: resumedPath,
+    isPeriodic: options.saveEvery === undefined,
+    onFailure: (error, { step, snapshot }) => {
+      // The last one's failure is what the command ends with.
+      if (snapshot.run.finished || signal.aborted) return;
+      view.warn(`step ${step} is not saved: ${errorMessage(error)}`);
+    },
+  });
+  for await (const event of trainRun(config, data, { resumeFrom, signal, store: saves })) {
+    if (event.type === 'saving') {
+      await saves.idle();
+    } else if (event.type === 'save') {
+      saves.begin(event);
     } else {
+      if (event.type === 'stopped' || event.type === 'end') await saves.finish();
       view.event(event);
     }
   }

@@ -1,19 +1,18 @@
 import * as tf from '@tensorflow/tfjs-core';
-import { UserError } from '../errors.ts';
 import type { Random } from '../random.ts';
 import type { TensorData, TensorMap } from '../tensor-data.ts';
 import { initialValues } from './initial-values.ts';
 import type { Weights } from './language-model.ts';
-import { type ModelConfig, parameterSpecs } from './parameters.ts';
+import { assertTensors, type ModelConfig, parameterSpecs } from './parameters.ts';
 
 /** A tensor on the current backend with a copy of the data. */
 export function tensorOf({ shape, data }: TensorData): tf.Tensor {
   return tf.tensor(Float32Array.from(data), [...shape]);
 }
 
-/** A copy of a tensor's values, off its backend. */
+/** A tensor's values, off its backend: a copy of them, or what the backend holds and never changes. */
 export function dataOf(tensor: tf.Tensor): TensorData {
-  return { shape: tensor.shape, data: Float32Array.from(tensor.dataSync<'float32'>()) };
+  return { shape: tensor.shape, data: tensor.dataSync<'float32'>() };
 }
 
 /** The parameters of a new model, in the order of `parameterSpecs`. */
@@ -37,19 +36,9 @@ export function selectParameters(
   tensors: TensorMap,
   where: string,
 ): TensorMap {
-  return new Map(
-    parameterSpecs(config).map(({ name, shape }) => {
-      const found = tensors.get(name);
-      if (!found || found.shape.join() !== shape.join()) {
-        throw new UserError(
-          'checkpoint-damaged',
-          `${where}: expected a tensor "${name}" of shape [${shape.join(', ')}], found ${found ? `[${found.shape.join(', ')}]` : 'none'}`,
-          'The weights and the config do not belong together: use another checkpoint.',
-        );
-      }
-      return [name, found];
-    }),
-  );
+  const specs = parameterSpecs(config);
+  assertTensors(tensors, specs, where);
+  return new Map(specs.map(({ name }) => [name, tensors.get(name) as TensorData]));
 }
 
 /** Parameters as tensors on the current backend; the caller disposes them. */

@@ -109,6 +109,38 @@ describe.each(testBackends)('the optimizer on %s', (backend) => {
     subject.dispose();
   });
 
+  it.each([
+    ['adam', 0],
+    ['adamw', 0.5],
+    ['sgd', 0],
+    ['sgd', 0.5],
+  ] as const)(
+    'leaves out an update whose gradients are not finite, by %s with clip value %d',
+    (optimizer, clipValue) => {
+      const config = { ...plain, optimizer, clipNorm: 1, clipValue, weightDecay: 0.1 };
+      const subject = new Optimizer(config, parametersOf(golden.first));
+      subject.update(tensorsOf(golden.gradients[0]!), 0.1);
+      const before = [subject.exportParameters(), subject.exportState()];
+      const held = tf.memory().numTensors;
+      for (const bad of [Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY]) {
+        const { matrix, bias } = golden.gradients[1]!;
+        const norm = subject.update(tensorsOf({ matrix, bias: bias.with(2, bad) }), 0.1);
+        expect(Number.isFinite(norm)).toBe(false);
+        expect([subject.exportParameters(), subject.exportState()]).toEqual(before);
+      }
+      expect(subject.step).toBe(4);
+      expect(tf.memory().numTensors).toBe(held);
+      subject.dispose();
+    },
+  );
+
+  it('cuts gradients whose squares are too large for a number', () => {
+    const subject = oneParameter({ clipValue: 3 }, [0, 0]);
+    expect(subject.update([tf.tensor1d([1e30, -4])], 1)).toBeCloseTo(Math.hypot(3, 3), 5);
+    expect(valuesIn(subject.exportParameters(), 'w')).toEqual([-3, 3]);
+    subject.dispose();
+  });
+
   it('goes on from an exported state as if it had not been interrupted', () => {
     const config = { ...plain, optimizer: 'adam' as const, clipNorm: 1 };
     const rest = golden.gradients.slice(2);
@@ -150,10 +182,10 @@ describe.each(testBackends)('the optimizer on %s', (backend) => {
         { step: 1, tensors },
       );
     expect(() => create(state)).toThrow(
-      'optimizer state: expected "mean.w" of shape [2], found [3]',
+      'optimizer.safetensors: expected a tensor "mean.w" of shape [2], found [3]',
     );
     expect(() => create(new Map())).toThrow(
-      'optimizer state: expected "mean.w" of shape [2], found none',
+      'optimizer.safetensors: expected a tensor "mean.w" of shape [2], found none',
     );
   });
 

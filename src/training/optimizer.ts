@@ -1,5 +1,6 @@
 /** Clipping and the update: Adam, AdamW and SGD over named parameters. */
 import * as tf from '@tensorflow/tfjs-core';
+import { assertTensors } from '../model/parameters.ts';
 import { dataOf, tensorOf } from '../model/weights.ts';
 import { clipByGlobalNorm } from '../ops/clip-by-global-norm.ts';
 import { type TrainableVariable, variableUpdates } from '../ops/trainable-variable.ts';
@@ -32,13 +33,13 @@ export class Optimizer {
   readonly #config: OptimizerConfig;
   readonly #updates = variableUpdates();
   readonly #slots = new Map<string, Slot>();
-  /** Updates made so far. */
+  /** Updates made or left out so far. */
   #step: number;
 
   /**
    * @param parameters first values by name
    * @param state what {@link exportState} gave, to go on from; otherwise moments start at zero
-   * @throws Error for a state that does not fit the parameters
+   * @throws UserError `checkpoint-damaged` for a state that does not fit the parameters
    */
   constructor(
     config: OptimizerConfig,
@@ -60,7 +61,7 @@ export class Optimizer {
     }
   }
 
-  /** Updates made so far. */
+  /** Updates made or left out so far. */
   get step(): number {
     return this.#step;
   }
@@ -76,14 +77,18 @@ export class Optimizer {
   }
 
   /**
-   * Clips the gradients and updates the parameters by them.
+   * Clips the gradients and updates the parameters by them. Where the gradients or their norm are not
+   * finite, the update is left out.
    *
    * @param gradients one a parameter, in the order of {@link names}; they are disposed
    * @returns the gradients' global norm √Σg², after cutting by value and before scaling
    */
   update(gradients: tf.Tensor[], learningRate: number): number {
-    const cut = cutByValue(gradients, this.#config.clipValue);
-    const { norm, clipped } = clipByGlobalNorm(cut, this.#config.clipNorm);
+    const { clipValue, clipNorm } = this.#config;
+    if (clipValue > 0 && !areFinite(gradients)) return this.leaveOut(gradients);
+    const cut = cutByValue(gradients, clipValue);
+    const { norm, clipped } = clipByGlobalNorm(cut, clipNorm);
+    if (!Number.isFinite(norm)) return this.leaveOut(clipped, norm);
     this.#step += 1;
     let i = 0;
     for (const slot of this.#slots.values()) {
@@ -91,6 +96,13 @@ export class Optimizer {
       this.#updateOne(slot, gradient, learningRate);
       gradient.dispose();
     }
+    return norm;
+  }
+
+  /** Counts an update without making it, disposes the gradients and gives their norm back. */
+  leaveOut(gradients: tf.Tensor[], norm = Number.NaN): number {
+    tf.dispose(gradients);
+    this.#step += 1;
     return norm;
   }
 
@@ -144,6 +156,13 @@ export class Optimizer {
   }
 }
 
+/** Whether all values are, before cutting makes numbers of those that are not. */
+function areFinite(tensors: tf.Tensor[]): boolean {
+  return tf.tidy(() =>
+    tensors.every((tensor) => tf.sum(tf.mul(tensor, 0)).dataSync<'float32'>()[0] === 0),
+  );
+}
+
 /** The gradients with each value cut to ± `limit`; those given are disposed if they change. */
 function cutByValue(gradients: tf.Tensor[], limit: number): tf.Tensor[] {
   if (limit === 0) return gradients;
@@ -152,14 +171,9 @@ function cutByValue(gradients: tf.Tensor[], limit: number): tf.Tensor[] {
   return cut;
 }
 
-function stateOf(tensors: TensorMap, name: string, parameter: TensorData): TensorData {
-  const found = tensors.get(name);
-  if (!found || found.shape.join() !== parameter.shape.join()) {
-    throw new Error(
-      `optimizer state: expected "${name}" of shape [${parameter.shape}], found ${found ? `[${found.shape}]` : 'none'}`,
-    );
-  }
-  return found;
+function stateOf(tensors: TensorMap, name: string, { shape }: TensorData): TensorData {
+  assertTensors(tensors, [{ name, shape: [...shape] }], 'optimizer.safetensors');
+  return tensors.get(name) as TensorData;
 }
 
 function exportVariable(variable: TrainableVariable): TensorData {

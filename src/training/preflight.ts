@@ -1,6 +1,6 @@
 /** What can be said of a run before it begins: what it will take, and what looks wrong. */
 import { elementCount, type ModelConfig, parameterSpecs } from '../model/parameters.ts';
-import { TRAINING_A_VALIDATION, VALIDATION_SPEED, VALIDATIONS } from './run.ts';
+import { TRAINING_A_VALIDATION, VALIDATION_SPEED, VALIDATIONS } from './cadence.ts';
 import type { Budget } from './schedule.ts';
 import type { Trial } from './trial.ts';
 

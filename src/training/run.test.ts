@@ -1,88 +1,22 @@
 import { beforeAll, describe, expect, it } from 'vitest';
 import { useBackend } from '../../test/support/backends.ts';
 import { heldTensors } from '../../test/support/numbers.ts';
-import { encodeJson } from '../checkpoint/json.ts';
-import { TokenArray } from '../data/token-sequence.ts';
-import { trainTokenizer } from '../data/tokenizer.ts';
-import { UserError } from '../errors.ts';
 import { scoreTokens } from '../evaluation/evaluate.ts';
 import { LossTotals } from '../evaluation/report.ts';
 import { weightsOf } from '../model/weights.ts';
-import { type RunConfig, type RunEvent, type RunSnapshot, trainRun } from './run.ts';
+import { trainRun } from './run.ts';
+import type { RunEvent } from './run-events.ts';
 import { learningRateAt } from './schedule.ts';
-
-const text = 'abba cab\n'.repeat(60);
-const tokenizer = trainTokenizer(text, { kind: 'char' });
-const ids = tokenizer.encode(text);
-const data = {
-  tokenizer,
-  train: new TokenArray(ids.slice(0, 450)),
-  valid: new TokenArray(ids.slice(450)),
-};
-
-function configOf(overrides: Partial<RunConfig> = {}): RunConfig {
-  return {
-    model: {
-      vocabularySize: tokenizer.vocabularySize,
-      embeddingSize: 3,
-      hiddenSize: 8,
-      layers: 1,
-      gruVariant: 'reset-after',
-      dropout: 0.2,
-    },
-    batchSize: 4,
-    bptt: 8,
-    precision: 'float32',
-    seed: 3,
-    optimizer: 'adam',
-    clipNorm: 1,
-    clipValue: 0,
-    weightDecay: 0,
-    learningRate: 0.03,
-    learningRateDecay: 'cosine',
-    warmup: 0.1,
-    maxSteps: 12,
-    evalEvery: 4,
-    sampleEvery: 0,
-    ...overrides,
-  };
-}
-
-interface RunOptions {
-  resumeFrom?: RunSnapshot | undefined;
-  /** Aborts at the first event for which it is true. */
-  abortAt?: (event: RunEvent) => boolean;
-}
-
-async function eventsOf(config: RunConfig, { resumeFrom, abortAt }: RunOptions = {}) {
-  const controller = new AbortController();
-  const events: RunEvent[] = [];
-  for await (const event of trainRun(config, data, { resumeFrom, signal: controller.signal })) {
-    events.push(event);
-    if (abortAt?.(event)) controller.abort();
-  }
-  return events;
-}
-
-type EventOf<Type extends RunEvent['type']> = Extract<RunEvent, { type: Type }>;
-
-function ofType<Type extends RunEvent['type']>(events: RunEvent[], type: Type): EventOf<Type>[] {
-  return events.filter((event): event is EventOf<Type> => event.type === type);
-}
-
-/** `step 4`, `eval 4`, …: what happened, in its order. */
-function outline(events: RunEvent[]): string[] {
-  return events
-    .filter(({ type }) => type !== 'step' && type !== 'evaluating')
-    .map(({ type, step }) => `${type} ${step}`);
-}
-
-/** As a checkpoint would give it back. */
-function stored(snapshot: RunSnapshot): RunSnapshot {
-  const { progress, run, history, ...tensors } = snapshot;
-  const json = new TextDecoder().decode(encodeJson({ progress, run, history } as never, 'x'));
-  return { ...structuredClone(tensors), ...(JSON.parse(json) as object) } as RunSnapshot;
-}
+import {
+  configOf,
+  data,
+  type EventOf,
+  eventsOf,
+  lastOf,
+  ofType,
+  outline,
+  stored,
+} from './testing/small-run.ts';
 
 describe.each(['wasm', 'tensorflow'] as const)('a run on %s', (backend) => {
   beforeAll(() => useBackend(backend));
@@ -134,11 +68,7 @@ describe.each(['wasm', 'tensorflow'] as const)('a run on %s', (backend) => {
         ...{ step, epoch, loss, learningRate, gradientNorm, progress },
       }));
     expect([...figures(first), ...figures(second)]).toEqual(figures(whole));
-    const last = (events: RunEvent[]) => {
-      const { clock, ...rest } = ofType(events, 'save').at(-1)!.snapshot;
-      return rest;
-    };
-    expect(last(second)).toEqual(last(whole));
+    expect(lastOf(second)).toEqual(lastOf(whole));
   });
 
   it('leaves no tensor behind, ended, stopped or left', async () => {
@@ -200,13 +130,12 @@ describe('a run', () => {
     expect(ofType(events, 'eval').map(({ step }) => step)).toEqual(expected);
   });
 
-  it('validates less often where that would take much of the time, but saves as often', async () => {
+  it('validates less often where that would take much of the time', async () => {
     // A validation takes as long as data.valid / (2.5 · 4 · 8) steps, about.
     const between = Math.ceil((5 * data.valid.length) / (2.5 * 4 * 8));
     const events = await eventsOf(configOf({ evalEvery: undefined, maxSteps: 2 * between + 2 }));
     const expected = [between, 2 * between, 2 * between + 2];
     expect(ofType(events, 'eval').map(({ step }) => step)).toEqual(expected);
-    expect(ofType(events, 'save').length).toBeGreaterThan(expected.length);
   });
 
   it('records for each validation the mean loss of the steps since the one before', async () => {
@@ -241,22 +170,41 @@ describe('a run', () => {
     expect(ofType(events, 'step').map(({ progress }) => progress)).toEqual([1]);
   });
 
-  it('that diverges ends with an error that says what to do, and saves nothing of it', async () => {
-    const config = configOf({ optimizer: 'sgd', clipNorm: 0, learningRate: 1e38, warmup: 0 });
-    const events: RunEvent[] = [];
-    const failure = await (async () => {
-      for await (const event of trainRun({ ...config, evalEvery: 1 }, data)) events.push(event);
-    })().catch((error: unknown) => error as UserError);
-    expect(failure).toBeInstanceOf(UserError);
-    const { code, message, hint } = failure as UserError;
-    expect(code).toBe('training-diverged');
-    expect(message).toMatch(
-      /^the (validation )?loss of step [12]: expected a number, found (NaN|Infinity)$/,
-    );
-    expect(hint).toBe(
-      'Give --lr or --clip-norm a smaller number; checkpoints saved before are whole.',
-    );
-    expect(ofType(events, 'save')).toEqual([]);
+  it('that was stopped in any validation makes up for it before its next step', async () => {
+    const whole = await eventsOf(configOf());
+    const first = await eventsOf(configOf(), {
+      abortAt: ({ type, step }) => type === 'evaluating' && step === 8,
+    });
+    expect(outline(first).slice(-2)).toEqual(['save 8', 'stopped 8']);
+    const resumeFrom = stored(ofType(first, 'save').at(-1)!.snapshot);
+    const second = await eventsOf(configOf(), { resumeFrom });
+    expect(outline(second)).toEqual(['eval 8', 'save 8', 'eval 12', 'save 12', 'end 12']);
+    expect(lastOf(second)).toEqual(lastOf(whole));
+  });
+
+  it('that was stopped after a validation does not make it again', async () => {
+    const first = await eventsOf(configOf(), {
+      abortAt: ({ type, step }) => type === 'eval' && step === 8,
+    });
+    expect(outline(first).slice(-3)).toEqual(['eval 8', 'save 8', 'stopped 8']);
+    const resumeFrom = stored(ofType(first, 'save').at(-1)!.snapshot);
+    const second = await eventsOf(configOf(), { resumeFrom });
+    expect(outline(second)).toEqual(['eval 12', 'save 12', 'end 12']);
+    expect(lastOf(second)).toEqual(lastOf(await eventsOf(configOf())));
+  });
+
+  it('saves whenever whoever saves it asks for that', async () => {
+    const due = [false, true, false, false, true];
+    const store = { isSaveDue: () => due.shift() ?? false, lastSaved: async () => undefined };
+    const events = await eventsOf(configOf({ evalEvery: 100, maxSteps: 8 }), { store });
+    expect(outline(events)).toEqual(['save 2', 'save 5', 'eval 8', 'save 8', 'end 8']);
+  });
+
+  it('says that it will save before it takes the snapshot', async () => {
+    const types = (await eventsOf(configOf())).map(({ type }) => type);
+    for (const [i, type] of types.entries())
+      if (type === 'save') expect(types[i - 1]).toBe('saving');
+    expect(types.filter((type) => type === 'saving')).toHaveLength(3);
   });
 
   it('that had finished goes on with a larger budget', async () => {

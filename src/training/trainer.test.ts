@@ -88,7 +88,7 @@ describe.each(testBackends)('a trainer on %s', (backend) => {
     const trainer = new Trainer(configOf(), tokens);
     /** The next loss, by a trainer whose streams come from elsewhere. */
     const lossFromElsewhere = () => {
-      const snapshot = trainer.snapshot();
+      const snapshot = frozen(trainer.snapshot());
       for (const { data } of snapshot.hiddenState.values()) data.fill(0.9);
       const other = new Trainer(configOf(), tokens, snapshot);
       const [loss] = train(other, 1);
@@ -138,6 +138,26 @@ describe.each(testBackends)('a trainer on %s', (backend) => {
       expect(heldTensors()).toEqual(before);
     },
   );
+
+  it('applies nothing of a step that is not finite, and begins the next with zeros', () => {
+    const trainer = new Trainer(configOf({ clipNorm: 0 }), tokens);
+    train(trainer, 2);
+    const snapshot = frozen(trainer.snapshot());
+    trainer.dispose();
+    snapshot.hiddenState.get('h_l1')!.data[4] = Number.NaN;
+    const spoilt = new Trainer(configOf({ clipNorm: 0 }), tokens, snapshot);
+    const held = heldTensors();
+    const { loss, isApplied } = spoilt.trainStep(0.01);
+    expect([loss, isApplied]).toEqual([Number.NaN, false]);
+    expect(heldTensors()).toEqual(held);
+    const after = spoilt.snapshot();
+    expect([after.parameters, after.optimizer]).toEqual([snapshot.parameters, snapshot.optimizer]);
+    for (const { data } of after.hiddenState.values()) expect(data).toEqual(new Float32Array(18));
+    expect(after.progress.step).toBe(3);
+    expect(after.progress.cursor.position).toBe(snapshot.progress.cursor.position + 1);
+    expect(spoilt.trainStep(0.01).isApplied).toBe(true);
+    spoilt.dispose();
+  });
 
   it('lends its weights for as long as they are used', async () => {
     const trainer = new Trainer(configOf(), tokens);

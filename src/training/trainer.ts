@@ -27,10 +27,14 @@ export interface TrainerConfig extends OptimizerConfig {
 export interface StepResult {
   /** Mean nats a token of the window, before the update. */
   loss: number;
-  /** The global norm of the gradients, before it is clipped. */
+  /** The global norm of the gradients, before it is clipped; NaN if the loss was not finite. */
   gradientNorm: number;
   /** The epoch of the window, counted from 0. */
   epoch: number;
+  /** Whether the window is an epoch's first. */
+  startsEpoch: boolean;
+  /** Whether loss and norm are finite. If not, no parameter was changed, and the state is zeros. */
+  isApplied: boolean;
 }
 
 /** All that the next step depends on; survives a checkpoint unchanged. */
@@ -88,7 +92,7 @@ export class Trainer {
     this.#state = snapshot ? this.#restoreState(snapshot) : this.#zeroState();
   }
 
-  /** Steps made so far. */
+  /** Steps made so far, with those that changed no parameter. */
   get step(): number {
     return this.#optimizer.step;
   }
@@ -100,17 +104,20 @@ export class Trainer {
 
   /** Forward and loss, gradients, clip, update, over the next window of every stream. */
   trainStep(learningRate: number): StepResult {
-    const batch = this.#batches.next();
-    if (batch.startsEpoch) this.#replaceState(this.#zeroState());
-    const [inputs, targets] = [tf.tensor1d(batch.inputs), tf.tensor1d(batch.targets)]; // [T·B]
+    const { inputs, targets, epoch, startsEpoch } = this.#batches.next();
+    if (startsEpoch) this.#replaceState(this.#zeroState());
+    const ids = [tf.tensor1d(inputs), tf.tensor1d(targets)] as const; // [T·B] each
 
-    const { loss, gradients, state } = this.#lossAndGradients(inputs, targets);
-    const gradientNorm = this.#optimizer.update(gradients, learningRate);
+    const { loss, gradients, state } = this.#lossAndGradients(...ids);
+    const lossValue = loss.dataSync<'float32'>()[0] as number;
+    const gradientNorm = Number.isFinite(lossValue)
+      ? this.#optimizer.update(gradients, learningRate)
+      : this.#optimizer.leaveOut(gradients);
+    const isApplied = Number.isFinite(gradientNorm);
 
-    this.#replaceState(state);
-    const result = { loss: loss.dataSync()[0] as number, gradientNorm, epoch: batch.epoch };
-    tf.dispose([inputs, targets, loss]);
-    return result;
+    this.#replaceState(isApplied ? state : this.#zeroState());
+    tf.dispose([...ids, loss, ...(isApplied ? [] : state)]);
+    return { loss: lossValue, gradientNorm, epoch, startsEpoch, isApplied };
   }
 
   #lossAndGradients(

@@ -1,5 +1,6 @@
 /** What a run will take, found by taking a step of it and throwing that away. */
 import { resourceUsage } from 'node:process';
+import { setImmediate } from 'node:timers/promises';
 import type { TokenSequence } from '../data/token-sequence.ts';
 import { Trainer, type TrainerConfig } from './trainer.ts';
 
@@ -17,12 +18,19 @@ const SLOW_STEP_SECONDS = 2;
 /**
  * Times a step of the run that `config` describes: the second one, as the first also sets things up.
  *
- * @throws UserError as the run itself would, for too few tokens
+ * @throws UserError as the run itself would, for too few tokens, and what `signal` aborts with
  */
-export function tryOut(config: TrainerConfig, tokens: TokenSequence): Trial {
+export async function tryOut(
+  config: TrainerConfig,
+  tokens: TokenSequence,
+  signal: AbortSignal,
+): Promise<Trial> {
   const trainer = new Trainer(config, tokens);
   try {
     let stepSeconds = timeStep(trainer);
+    // A signal that came in the meantime is handled here.
+    await setImmediate();
+    signal.throwIfAborted();
     if (stepSeconds < SLOW_STEP_SECONDS) stepSeconds = timeStep(trainer);
     const peakBytes = resourceUsage().maxRSS * 1024;
     return { stepSeconds, stepsPerEpoch: trainer.stepsPerEpoch, peakBytes };
