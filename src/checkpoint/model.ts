@@ -1,38 +1,110 @@
 /** A model out of a checkpoint, ready to be put on a backend. */
-import { join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { modelConfigOf, type TrainOptions, trainOptions } from '../config/train.ts';
 import { type Tokenizer, tokenizerFromJson } from '../data/tokenizer.ts';
-import type { ModelConfig } from '../model/parameters.ts';
+import { UserError } from '../errors.ts';
+import { type ModelConfig, parameterSpecs } from '../model/parameters.ts';
 import { parseStored } from '../option-table.ts';
-import { PART_FILES } from './format.ts';
-import { type LoadedCheckpoint, loadCheckpoint, type OptionalPart } from './load.ts';
-import { resolveCheckpoint } from './run-directory.ts';
+import { type CheckpointPart, PART_FILES } from './format.ts';
+import { listCheckpoints } from './list.ts';
+import {
+  type LoadedCheckpoint,
+  loadJson,
+  loadTensors,
+  type OptionalPart,
+  readManifest,
+  type TensorSpecs,
+} from './load.ts';
+import { resolveCheckpoint, runDirectoryOf } from './run-directory.ts';
+import { type TrainingRecord, trainingRecordOf } from './training-record.ts';
 
 export interface CheckpointModel {
+  /** Its tensors are those of the model, in the order of `parameterSpecs`, and all numbers finite. */
   checkpoint: LoadedCheckpoint;
   options: TrainOptions;
   tokenizer: Tokenizer;
   modelConfig: ModelConfig;
+  training: TrainingRecord;
 }
 
 /**
  * Opens the checkpoint that `name` means (see `resolveCheckpoint`).
  *
  * @param parts what to read beside config, tokenizer and training record
- * @throws UserError for what is missing, damaged or does not fit together
+ * @throws UserError for what is missing, damaged or does not fit together; its hint names another
+ * checkpoint of the run, if there is one
  */
 export async function openModel(
   name: string | undefined,
   parts: readonly OptionalPart[],
   prefer: 'best' | 'last' = 'best',
 ): Promise<CheckpointModel> {
-  const checkpoint = await loadCheckpoint(await resolveCheckpoint(name, { prefer }), { parts });
-  const options = parseStored(
-    trainOptions,
-    checkpoint.config,
-    join(checkpoint.path, PART_FILES.config),
-  );
-  const tokenizer = tokenizerFromJson(checkpoint.tokenizer);
+  let path: string | undefined;
+  try {
+    path = await resolveCheckpoint(name, { prefer });
+    return await openCheckpoint(path, parts);
+  } catch (error) {
+    if (!isDamage(error)) throw error;
+    const run = path === undefined ? await runDirectoryOf(name) : dirname(path);
+    throw await withWayOut(error, run, path);
+  }
+}
+
+/** The model in the directory `path`; as `openModel`. */
+export async function openCheckpoint(
+  path: string,
+  parts: readonly OptionalPart[],
+): Promise<CheckpointModel> {
+  const manifest = await readManifest(path);
+  const json = await loadJson(path, manifest, parts);
+  const file = (part: CheckpointPart) => join(path, PART_FILES[part]);
+  const options = parseStored(trainOptions, json.config, file('config'));
+  const tokenizer = tokenizerFromJson(json.tokenizer, file('tokenizer'));
+  const training = trainingRecordOf(json, parts.includes('history'));
   const modelConfig = modelConfigOf(options, tokenizer.vocabularySize);
-  return { checkpoint, options, tokenizer, modelConfig };
+  const specs = tensorSpecs(modelConfig, options);
+  const tensors = await loadTensors(path, manifest, parts, specs);
+  return { checkpoint: { ...json, ...tensors }, options, tokenizer, modelConfig, training };
+}
+
+/** Whether `error` says that a checkpoint is not whole, and another one may be. */
+export function isDamage(error: unknown): error is UserError {
+  const codes = ['checkpoint-damaged', 'checkpoint-incomplete', 'checkpoint-tokenizer'];
+  return error instanceof UserError && codes.includes(error.code);
+}
+
+function tensorSpecs(model: ModelConfig, { optimizer, batchSize }: TrainOptions): TensorSpecs {
+  const weights = parameterSpecs(model);
+  const moments = optimizer === 'sgd' ? [] : ['mean', 'variance'];
+  return {
+    weights,
+    optimizer: moments.flatMap((moment) =>
+      weights.map(({ name, shape }) => ({ name: `${moment}.${name}`, shape })),
+    ),
+    state: Array.from({ length: model.layers }, (_, layer) => ({
+      name: `h_l${layer}`,
+      shape: [batchSize, model.hiddenSize],
+    })),
+  };
+}
+
+/** `error` with a hint about the run's other checkpoints. */
+async function withWayOut(
+  error: UserError,
+  run: string,
+  damagedPath: string | undefined,
+): Promise<UserError> {
+  const others = (await listCheckpoints(run)).filter(
+    ({ name }) => damagedPath === undefined || name !== basename(damagedPath),
+  );
+  const other = others.find(({ best }) => best) ?? others.at(-1);
+  if (other === undefined && damagedPath !== undefined) return error;
+  const hint =
+    other === undefined ? 'train again' : `${join(run, other.name)} looks whole and can be named`;
+  return new UserError(
+    error.code,
+    error.message,
+    `gru-lm info --verify ${run} says what is damaged; ${hint}.`,
+    { cause: error.cause },
+  );
 }

@@ -3,7 +3,6 @@ import { type CheckpointModel, openModel } from '../checkpoint/model.ts';
 import { type EvalOptions, evalOptions } from '../config/commands.ts';
 import { textOptions } from '../config/shared.ts';
 import type { Dataset, TokenizedPart } from '../data/dataset.ts';
-import type { DataRecord } from '../data/record.ts';
 import type { Tokenizer } from '../data/tokenizer.ts';
 import { UserError } from '../errors.ts';
 import { scoreTokens } from '../evaluation/evaluate.ts';
@@ -18,7 +17,7 @@ import { type GivenOptions, withDefaults } from '../option-table.ts';
 import { openRecordedTexts, openTexts } from './open-dataset.ts';
 import { silentProgress, startProgress } from './progress-bar.ts';
 import { effectivePrecision, startBackend } from './start-backend.ts';
-import { count, figure, outStyle, printJson, printLine } from './terminal.ts';
+import { count, figure, outStyle, printJson, printLine, showInline } from './terminal.ts';
 import { untilAborted } from './until-aborted.ts';
 
 type Given = GivenOptions<typeof evalOptions>;
@@ -69,7 +68,7 @@ async function score(
 async function openTextToScore(
   options: EvalOptions,
   given: Given,
-  { checkpoint, options: trained, tokenizer }: CheckpointModel,
+  { checkpoint, options: trained, tokenizer, training }: CheckpointModel,
   signal: AbortSignal,
 ): Promise<{ dataset: Dataset; part: TokenizedPart; label: string }> {
   const runDirectory = dirname(checkpoint.path);
@@ -85,8 +84,7 @@ async function openTextToScore(
     const part = dataset.parts.get('train') as TokenizedPart;
     return { dataset, part, label: options.text.join(', ') };
   }
-  const record = checkpoint.training.data as unknown as DataRecord;
-  const dataset = await openRecordedTexts(trained, record, context);
+  const dataset = await openRecordedTexts(trained, training.data, context);
   const part = dataset.parts.get(options.split);
   if (part === undefined) {
     await dataset.close();
@@ -150,7 +148,8 @@ function show(report: EvaluationReport, label: string, path: string, options: Ev
     ['bits a byte', report.bitsPerByte.toFixed(4)],
     ['tokens scored', `${count(report.tokens)} (${count(report.oovTokens)} of them <unk>)`],
   ];
-  printLine(`${outStyle.bold(label)} under ${basename(dirname(path))}/${basename(path)}`);
+  const checkpoint = `${basename(dirname(path))}/${basename(path)}`;
+  printLine(`${outStyle.bold(showInline(label))} under ${showInline(checkpoint)}`);
   for (const [title, value] of rows) printLine(`${title.padEnd(18)}${value}`);
   const clauses = CONVENTION.split('; ');
   for (const [i, clause] of clauses.entries()) {

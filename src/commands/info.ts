@@ -1,63 +1,106 @@
-import { openModel } from '../checkpoint/model.ts';
+import { dirname } from 'node:path';
+import { type ListedCheckpoint, listCheckpoints, problemText, verify } from '../checkpoint/list.ts';
+import { type CheckpointModel, openModel } from '../checkpoint/model.ts';
 import type { infoOptions } from '../config/commands.ts';
-import type { DataRecord } from '../data/record.ts';
-import { elementCount, parameterSpecs } from '../model/parameters.ts';
+import { UserError } from '../errors.ts';
+import { elementCount, parameterCount, parameterSpecs } from '../model/parameters.ts';
 import type { GivenOptions } from '../option-table.ts';
-import type { HistoryEntry, RunClock, RunProgress } from '../training/run-snapshot.ts';
-import { byteCount, clock, count, figure, outStyle, printJson, printLine } from './terminal.ts';
+import type { HistoryEntry } from '../training/run-snapshot.ts';
+import {
+  byteCount,
+  clock,
+  count,
+  figure,
+  outStyle,
+  printJson,
+  printLine,
+  showInline,
+} from './terminal.ts';
+import { untilAborted } from './until-aborted.ts';
 
 /** `gru-lm info`: needs no backend. */
 export async function run(
-  { json = false }: GivenOptions<typeof infoOptions>,
+  { json = false, verify: isVerifying = false }: GivenOptions<typeof infoOptions>,
   [name]: string[],
+  signal: AbortSignal,
 ): Promise<void> {
-  const { checkpoint, options, tokenizer, modelConfig } = await openModel(name, ['history']);
-  const { path, step, created } = checkpoint;
-  const { run, data } = checkpoint.training as unknown as { run: RunProgress; data: DataRecord };
-  const times = checkpoint.clock as unknown as RunClock;
-  const history = (checkpoint.history as unknown as HistoryEntry[]).map((entry, i) => ({
-    ...entry,
-    elapsedSeconds: times.history[i] as number,
-  }));
-  const specs = parameterSpecs(modelConfig);
-  const parameters = specs.reduce((sum, { shape }) => sum + elementCount(shape), 0);
-  if (json) {
-    const { kind, vocabularySize } = tokenizer;
-    printJson({
-      path,
-      step,
-      created,
-      model: modelConfig,
-      parameters,
-      tensors: specs,
-      tokenizer: { kind, vocabularySize },
-      options,
-      data,
-      run,
-      elapsedSeconds: times.elapsedSeconds,
-      history,
-    });
+  if (isVerifying) {
+    await untilAborted(showVerified(name, json, signal), signal);
     return;
   }
-  printLine(`${outStyle.bold(path)}  step ${step}, saved ${created}\n`);
-  for (const { name, shape } of specs) {
+  const model = await openModel(name, ['history']);
+  const checkpoints = await listCheckpoints(dirname(model.checkpoint.path));
+  if (json) printJson(asJson(model, checkpoints));
+  else show(model, checkpoints);
+}
+
+/** A validation, and how long the run had taken until then. */
+type TimedEntry = HistoryEntry & { readonly elapsedSeconds: number };
+
+function timedHistory({ training }: CheckpointModel): TimedEntry[] {
+  const { history, clock: times } = training;
+  return history.map((entry, i) => ({ ...entry, elapsedSeconds: times.history[i] as number }));
+}
+
+function asJson(model: CheckpointModel, checkpoints: readonly ListedCheckpoint[]): object {
+  const { checkpoint, options, tokenizer, modelConfig, training } = model;
+  const { path, step, created } = checkpoint;
+  const { kind, vocabularySize } = tokenizer;
+  const { data, run } = training;
+  return {
+    path,
+    step,
+    created,
+    model: modelConfig,
+    parameters: parameterCount(modelConfig),
+    tensors: parameterSpecs(modelConfig),
+    tokenizer: { kind, vocabularySize },
+    options,
+    data,
+    run,
+    elapsedSeconds: training.clock.elapsedSeconds,
+    history: timedHistory(model),
+    checkpoints,
+  };
+}
+
+function show(model: CheckpointModel, checkpoints: readonly ListedCheckpoint[]): void {
+  const { path, step, created } = model.checkpoint;
+  printLine(`${outStyle.bold(showInline(path))}  step ${step}, saved ${created}\n`);
+  showTensors(model);
+  showTraining(model);
+  showHistory(model);
+  showCheckpoints(checkpoints);
+}
+
+function showTensors({ modelConfig }: CheckpointModel): void {
+  for (const { name, shape } of parameterSpecs(modelConfig)) {
     printLine(
       `${name.padEnd(22)}${shape.join(' × ').padStart(14)}${count(elementCount(shape)).padStart(14)}`,
     );
   }
-  printLine(`${'parameters'.padEnd(36)}${outStyle.bold(count(parameters).padStart(14))}\n`);
+  const parameters = count(parameterCount(modelConfig));
+  printLine(`${'parameters'.padEnd(36)}${outStyle.bold(parameters.padStart(14))}\n`);
+}
+
+function showTraining({ options, tokenizer, training }: CheckpointModel): void {
+  const { data, run, clock: times } = training;
   printLine(
     `tokens     ${tokenizer.kind}, vocabulary ${count(tokenizer.vocabularySize)}; ${options.gruVariant}, dropout ${options.dropout}`,
   );
   for (const { name, bytes, sha256, files } of [...data.corpus, ...data.valid, ...data.test]) {
     const size =
       files === undefined ? byteCount(bytes) : `${count(files)} files, ${byteCount(bytes)}`;
-    printLine(`data       ${name} (${size}, SHA-256 ${sha256.slice(0, 12)}…)`);
+    printLine(`data       ${showInline(name)} (${size}, SHA-256 ${sha256.slice(0, 12)}…)`);
   }
   printLine(
     `training   ${clock(times.elapsedSeconds)}${run.finished ? ', finished' : ', not finished'}; ` +
       `${options.optimizer}, learning rate ${options.learningRate}, ${options.learningRateDecay}`,
   );
+}
+
+function showHistory(model: CheckpointModel): void {
+  const history = timedHistory(model);
   if (history.length === 0) return;
   printLine(
     `\n${'step'.padStart(8)}${'epoch'.padStart(8)}${'time'.padStart(9)}${'train'.padStart(9)}${'valid'.padStart(9)}${'perplexity'.padStart(12)}`,
@@ -71,8 +114,47 @@ export async function run(
         entry.trainLoss.toFixed(4).padStart(9),
         entry.validLoss.toFixed(4).padStart(9),
         figure(Math.exp(entry.validLoss)).padStart(12),
-        entry.step === run.best?.step ? '  best' : '',
+        entry.step === model.training.run.best?.step ? '  best' : '',
       ].join(''),
     );
   }
 }
+
+function showCheckpoints(checkpoints: readonly ListedCheckpoint[]): void {
+  if (checkpoints.length > 0) printLine(`\n${outStyle.bold('checkpoints')}`);
+  for (const { name, created, best, last } of checkpoints) {
+    const what = [best ? 'best' : [], last ? 'last' : []].flat().join(', ');
+    printLine(`${name.padEnd(18)}saved ${created}  ${what}`.trimEnd());
+  }
+}
+
+/** A line for each checkpoint that `name` means, and for `run.json`: whole, or what is wrong. */
+async function showVerified(
+  name: string | undefined,
+  json: boolean,
+  signal: AbortSignal,
+): Promise<void> {
+  const damagedPaths: string[] = [];
+  let all = 0;
+  for await (const finding of verify(name)) {
+    signal.throwIfAborted();
+    const { path, problem } = finding;
+    all += 1;
+    if (problem) damagedPaths.push(path);
+    if (json) {
+      printJson({ path, whole: !problem, ...(problem && { problem: problem.message }) });
+    } else {
+      const text = showInline(problemText(finding), LONGEST_PROBLEM);
+      printLine(`${finding.name.padEnd(18)}${problem ? outStyle.red(text) : 'whole'}`);
+    }
+  }
+  if (damagedPaths.length === 0) return;
+  throw new UserError(
+    'checkpoint-damaged',
+    `expected all ${all} to be whole, found ${damagedPaths.length} damaged: ${damagedPaths.map((path) => showInline(path)).join(', ')}`,
+    'Use a checkpoint that is whole, or copy the damaged one again from where it is; ' +
+      'gru-lm train <corpus> --resume goes on from the last one that is whole.',
+  );
+}
+
+const LONGEST_PROBLEM = 1000;

@@ -1,13 +1,11 @@
 /** A run's snapshot as the contents of a checkpoint, and back. */
 import type { CheckpointContents } from '../checkpoint/format.ts';
 import type { JsonObject } from '../checkpoint/json.ts';
-import type { LoadedCheckpoint } from '../checkpoint/load.ts';
+import type { CheckpointModel } from '../checkpoint/model.ts';
 import type { TrainOptions } from '../config/train.ts';
 import type { DataRecord } from '../data/record.ts';
 import type { Tokenizer } from '../data/tokenizer.ts';
-import { UserError } from '../errors.ts';
-import type { HistoryEntry, RunClock, RunProgress, RunSnapshot } from '../training/run-snapshot.ts';
-import type { TrainerProgress } from '../training/trainer.ts';
+import type { RunSnapshot } from '../training/run-snapshot.ts';
 
 /** How a run was started says nothing about what it is. */
 const NOT_STORED: ReadonlySet<string> = new Set<keyof TrainOptions>([
@@ -43,30 +41,16 @@ export function contentsOf(
   };
 }
 
-/**
- * What a checkpoint with all its parts holds of a run.
- *
- * @throws UserError `checkpoint-damaged` for a training record that is not one
- */
-export function snapshotOf(checkpoint: LoadedCheckpoint): RunSnapshot {
-  const { progress, run } = checkpoint.training as unknown as {
-    progress: TrainerProgress;
-    run: RunProgress;
-  };
-  if (progress?.step !== checkpoint.step || !run) {
-    throw new UserError(
-      'checkpoint-damaged',
-      `${checkpoint.path}/training.json: expected "progress" of step ${checkpoint.step} and "run", found ${JSON.stringify(progress?.step ?? null)}`,
-      'The checkpoint is damaged: use another one.',
-    );
-  }
+/** What a checkpoint that was opened with all its parts holds of a run. */
+export function snapshotOf({ checkpoint, training }: CheckpointModel): RunSnapshot {
+  const { progress, run, history, clock } = training;
   return {
     parameters: checkpoint.weights,
     optimizer: checkpoint.optimizer,
     hiddenState: checkpoint.state,
     progress,
     run,
-    history: checkpoint.history as unknown as HistoryEntry[],
-    clock: checkpoint.clock as unknown as RunClock,
+    history,
+    clock,
   };
 }

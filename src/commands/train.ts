@@ -1,6 +1,12 @@
 import { basename, dirname, join, resolve } from 'node:path';
-import { type LoadedCheckpoint, loadCheckpoint } from '../checkpoint/load.ts';
-import { openModel } from '../checkpoint/model.ts';
+import { openCheckpoint } from '../checkpoint/model.ts';
+import {
+  ALL_PARTS,
+  openResumable,
+  type Resumable,
+  setAsideSkipped,
+  skippedNotices,
+} from '../checkpoint/resumable.ts';
 import { openRun, type RunWriter } from '../checkpoint/run.ts';
 import { assertFree, RUNS_DIRECTORY } from '../checkpoint/run-directory.ts';
 import {
@@ -11,7 +17,7 @@ import {
 } from '../config/train.ts';
 import { StatefulBatches } from '../data/batches.ts';
 import type { Dataset, TokenizedPart } from '../data/dataset.ts';
-import { assertSameData, type DataRecord } from '../data/record.ts';
+import { assertSameData } from '../data/record.ts';
 import { errorMessage, UserError } from '../errors.ts';
 import type { Precision } from '../ops/tensorflow-binding.ts';
 import type { GivenOptions } from '../option-table.ts';
@@ -39,7 +45,7 @@ interface Prepared {
   valid: TokenizedPart;
   resumeFrom?: RunSnapshot | undefined;
   /** The checkpoint of `resumeFrom`. */
-  resumedPath?: string | undefined;
+  resumable?: Resumable | undefined;
 }
 
 /** `gru-lm train`: nothing is written before data, options and backend are known to be right. */
@@ -53,13 +59,14 @@ export async function run(given: Given, corpus: string[], signal: AbortSignal): 
 }
 
 async function trainPrepared(prepared: Prepared, signal: AbortSignal): Promise<void> {
-  const { options, directory, dataset, train, valid, resumeFrom } = prepared;
+  const { options, directory, dataset, train, valid, resumeFrom, resumable } = prepared;
   const backend = await startBackend(options, signal);
   const precision = effectivePrecision(options.precision, backend);
   signal.throwIfAborted();
   const writer = await openRun(directory, options);
   const view = startView(options);
   try {
+    if (resumable) await setAsideSkipped(directory, resumable);
     const config = configOf(prepared, precision);
     view.start({
       directory,
@@ -73,6 +80,7 @@ async function trainPrepared(prepared: Prepared, signal: AbortSignal): Promise<v
       preflight: options.quiet ? undefined : await examine(prepared, config, signal),
       resumedAtStep: resumeFrom?.progress.step,
     });
+    if (resumable) for (const line of skippedNotices(resumable)) view.warn(line);
     await trainAndSave(prepared, config, writer, view, signal);
   } finally {
     view.stop();
@@ -84,7 +92,8 @@ async function prepare(given: Given, corpus: string[], signal: AbortSignal): Pro
   const fresh = resolveTrainOptions(given);
   const directory = fresh.out ?? join(RUNS_DIRECTORY, runName(corpus));
   await assertFree(directory, fresh);
-  const resumed = fresh.resume ? await openModel(directory, ALL_PARTS, 'last') : undefined;
+  const resumable = fresh.resume ? await openResumable(directory) : undefined;
+  const resumed = resumable?.model;
   const options = resumed ? resumeOptions(resumed.options, given) : fresh;
   const silent = options.json || options.quiet;
   const tokenizer =
@@ -95,7 +104,7 @@ async function prepare(given: Given, corpus: string[], signal: AbortSignal): Pro
     { runDirectory: directory, tokenizer: tokenizer || undefined, silent, signal },
   );
   try {
-    if (resumed) assertSameData(recordOf(resumed.checkpoint), dataset.record);
+    if (resumed) assertSameData(resumed.training.data, dataset.record);
     const train = dataset.parts.get('train') as TokenizedPart;
     const valid = dataset.parts.get('valid') as TokenizedPart;
     // Complains of a text that is too short, before anything is fetched or written.
@@ -107,17 +116,13 @@ async function prepare(given: Given, corpus: string[], signal: AbortSignal): Pro
         'Train on more text, hold out more of it with --valid-split, or give --valid FILE.',
       );
     }
-    const resumeFrom =
-      resumed && withRate(snapshotOf(resumed.checkpoint), resumed.options, options);
-    const resumedPath = resumed?.checkpoint.path;
-    return { options, directory, dataset, train, valid, resumeFrom, resumedPath };
+    const resumeFrom = resumed && withRate(snapshotOf(resumed), resumed.options, options);
+    return { options, directory, dataset, train, valid, resumeFrom, resumable };
   } catch (error) {
     await dataset.close();
     throw error;
   }
 }
-
-const ALL_PARTS = ['weights', 'optimizer', 'state', 'history'] as const;
 
 function configOf({ options, dataset }: Prepared, precision: Precision): RunConfig {
   const model = modelConfigOf(options, dataset.tokenizer.vocabularySize);
@@ -141,7 +146,7 @@ async function examine(
 }
 
 async function trainAndSave(
-  { options, dataset, train, valid, resumeFrom, resumedPath }: Prepared,
+  { options, dataset, train, valid, resumeFrom, resumable }: Prepared,
   config: RunConfig,
   writer: RunWriter,
   view: TrainView,
@@ -156,8 +161,8 @@ async function trainAndSave(
       view.saved(step, path);
       return path;
     },
-    load: async (path) => snapshotOf(await loadCheckpoint(path)),
-    savedPath: resumedPath,
+    load: async (path) => snapshotOf(await openCheckpoint(path, ALL_PARTS)),
+    savedPath: resumable?.model.checkpoint.path,
     isPeriodic: options.saveEvery === undefined,
     onFailure: (error, { step, snapshot }) => {
       // The last one's failure is what the command ends with.
@@ -187,8 +192,4 @@ function runName(corpus: string[]): string {
       .replace(/\.gz$/, '')
       .replace(/(?<=.)\.[^.]+$/, '') || 'corpus'
   );
-}
-
-function recordOf(checkpoint: LoadedCheckpoint): DataRecord {
-  return checkpoint.training.data as unknown as DataRecord;
 }
