@@ -40,4 +40,12 @@ describe('a snapshot', () => {
       expect(config).not.toHaveProperty(name);
     }
   });
+
+  test('is stored with its options in one order, however they were given', () => {
+    const reversed = Object.fromEntries(Object.entries(options).reverse()) as typeof options;
+    const texts = [options, reversed].map((given) =>
+      JSON.stringify(contentsOf(snapshot, given, tokenizer, data).config),
+    );
+    expect(texts[1]).toBe(texts[0]);
+  });
 });

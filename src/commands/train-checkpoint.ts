@@ -2,7 +2,7 @@
 import type { CheckpointContents } from '../checkpoint/format.ts';
 import type { JsonObject } from '../checkpoint/json.ts';
 import type { CheckpointModel } from '../checkpoint/model.ts';
-import type { TrainOptions } from '../config/train.ts';
+import { type TrainOptions, trainOptions } from '../config/train.ts';
 import type { DataRecord } from '../data/record.ts';
 import type { Tokenizer } from '../data/tokenizer.ts';
 import type { RunSnapshot } from '../training/run-snapshot.ts';
@@ -26,14 +26,15 @@ export function contentsOf(
   data: DataRecord,
 ): CheckpointContents {
   const { parameters, optimizer, hiddenState, progress, run, history, clock } = snapshot;
-  const config = Object.entries(options).filter(
-    ([name, value]) => value !== undefined && !NOT_STORED.has(name),
+  // In the order of the table, so that the file is the same however the options were given.
+  const names = (Object.keys(trainOptions) as (keyof TrainOptions)[]).filter(
+    (name) => options[name] !== undefined && !NOT_STORED.has(name),
   );
   return {
     weights: parameters,
     optimizer,
     state: hiddenState,
-    config: Object.fromEntries(config) as JsonObject,
+    config: Object.fromEntries(names.map((name) => [name, options[name]])) as JsonObject,
     tokenizer: tokenizer.toJSON(),
     training: { progress, run, data } as unknown as JsonObject,
     history,

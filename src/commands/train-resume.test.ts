@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { resolveTrainOptions } from '../config/train.ts';
-import { resumeOptions } from './train-resume.ts';
+import type { RunSnapshot } from '../training/run-snapshot.ts';
+import { resumeOptions, withRate } from './train-resume.ts';
 
 const stored = resolveTrainOptions({ hiddenSize: 8, epochs: 3, maxTime: 60, dropout: 0.1 });
 
@@ -43,5 +44,22 @@ describe('resumeOptions', () => {
     expect(() => resumeOptions(stored, { vocabularySize: 50 })).toThrow(
       '--vocab-size: expected what the run began with, as the run to resume has it, found 50',
     );
+  });
+});
+
+describe('a learning rate', () => {
+  const run = { best: null, plateaus: 2, validLoss: null, rollbacks: 2, finished: false };
+  const snapshot = { run } as RunSnapshot;
+
+  test('stays what rollbacks left of it when the run goes on as it was', () => {
+    expect(withRate(snapshot, stored, resumeOptions(stored, { maxSteps: 9 }))).toBe(snapshot);
+    const sameRate = resumeOptions(stored, { learningRate: stored.learningRate });
+    expect(withRate(snapshot, stored, sameRate)).toBe(snapshot);
+  });
+
+  test('that is given anew is taken as it is', () => {
+    const options = resumeOptions(stored, { learningRate: 0.001 });
+    const { rollbacks, ...rest } = run;
+    expect(withRate(snapshot, stored, options).run).toEqual(rest);
   });
 });

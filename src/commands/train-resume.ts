@@ -63,14 +63,14 @@ export function resumeOptions(
     }
     options[name] = value;
   }
-  const defaults = { json: false, quiet: false, resume: true, overwrite: false, backend: 'auto' };
-  return inOrder({ ...defaults, ...options }) as TrainOptions;
-}
-
-/** In the order of the table, so that a checkpoint's file is the same whatever is given again. */
-function inOrder(options: Record<string, unknown>): Record<string, unknown> {
-  const names = Object.keys(trainOptions).filter((name) => options[name] !== undefined);
-  return Object.fromEntries(names.map((name) => [name, options[name]]));
+  return {
+    json: false,
+    quiet: false,
+    resume: true,
+    overwrite: false,
+    backend: 'auto',
+    ...options,
+  } as TrainOptions;
 }
 
 /** A rate that is given anew takes the place of what rollbacks had left of the old one. */
