@@ -4,7 +4,7 @@
  */
 import { readFileSync } from 'node:fs';
 import { Command, CommanderError, Option } from 'commander';
-import { cutMiddle, errorStyle, notice, showInline } from './commands/terminal.ts';
+import { cutMiddle, errorStyle, notice, showMessage } from './commands/terminal.ts';
 import {
   doctorOptions,
   evalOptions,
@@ -109,15 +109,21 @@ const commands: CommandSpec[] = [
 export async function main(argv: string[]): Promise<void> {
   const interruption = listenForInterruption();
   process.on('uncaughtException', (error) => process.exit(show(error, argv)));
+  let failed: number | undefined;
   try {
     await buildProgram(interruption.signal).parseAsync(argv);
   } catch (error) {
-    if (!interruption.signal.aborted) process.exitCode = report(error, argv);
+    if (!isAbort(error)) failed = report(error, argv);
   }
   const failure = interruption.failure();
   if (failure) show(failure, argv);
-  process.exitCode = interruption.exitCode() ?? process.exitCode;
+  process.exitCode = failed ?? interruption.exitCode() ?? 0;
   interruption.stop();
+}
+
+/** Whether a command ended only because it was asked to. */
+function isAbort(error: unknown): boolean {
+  return error instanceof Error && error.name === 'AbortError';
 }
 
 function buildProgram(signal: AbortSignal): Command {
@@ -194,15 +200,14 @@ function usageError(error: CommanderError): UserError {
   );
 }
 
-/** What an error may take of the screen, and what the stack of one may. */
-const LONGEST_MESSAGE = 2000;
+/** What the stack of an error may take of the screen. */
 const LONGEST_STACK = 20_000;
 
 function show(error: unknown, argv: string[]): number {
   const label = errorStyle.red('error:');
   if (error instanceof UserError) {
-    notice(`${label} ${showInline(error.message, LONGEST_MESSAGE)}`);
-    if (error.hint) notice(`  ${showInline(error.hint, LONGEST_MESSAGE)}`);
+    notice(`${label} ${showMessage(error.message)}`);
+    if (error.hint) notice(`  ${showMessage(error.hint)}`);
     if (argv.includes('--debug')) {
       notice(cutMiddle(`${error.stack}\n${error.cause ?? ''}`, LONGEST_STACK));
     }

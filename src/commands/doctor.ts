@@ -1,11 +1,15 @@
 import type { doctorOptions } from '../config/commands.ts';
 import type { GivenOptions } from '../option-table.ts';
 import { examineBackends } from '../runtime/backend.ts';
-import { outStyle, printJson, printLine } from './terminal.ts';
+import { outStyle, printJson, printLine, showMessage } from './terminal.ts';
 
 /** `gru-lm doctor`: looks, and changes nothing. */
-export async function run({ json = false }: GivenOptions<typeof doctorOptions>): Promise<void> {
-  const backends = await examineBackends();
+export async function run(
+  { json = false }: GivenOptions<typeof doctorOptions>,
+  _operands: string[],
+  signal: AbortSignal,
+): Promise<void> {
+  const backends = await examineBackends({ signal });
   const host = { node: process.version, platform: process.platform, architecture: process.arch };
   if (json) {
     printJson({ ...host, backends });
@@ -14,11 +18,11 @@ export async function run({ json = false }: GivenOptions<typeof doctorOptions>):
   printLine(`Node ${host.node} on ${host.platform} ${host.architecture}\n`);
   for (const { backend, usable, detail, mend, nativeOperations: native } of backends) {
     const mark = usable ? outStyle.green('works') : outStyle.yellow('not now');
-    printLine(`${outStyle.bold(backend.padEnd(6))}${mark}  ${detail}`);
-    if (mend) printLine(`      ${outStyle.dim(mend)}`);
+    printLine(`${outStyle.bold(backend.padEnd(6))}${mark}  ${showMessage(detail)}`);
+    if (mend) printLine(`      ${outStyle.dim(showMessage(mend))}`);
     if (native === undefined) continue;
-    const found = native.usable ? native.detail : `${outStyle.yellow('not now')}  ${native.detail}`;
-    printLine(`      native operations: ${found}`);
-    if (native.mend) printLine(`      ${outStyle.dim(native.mend)}`);
+    const state = native.usable ? '' : `${outStyle.yellow('not now')}  `;
+    printLine(`      native operations: ${state}${showMessage(native.detail)}`);
+    if (native.mend) printLine(`      ${outStyle.dim(showMessage(native.mend))}`);
   }
 }

@@ -5,7 +5,7 @@ import type { PartSize } from '../data/encode-text.ts';
 import type { DataRecord } from '../data/record.ts';
 import type { SelectedBackend } from '../runtime/backend.ts';
 import type { Preflight } from '../training/preflight.ts';
-import { byteCount, clock, count, errorStyle, notice } from './terminal.ts';
+import { byteCount, clock, count, errorStyle, notice, showInline } from './terminal.ts';
 
 export interface StartInfo {
   directory: string;
@@ -27,7 +27,7 @@ const TITLE_WIDTH = 10;
 
 /** Writes the screen to standard error. */
 export function showPreflight(info: StartInfo): void {
-  notice(errorStyle.bold(info.directory));
+  notice(errorStyle.bold(showInline(info.directory)));
   for (const [title, ...facts] of rowsOf(info)) {
     for (const [i, line] of wrap(facts, '; ').entries()) {
       notice(`${errorStyle.dim((i === 0 ? (title as string) : '').padEnd(TITLE_WIDTH))}${line}`);
@@ -90,7 +90,7 @@ function rowsOf({
 }
 
 function tokenizerName({ tokenizer, tokenizerFile, wordSplit }: TrainOptions): string {
-  if (tokenizerFile !== undefined) return tokenizerFile;
+  if (tokenizerFile !== undefined) return showInline(tokenizerFile);
   return tokenizer === 'word' && wordSplit === 'unicode' ? 'word (Unicode)' : tokenizer;
 }
 

@@ -7,7 +7,7 @@ import {
   summarizeOperations,
 } from '../runtime/backend.ts';
 import { runtimeReporter } from './start-backend.ts';
-import { byteCount, printJson, printLine } from './terminal.ts';
+import { byteCount, printJson, printLine, showMessage } from './terminal.ts';
 
 /** `gru-lm setup` */
 export async function run(
@@ -22,7 +22,7 @@ export async function run(
     printJson({ dryRun, ...plan });
     return;
   }
-  for (const line of describe(plan, dryRun)) printLine(line);
+  for (const line of describe(plan, dryRun)) printLine(showMessage(line));
 }
 
 function describe(plan: SetupPlan, dryRun: boolean): string[] {

@@ -1,7 +1,7 @@
 import type { Precision } from '../ops/tensorflow-binding.ts';
 import type { BackendName, RuntimeEvent, SelectedBackend } from '../runtime/backend.ts';
 import { type Progress, startProgress } from './progress-bar.ts';
-import { byteCount, errorStyle, notice } from './terminal.ts';
+import { byteCount, errorStyle, notice, showMessage } from './terminal.ts';
 
 /** Shows what the runtime does while the user waits for it. */
 export function runtimeReporter(): { onEvent: (event: RuntimeEvent) => void; stop: () => void } {
@@ -14,10 +14,10 @@ export function runtimeReporter(): { onEvent: (event: RuntimeEvent) => void; sto
     stop,
     onEvent(event) {
       if (event.type === 'wait') {
-        notice(event.message);
+        notice(showMessage(event.message));
       } else if (event.type === 'phase') {
         stop();
-        notice(event.message);
+        notice(showMessage(event.message));
       } else if (event.type === 'progress') {
         progress ??= startProgress();
         const { phase, doneBytes, totalBytes } = event;
@@ -58,14 +58,18 @@ export async function startBackend(
       const refusal = selected.refusals.find((each) => each.backend === 'cpu');
       notice(
         errorStyle.yellow(
-          `Using the slower wasm backend: ${refusal?.reason ?? 'TensorFlow is not there.'} ${refusal?.mend ?? ''}`,
+          `Using the slower wasm backend: ${showMessage(refusal?.reason ?? 'TensorFlow is not there.')} ${showMessage(refusal?.mend ?? '')}`,
         ),
       );
     }
     if (selected.nativeRefusal) {
       const { reason, mend } = selected.nativeRefusal;
-      const why = reason.replace(/\.?$/, '.');
-      notice(errorStyle.yellow(`Without the native operations, which is slower: ${why} ${mend}`));
+      const why = showMessage(reason).replace(/\.?$/, '.');
+      notice(
+        errorStyle.yellow(
+          `Without the native operations, which is slower: ${why} ${showMessage(mend)}`,
+        ),
+      );
     }
     return selected;
   } finally {

@@ -8,6 +8,8 @@
 import { randomUUID } from 'node:crypto';
 import { Chalk, type ChalkInstance } from 'chalk';
 
+export { byteCount } from '../byte-count.ts';
+
 const STYLES = ['bold', 'dim', 'red', 'green', 'yellow', 'cyan'] as const;
 
 /** Functions that give text a colour or weight, for the functions of this file to write. */
@@ -93,8 +95,9 @@ export function showControls(text: string): string {
   });
 }
 
-/** What a name or a value may take of a line. */
+/** What a name or a value may take of a line, and what a message may. */
 const LONGEST_SHOWN = 200;
+const LONGEST_MESSAGE = 2000;
 
 /**
  * Text on one line: as {@link showControls}, line ends and tabs visible too, and cut in the middle where
@@ -102,6 +105,11 @@ const LONGEST_SHOWN = 200;
  */
 export function showInline(text: string, longest = LONGEST_SHOWN): string {
   return showControls(cutMiddle(text, longest)).replace(/[\n\t]/g, (c) => (c === '\n' ? '␊' : '␉'));
+}
+
+/** A message, which may have names or the words of another program in it, as {@link showInline}. */
+export function showMessage(text: string): string {
+  return showInline(text, LONGEST_MESSAGE);
 }
 
 /** The beginning and the end of a text that is longer than `longest`. */
@@ -122,13 +130,6 @@ export function shortCount(value: number): string {
   if (value < 999.5) return value.toFixed(0);
   if (value < 999_500) return `${(value / 1e3).toFixed(value < 99_950 ? 1 : 0)}k`;
   return `${(value / 1e6).toFixed(1)}M`;
-}
-
-/** `274.0 MB` */
-export function byteCount(bytes: number): string {
-  if (bytes < 1000) return `${bytes} B`;
-  if (bytes < 999_950) return `${(bytes / 1e3).toFixed(1)} kB`;
-  return bytes < 999_950_000 ? `${(bytes / 1e6).toFixed(1)} MB` : `${(bytes / 1e9).toFixed(2)} GB`;
 }
 
 /** `0:07`, `12:34`, `1:02:03` */

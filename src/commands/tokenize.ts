@@ -19,6 +19,7 @@ import {
   outStyle,
   printJson,
   printLine,
+  showInline,
 } from './terminal.ts';
 
 type Given = GivenOptions<typeof tokenizeOptions>;
@@ -112,7 +113,7 @@ function show(dataset: Dataset, corpus: string[], options: TokenizeOptions): voi
     ['vocabulary', `${count(tokenizer.vocabularySize)} (${tokenizer.kind})`],
     ['unknown', `${count(size.unknown)} (${percent(size.unknown / size.tokens)})`],
   ];
-  printLine(outStyle.bold(corpus.join(', ')));
+  printLine(outStyle.bold(showInline(corpus.join(', '))));
   for (const [title = '', value = ''] of rows) printLine(`${title.padEnd(12)}${value}`);
   printLine(`\n${outStyle.bold('how it begins')}`);
   printLine(firstPieces(sequence, tokenizer));
@@ -120,7 +121,7 @@ function show(dataset: Dataset, corpus: string[], options: TokenizeOptions): voi
   printLine(`\n${outStyle.bold('most frequent')}`);
   for (const { token, count: times } of frequent) {
     printLine(
-      `${count(times).padStart(14)} ${percent(times / size.tokens).padStart(8)}  ${outStyle.cyan(`"${token}"`)}`,
+      `${count(times).padStart(14)} ${percent(times / size.tokens).padStart(8)}  ${outStyle.cyan(`"${showInline(token)}"`)}`,
     );
   }
 }
@@ -134,7 +135,7 @@ function firstPieces(sequence: TokenSequence, tokenizer: Tokenizer): string {
   const lines: string[] = [];
   let line = '';
   for (const id of firstIds(sequence, PIECES_AT_MOST)) {
-    const piece = `${tokenizer.token(id)}│`;
+    const piece = `${showInline(tokenizer.token(id))}│`;
     if (line !== '' && stringWidth(line + piece) > COLUMNS) {
       lines.push(line);
       line = '';
