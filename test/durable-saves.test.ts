@@ -1,12 +1,7 @@
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import {
-  canTrace,
-  checkSaves,
-  countNoticed,
-  parseTrace,
-  traceSaves,
-} from '../torture/durable-saves.ts';
+import { canTrace, parseTrace } from '../torture/durable-saves/trace.ts';
+import { checkSaves, countNoticed, traceSaves } from '../torture/durable-saves.ts';
 
 // Needs Linux, strace, and the right to trace, which not every container gives.
 describe.runIf(canTrace())('by its system calls, a save', () => {
@@ -14,7 +9,7 @@ describe.runIf(canTrace())('by its system calls, a save', () => {
     const { calls, runDirectory } = traceSaves(4);
     // Each with nine files and run.json.
     expect(checkSaves(calls, runDirectory)).toMatchObject({ saves: 4, files: 40 });
-    // One a file, for each of four directory entries or sets of them, and for two new directories.
+    // One a file; of each save's own directory, and of the run's twice; and for two new directories.
     expect(countNoticed(calls, runDirectory)).toEqual({ noticed: 54, syncs: 54 });
 
     // What is older goes last: the second save removes the first checkpoint.
