@@ -26,3 +26,28 @@ export class UserError extends Error {
 export function errorMessage(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
+
+/** Text from outside in quotes, for a message: on one line, every control character escaped, and short. */
+export function quoted(text: string, longest = 80): string {
+  const cut = text.length > longest ? `${text.slice(0, longest)}…` : text;
+  return JSON.stringify(cut).replace(
+    /\p{C}/gu,
+    (character) => `\\u${character.codePointAt(0)!.toString(16).padStart(4, '0')}`,
+  );
+}
+
+const ELEMENTS_SHOWN = 4;
+const DEPTH_SHOWN = 2;
+
+/** A value from outside, for a message: as JSON has it, on one line and short. */
+export function showValue(value: unknown, depth = 0): string {
+  if (value === undefined) return 'nothing';
+  if (typeof value === 'string') return quoted(value);
+  if (Array.isArray(value)) {
+    const shown = value
+      .slice(0, ELEMENTS_SHOWN)
+      .map((element) => (depth < DEPTH_SHOWN ? showValue(element, depth + 1) : '…'));
+    return `[${[...shown, ...(value.length > ELEMENTS_SHOWN ? ['…'] : [])].join(',')}]`;
+  }
+  return typeof value === 'object' && value !== null ? 'an object' : String(value);
+}

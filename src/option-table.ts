@@ -2,7 +2,7 @@
  * Options declared once: from one table come the flags, their help, the parsing and checking of what
  * a user gives, and the types of the values.
  */
-import { UserError } from './errors.ts';
+import { showValue, UserError } from './errors.ts';
 
 interface Described {
   /** The name on the command line, without dashes. */
@@ -139,7 +139,7 @@ export function parseStored<Table extends OptionTable>(
     if (!fits(spec, value)) {
       throw new UserError(
         'checkpoint-damaged',
-        `${where}: expected "${name}" to be ${expectation(spec)}, found ${JSON.stringify(value)?.slice(0, 80)}`,
+        `${where}: expected "${name}" to be ${expectation(spec)}, found ${showValue(value)}`,
         'The checkpoint is damaged: use another one.',
       );
     }

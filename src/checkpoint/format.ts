@@ -6,7 +6,7 @@
  * length and SHA-256 of each and is written last. Both of these JSON files hold their own SHA-256.
  */
 
-import { UserError } from '../errors.ts';
+import { quoted, UserError } from '../errors.ts';
 import type { TensorMap } from '../tensor-data.ts';
 import type { FileRecord } from './checked-file.ts';
 import {
@@ -126,7 +126,7 @@ export function decodeManifest(bytes: Uint8Array, path: string): Manifest {
   );
   const unknown = Object.keys(files).find((name) => !known.includes(name));
   if (unknown !== undefined) {
-    throw damaged(path, `expected "files" to name ${known.join(', ')}, found "${unknown}"`);
+    throw damaged(path, `expected "files" to name ${known.join(', ')}, found ${quoted(unknown)}`);
   }
   const records = known.map((name) => [name, parseFileRecord(files[name], name, path)] as const);
   return { version, step, created, files: new Map(records) };

@@ -1,6 +1,6 @@
 /** JSON in files: written so that it reads back the same, read as data that may be wrong. */
 
-import { errorMessage, UserError } from '../errors.ts';
+import { errorMessage, quoted, showValue, UserError } from '../errors.ts';
 import { assertModest } from './json-size.ts';
 
 export type JsonValue = null | boolean | number | string | readonly JsonValue[] | JsonObject;
@@ -43,8 +43,8 @@ function assertJson(value: unknown, place: string): void {
 
 /** What a JSON file is, beside JSON. */
 export interface JsonRules {
-  /** Whether a key may be `__proto__`, which is refused otherwise. Default false. */
-  readonly anyKey?: boolean | undefined;
+  /** Whether keys are tokens, one of which may be `__proto__`. Default false. */
+  readonly keysAreTokens?: boolean | undefined;
 }
 
 /**
@@ -57,7 +57,7 @@ export interface JsonRules {
 export function decodeJson(
   bytes: Uint8Array,
   path: string,
-  { anyKey = false }: JsonRules = {},
+  { keysAreTokens = false }: JsonRules = {},
 ): JsonValue {
   assertModest(bytes, path);
   let value: JsonValue;
@@ -70,7 +70,7 @@ export function decodeJson(
       .slice(0, LONGEST_SHOWN);
     throw damaged(path, `expected JSON, found ${found}`, error);
   }
-  const unfit = findUnfit(value, anyKey);
+  const unfit = findUnfit(value, keysAreTokens);
   if (unfit !== undefined) {
     throw badField(path, unfit.place, unfit.expected, unfit.found);
   }
@@ -81,7 +81,7 @@ export function decodeJson(
 export function decodeJsonObject(bytes: Uint8Array, path: string, rules?: JsonRules): JsonObject {
   const value = decodeJson(bytes, path, rules);
   if (!isJsonObject(value)) {
-    throw damaged(path, `expected a JSON object, found ${show(value)}`);
+    throw damaged(path, `expected a JSON object, found ${showValue(value)}`);
   }
   return value;
 }
@@ -107,17 +107,11 @@ export function damaged(path: string, message: string, cause?: unknown): UserErr
 
 /** A UserError about one field of a JSON file; no name: about the whole value. */
 export function badField(path: string, field: string, expected: string, found: unknown): UserError {
-  const what = field === '' ? expected : `${showName(field)} to be ${expected}`;
-  return damaged(path, `expected ${what}, found ${show(found)}`);
-}
-
-/** A name out of a file, in quotes, on one line and not too long. */
-export function showName(name: string): string {
-  return JSON.stringify(name.length > LONGEST_SHOWN ? `${name.slice(0, LONGEST_SHOWN)}…` : name);
+  const what = field === '' ? expected : `${quoted(field, LONGEST_SHOWN)} to be ${expected}`;
+  return damaged(path, `expected ${what}, found ${showValue(found)}`);
 }
 
 const LONGEST_SHOWN = 160;
-const MOST_SHOWN = 4;
 
 interface Unfit {
   /** Such as `run.best` or `[3].step`. */
@@ -156,17 +150,4 @@ function within(place: string, { place: rest, ...unfit }: Unfit): Unfit {
     ...unfit,
     place: rest === '' || rest.startsWith('[') ? place + rest : `${place}.${rest}`,
   };
-}
-
-/** A value on one line, as short as what is shown of it. */
-function show(value: unknown, depth = 0): string {
-  if (value === undefined) return 'nothing';
-  if (typeof value === 'string') return JSON.stringify(value.slice(0, LONGEST_SHOWN));
-  if (Array.isArray(value)) {
-    const items = value
-      .slice(0, MOST_SHOWN)
-      .map((item) => (depth < 2 ? show(item, depth + 1) : '…'));
-    return `[${[...items, ...(value.length > MOST_SHOWN ? ['…'] : [])].join(',')}]`;
-  }
-  return isJsonObject(value) ? 'an object' : String(value);
 }

@@ -68,8 +68,7 @@ export async function loadJson(
 ): Promise<JsonParts> {
   const readObject = (part: CheckpointPart): Promise<JsonObject> =>
     readPart(path, part, manifest, async (source, file) =>
-      // A token may be called __proto__, and a vocabulary is never copied key by key.
-      decodeJsonObject(await readAll(source), file, { anyKey: part === 'tokenizer' }),
+      decodeJsonObject(await readAll(source), file, { keysAreTokens: part === 'tokenizer' }),
     );
   const config = await readObject('config');
   const tokenizer = await readObject('tokenizer');

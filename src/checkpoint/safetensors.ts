@@ -6,18 +6,11 @@
  * that reads safetensors reads these files. https://github.com/huggingface/safetensors
  */
 
-import type { UserError } from '../errors.ts';
+import { quoted, type UserError } from '../errors.ts';
 import { assertTensors, elementCount, type ParameterSpec } from '../model/parameters.ts';
 import type { TensorData, TensorMap } from '../tensor-data.ts';
 import type { ByteSource } from './checked-file.ts';
-import {
-  badField,
-  damaged,
-  decodeJsonObject,
-  isJsonObject,
-  type JsonValue,
-  showName,
-} from './json.ts';
+import { badField, damaged, decodeJsonObject, isJsonObject, type JsonValue } from './json.ts';
 
 export { elementCount } from '../model/parameters.ts';
 
@@ -56,7 +49,7 @@ export async function readSafetensors(
       if (at >= 0) {
         throw damaged(
           path,
-          `expected the tensor ${showName(name)} to hold finite numbers, found ${slice[at]} at ${start + at}`,
+          `expected the tensor ${quoted(name)} to hold finite numbers, found ${slice[at]} at ${start + at}`,
         );
       }
     }
@@ -73,7 +66,7 @@ function allocate(length: number, name: string, path: string): Float32Array {
   } catch (error) {
     throw damaged(
       path,
-      `expected tensors that fit in memory, found ${showName(name)} of ${length} numbers`,
+      `expected tensors that fit in memory, found ${quoted(name)} of ${length} numbers`,
       error,
     );
   }
@@ -134,7 +127,7 @@ function assertSpecs(
   if (found.size === specs.length) return;
   const expected = new Set(specs.map(({ name }) => name));
   const other = entries.find(({ name }) => !expected.has(name)) as HeaderEntry;
-  throw damaged(path, `expected no tensor ${showName(other.name)}, found one`);
+  throw damaged(path, `expected no tensor ${quoted(other.name)}, found one`);
 }
 
 interface HeaderEntry {

@@ -1,7 +1,7 @@
 /** JSON objects that hold their own SHA-256, so that no change of a file goes unnoticed. */
 
 import { createHash } from 'node:crypto';
-import { damaged, encodeJson, type JsonObject } from './json.ts';
+import { badField, encodeJson, type JsonObject } from './json.ts';
 
 /** `json` as UTF-8 JSON text, with the SHA-256 of the text without it as the last field, `sha256`. */
 export function encodeSealed(json: JsonObject, name: string): Uint8Array {
@@ -17,9 +17,6 @@ export function assertSealed(json: JsonObject, bytes: Uint8Array, path: string):
   const { sha256, ...content } = json;
   const expected = encodeSealed(content, path);
   if (Buffer.compare(expected, bytes) !== 0) {
-    throw damaged(
-      path,
-      `expected "sha256" to be that of the rest of the file, found ${JSON.stringify(sha256)}`,
-    );
+    throw badField(path, 'sha256', 'that of the rest of the file', sha256);
   }
 }

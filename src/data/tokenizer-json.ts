@@ -1,6 +1,6 @@
 /** `tokenizer.json` of characters, words and bytes. */
 
-import { UserError } from '../errors.ts';
+import { showValue, UserError } from '../errors.ts';
 import { ByteTokenizer } from './byte-tokenizer.ts';
 import { CharTokenizer } from './char-tokenizer.ts';
 import {
@@ -24,7 +24,7 @@ export function parseOwnTokenizer(record: Record<string, unknown>, name: string)
   const badField: BadField = (field, expected, found) =>
     new UserError(
       'checkpoint-tokenizer',
-      `${name}: expected "${field}" to be ${expected}, found ${show(found)}`,
+      `${name}: expected "${field}" to be ${expected}, found ${showValue(found)}`,
       'The checkpoint is damaged: use another one.',
     );
   if (record.format !== OWN_FORMAT) {
@@ -120,10 +120,3 @@ function parseTokens({ tokens }: Record<string, unknown>, badField: BadField): r
 }
 
 type BadField = (field: string, expected: string, found: unknown) => UserError;
-
-function show(value: unknown): string {
-  if (typeof value === 'string') return JSON.stringify(value.slice(0, 80));
-  if (value === undefined) return 'nothing';
-  if (Array.isArray(value)) return 'an array';
-  return typeof value === 'object' && value !== null ? 'an object' : String(value);
-}

@@ -1,6 +1,6 @@
 /** Reads what matters of a tokenizer.json, which may come from anywhere. */
 
-import { UserError } from '../../errors.ts';
+import { showValue, UserError } from '../../errors.ts';
 import type { TokenizerJson } from '../tokenizer-types.ts';
 
 const MODEL_TYPES = ['BPE', 'WordPiece', 'WordLevel', 'Unigram'] as const;
@@ -221,5 +221,5 @@ function show(value: unknown): string {
   if (isRecord(value)) {
     return Object.keys(value).length === 0 ? 'an empty object' : 'an object';
   }
-  return JSON.stringify(value)?.slice(0, 80) ?? 'nothing';
+  return showValue(value);
 }
