@@ -1,30 +1,22 @@
-import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
+import { hashesOfLast } from '../torture/exact-resume/program.ts';
+import { resumeInTime } from '../torture/exact-resume.ts';
 import { usableBackends } from './cli-backends.ts';
 import {
   jsonLines,
-  lastCheckpoint,
   runCli,
   TINY,
   temporaryDirectory,
   whenShown,
   writeCorpus,
 } from './cli-process.ts';
+import { useBackend } from './support/backends.ts';
 
 const cwd = temporaryDirectory();
 const STEPS = 80;
 
 beforeAll(() => writeCorpus(cwd));
-
-const FILES = ['weights.safetensors', 'optimizer.safetensors', 'state.safetensors'];
-
-function bytesOf(run: string): Record<string, string> {
-  const checkpoint = lastCheckpoint(join(cwd, run));
-  return Object.fromEntries(
-    FILES.map((name) => [name, readFileSync(join(checkpoint, name)).toString('base64')]),
-  );
-}
 
 /** Sends `signal` once step `step` is reported. */
 function atStep(step: number, signal: NodeJS.Signals) {
@@ -35,29 +27,18 @@ describe.for(usableBackends().filter((name) => name !== 'cuda'))('on %s', (backe
   const flags = (out: string) => [
     ...['train', 'corpus.txt', ...TINY, '--layers', '2', '--dropout', '0.2', '--json'],
     ...['--max-steps', String(STEPS), '--eval-every', '30', '--save-every', '10'],
-    ...['--backend', backend, '--threads', '1', '--out', out],
+    ...['--backend', backend, '--out', out],
   ];
   const resume = (out: string) =>
-    runCli(
-      [
-        'train',
-        'corpus.txt',
-        '--resume',
-        '--out',
-        out,
-        '--json',
-        '--backend',
-        backend,
-        '--threads',
-        '1',
-      ],
-      { cwd },
-    );
+    runCli(['train', 'corpus.txt', '--resume', '--out', out, '--json', '--backend', backend], {
+      cwd,
+    });
   let whole: Record<string, string>;
 
   beforeAll(async () => {
     expect((await runCli(flags(`whole-${backend}`), { cwd })).exitCode).toBe(0);
-    whole = bytesOf(`whole-${backend}`);
+    whole = await hashesOfLast(join(cwd, `whole-${backend}`));
+    expect(Object.keys(whole)).toHaveLength(7);
   });
 
   test.concurrent('a run that was stopped and goes on ends with the same bytes', async () => {
@@ -72,7 +53,15 @@ describe.for(usableBackends().filter((name) => name !== 'cuda'))('on %s', (backe
     const events = jsonLines(second.stdout);
     expect(events[0]).toMatchObject({ event: 'start', resumedAtStep: stopped?.step });
     expect(events.at(-1)).toMatchObject({ event: 'end', step: STEPS });
-    expect(bytesOf(out)).toEqual(whole);
+    expect(await hashesOfLast(join(cwd, out))).toEqual(whole);
+  });
+
+  test.concurrent('so does one that was stopped where it validates', async () => {
+    const out = `validating-${backend}`;
+    const first = await runCli(flags(out), { cwd, onOutput: atStep(60, 'SIGTERM') });
+    expect(first.exitCode).toBe(143);
+    expect((await resume(out)).exitCode).toBe(0);
+    expect(await hashesOfLast(join(cwd, out))).toEqual(whole);
   });
 
   test.runIf(backend === 'wasm')(
@@ -84,9 +73,15 @@ describe.for(usableBackends().filter((name) => name !== 'cuda'))('on %s', (backe
       const { exitCode, stdout } = await resume(out);
       expect(exitCode).toBe(0);
       expect(jsonLines(stdout)[0]?.resumedAtStep).toBeGreaterThanOrEqual(20);
-      expect(bytesOf(out)).toEqual(whole);
+      expect(await hashesOfLast(join(cwd, out))).toEqual(whole);
     },
   );
+});
+
+test('runs that are limited by time end with the same bytes wherever they are stopped', async () => {
+  await useBackend('wasm');
+  // Throws unless they do.
+  expect(await resumeInTime({ points: 4, seconds: 0.75 })).toHaveLength(2);
 });
 
 test('a finished run says that nothing is left, and takes more, with another rate', async () => {
