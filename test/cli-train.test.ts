@@ -1,4 +1,5 @@
-import { existsSync, readdirSync, writeFileSync } from 'node:fs';
+import type { ChildProcess } from 'node:child_process';
+import { existsSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { beforeAll, describe, expect, test } from 'vitest';
@@ -12,6 +13,7 @@ import {
   TINY,
   temporaryDirectory,
   trainTiny,
+  whenShown,
   writeCorpus,
 } from './cli-process.ts';
 
@@ -160,6 +162,85 @@ describe('ways to train', () => {
     const steps = events.filter(({ event }) => event === 'step');
     expect(steps.at(-1)?.epoch).toBeCloseTo(0.5, 1);
     for (const { gradientNorm } of steps) expect(gradientNorm).toBeLessThan(1e-3);
+  });
+});
+
+describe('a run that diverges', () => {
+  const wild = ['--optimizer', 'sgd', '--clip-norm', '0', '--warmup', '0', '--lr-decay', 'none'];
+  const flags = (out: string, learningRate: string) => [
+    ...['train', 'corpus.txt', ...TINY, ...wild, '--lr', learningRate, '--max-steps', '12'],
+    ...['--eval-every', '4', '--backend', 'wasm', '--out', out],
+  ];
+
+  test.concurrent('goes back with half the rate and says so, three times at most', async () => {
+    const result = await runCli([...flags('diverged', '1e30'), '--json'], { cwd });
+    expect(result.exitCode).toBe(1);
+    const events = jsonLines(result.stdout);
+    expect(events.filter(({ event }) => event === 'rollback')).toMatchObject([
+      { event: 'rollback', step: 2, toStep: 0, found: 'loss NaN', rateShare: 0.5 },
+      { event: 'rollback', rateShare: 0.25 },
+      { event: 'rollback', rateShare: 0.125 },
+    ]);
+    expect(result.stderr).toMatch(
+      /^error: step 2: expected finite numbers, found loss NaN, after going back 3 times, .*\n {2}Nothing was saved\. Begin again with a smaller --lr, /,
+    );
+    expect(existsSync(join(cwd, 'diverged'))).toBe(false);
+  });
+
+  test.concurrent('leaves steps out with --on-nan skip, and ends after ten in a row', async () => {
+    const args = [...flags('skipped', '1e30'), '--on-nan', 'skip', '--eval-every', '40'];
+    const result = await runCli([...args, '--quiet'], { cwd });
+    expect(result).toMatchObject({ exitCode: 1, stdout: '' });
+    expect(result.stderr).toMatch(/^step 2: loss NaN; the step was left out\nstep 3: loss NaN; /);
+    expect(result.stderr).toMatch(/\nerror: step 11: .*, the last 10 steps having been left out\n/);
+  });
+
+  test.concurrent('names what was saved before', async () => {
+    const out = ['--out', 'before'];
+    await trainTiny(cwd, [...out, ...wild, '--lr', '0.1', '--max-steps', '4']);
+    const args = ['train', 'corpus.txt', '--resume', ...out, '--backend', 'wasm', '--lr', '1e30'];
+    const result = await runCli([...args, '--on-nan', 'stop', '--max-steps', '9'], { cwd });
+    expect(result.exitCode).toBe(1);
+    expect(result.stderr).toContain('What was saved before is whole: before/step-00000004. ');
+  });
+});
+
+describe('a save that fails', () => {
+  const flags = ['train', 'corpus.txt', ...TINY, '--backend', 'wasm', '--json'];
+  /** Puts a file where the run's directory was, once a step is reported. */
+  const block = (out: string, mend: boolean) => {
+    const path = join(cwd, out);
+    const atStep = whenShown('"event":"step","step":3,', () => {
+      renameSync(path, `${path}-moved`);
+      writeFileSync(path, '');
+    });
+    const atWarning = whenShown('"event":"warning"', () => {
+      if (mend) rmSync(path);
+    });
+    return (output: string, child: ChildProcess) => {
+      atStep(output, child);
+      atWarning(output, child);
+    };
+  };
+
+  test.concurrent('in the middle is reported, and the run goes on', async () => {
+    const args = [...flags, '--out', 'mended', '--max-steps', '300', '--save-every', '20'];
+    const result = await runCli(args, { cwd, onOutput: block('mended', true) });
+    expect(result.exitCode).toBe(0);
+    const events = jsonLines(result.stdout);
+    expect(events.find(({ event }) => event === 'warning')?.message).toMatch(
+      /^step 20 is not saved: expected .*, found mended: /,
+    );
+    expect(events.at(-1)).toMatchObject({ event: 'end', step: 300, path: 'mended' });
+    expect(lastCheckpoint(join(cwd, 'mended'))).toMatch(/step-00000300$/);
+  });
+
+  test.concurrent('at the end is an error', async () => {
+    const args = [...flags, '--out', 'lost', '--max-steps', '30', '--save-every', '100'];
+    const result = await runCli(args, { cwd, onOutput: block('lost', false) });
+    expect(result.exitCode).toBe(1);
+    expect(result.stderr).toMatch(/^error: expected .*, found lost: /);
+    expect(jsonLines(result.stdout).at(-1)?.event).not.toBe('end');
   });
 });
 
