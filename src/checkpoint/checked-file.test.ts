@@ -6,9 +6,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { UserError } from '../errors.ts';
-import { readAll, readShortFile, withCheckedFile } from './checked-file.ts';
+import { type ByteSource, readShortFile, readText, withCheckedFile } from './checked-file.ts';
 
 let directory: string;
+const readAll = (source: ByteSource) => readText(source, 'f');
 const content = Buffer.from(Array.from({ length: 3_000_000 }, (_, i) => i % 251));
 const record = {
   bytes: content.length,

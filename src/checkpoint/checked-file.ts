@@ -25,6 +25,8 @@ export interface ByteSource {
 /** What is read at once, and hashed while it is in the processor's cache. */
 const SLICE_BYTES = 1 << 20;
 
+/** What fits in a string of V8's. */
+const LONGEST_TEXT = 2 ** 29 - 2 ** 10;
 /** Of a file with no more bytes, it is known in less than a second or two whether they are damaged. */
 const SOON_HASHED = 2 ** 30;
 
@@ -79,8 +81,14 @@ export async function readShortFile(path: string, longest: number): Promise<Uint
   });
 }
 
-/** All that `source` still has, for what must be in memory as a whole. */
-export async function readAll(source: ByteSource): Promise<Uint8Array> {
+/**
+ * All that `source` has, the content of the file `path`, for what must be in memory as a whole; throws a
+ * UserError (`checkpoint-damaged`) for more than a text can have.
+ */
+export async function readText(source: ByteSource, path: string): Promise<Uint8Array> {
+  if (source.length > LONGEST_TEXT) {
+    throw damaged(path, `expected at most ${LONGEST_TEXT} bytes, found ${source.length}`);
+  }
   const bytes = new Uint8Array(source.length);
   await source.read(bytes);
   return bytes;

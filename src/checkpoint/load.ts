@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { UserError } from '../errors.ts';
 import type { ParameterSpec } from '../model/parameters.ts';
 import type { TensorMap } from '../tensor-data.ts';
-import { type ByteSource, readAll, readShortFile, withCheckedFile } from './checked-file.ts';
+import { type ByteSource, readShortFile, readText, withCheckedFile } from './checked-file.ts';
 import {
   CHECKPOINT_FILES,
   type CheckpointContents,
@@ -17,8 +17,8 @@ import {
   type Manifest,
   PART_FILES,
 } from './format.ts';
-import { damaged, decodeJson, decodeJsonObject, type JsonObject, type JsonValue } from './json.ts';
-import { fromVersion1 } from './migrate.ts';
+import { badField, decodeJson, decodeJsonObject, type JsonObject, type JsonValue } from './json.ts';
+import { JsonField } from './json-field.ts';
 import { readSafetensors } from './safetensors.ts';
 
 export interface LoadedCheckpoint extends CheckpointContents {
@@ -35,17 +35,13 @@ export type OptionalPart = TensorPart | 'history';
 /** What the tensors of each file must be. */
 export type TensorSpecs = Readonly<Record<TensorPart, readonly ParameterSpec[]>>;
 
-/** A checkpoint but for its tensors. */
-export type JsonParts = Omit<LoadedCheckpoint, TensorPart>;
-
 const ALL_PARTS: readonly OptionalPart[] = ['weights', 'optimizer', 'state', 'history'];
 
 /**
- * The checkpoint in the directory `path` (see `resolveCheckpoint` for runs and defaults), in today's
- * format, whatever its contents mean (see `openModel`).
+ * The checkpoint in the directory `path` (see `resolveCheckpoint` for runs and defaults) as it was saved,
+ * whatever its contents mean; `openCheckpoint` gives what training and the other commands know of it.
  *
- * Of the optional parts it reads `parts`; the others come back empty. Its memory is that of the tensors,
- * what the JSON files come to (see `assertModest`) and a megabyte. Throws a UserError that names the
+ * Of the optional parts it reads `parts`; the others come back empty. Throws a UserError that names the
  * file, and the field if there is one: `checkpoint-missing` (no checkpoint there),
  * `checkpoint-incomplete` (a file is missing), `checkpoint-damaged` (a file is not what was saved),
  * `checkpoint-unreadable` (the system does not let it be read), `checkpoint-version` (saved by a newer
@@ -56,32 +52,45 @@ export async function loadCheckpoint(
   { parts = ALL_PARTS }: { readonly parts?: readonly OptionalPart[] | undefined } = {},
 ): Promise<LoadedCheckpoint> {
   const manifest = await readManifest(path);
-  const json = await loadJson(path, manifest, parts);
-  return { ...json, ...(await loadTensors(path, manifest, parts)) };
+  return {
+    path,
+    step: manifest.step,
+    created: manifest.created,
+    config: await readObject(path, 'config', manifest),
+    tokenizer: await readObject(path, 'tokenizer', manifest),
+    training: await readObject(path, 'training', manifest),
+    history: parts.includes('history') ? await readPart(path, 'history', manifest, readArray) : [],
+    clock: await readObject(path, 'clock', manifest),
+    ...(await loadTensors(path, manifest, parts)),
+  };
 }
 
-/** All but the tensors; as `loadCheckpoint`. */
-export async function loadJson(
+/** The object in the JSON file of `part`; errors as for `loadCheckpoint`. */
+export function readObject(
   path: string,
+  part: CheckpointPart,
   manifest: Manifest,
-  parts: readonly OptionalPart[],
-): Promise<JsonParts> {
-  const readObject = (part: CheckpointPart): Promise<JsonObject> =>
-    readPart(path, part, manifest, async (source, file) =>
-      decodeJsonObject(await readAll(source), file, { keysAreTokens: part === 'tokenizer' }),
-    );
-  const config = await readObject('config');
-  const tokenizer = await readObject('tokenizer');
-  const training = await readObject('training');
-  const history = parts.includes('history')
-    ? await readPart(path, 'history', manifest, readHistory)
-    : [];
-  const timed =
-    manifest.version === 1
-      ? fromVersion1({ training, history }, path)
-      : { training, history, clock: await readObject('clock') };
-  const { step, created } = manifest;
-  return { path, step, created, config, tokenizer, ...timed };
+): Promise<JsonObject> {
+  return readPart(path, part, manifest, async (source, file) =>
+    decodeJsonObject(await readText(source, file), file, { keysAreTokens: part === 'tokenizer' }),
+  );
+}
+
+async function readArray(source: ByteSource, file: string): Promise<readonly JsonValue[]> {
+  const value = decodeJson(await readText(source, file), file);
+  if (!Array.isArray(value)) throw badField(file, '', 'an array', value);
+  return value;
+}
+
+/** The JSON file of `part`, to be read field by field; errors as for `loadCheckpoint`. */
+export function readFields(
+  path: string,
+  part: CheckpointPart,
+  manifest: Manifest,
+): Promise<JsonField> {
+  return readPart(path, part, manifest, async (source, file) =>
+    JsonField.ofFile(await readText(source, file), file),
+  );
 }
 
 /**
@@ -105,14 +114,6 @@ export async function loadTensors(
     optimizer: await read('optimizer'),
     state: await read('state'),
   };
-}
-
-async function readHistory(source: ByteSource, file: string): Promise<readonly JsonValue[]> {
-  const history = decodeJson(await readAll(source), file);
-  if (!Array.isArray(history)) {
-    throw damaged(file, 'expected a JSON array, found something else');
-  }
-  return history;
 }
 
 /** The manifest of the checkpoint in the directory `path`; errors as for `loadCheckpoint`. */

@@ -1,34 +1,19 @@
-/** Checkpoints of earlier versions in today's format. */
+/** What checkpoints of earlier versions had elsewhere. */
 
-import { join } from 'node:path';
-import { type CheckpointContents, PART_FILES } from './format.ts';
-import { isJsonObject, type JsonObject, type JsonValue } from './json.ts';
-import { JsonField } from './json-field.ts';
-
-type Timed = Pick<CheckpointContents, 'training' | 'history' | 'clock'>;
+import type { RunClock } from '../training/run-snapshot.ts';
+import type { JsonField } from './json-field.ts';
 
 /**
- * Version 1 had its times among the rest: `run.elapsedSeconds` in `training.json`, and
- * `elapsedSeconds` in each entry of `history.json`.
+ * The times of a checkpoint of version 1, which had them among the rest: `run.elapsedSeconds` in
+ * `training.json`, and `elapsedSeconds` in each entry of `history.json`.
  *
- * @param path the checkpoint's, for the message
- * @throws UserError `checkpoint-damaged` naming the file and the place where no time is
+ * @param history undefined: it was not read
  */
-export function fromVersion1({ training, history }: Omit<Timed, 'clock'>, path: string): Timed {
-  const run = new JsonField(join(path, PART_FILES.training), training).get('run');
-  const elapsedSeconds = run.get('elapsedSeconds').number({ min: 0 });
-  const seconds = new JsonField(join(path, PART_FILES.history), history).list((entry) =>
-    entry.get('elapsedSeconds').number({ min: 0 }),
-  );
+export function clockOfVersion1(training: JsonField, history: JsonField | undefined): RunClock {
+  const seconds = (field: JsonField) => field.get('elapsedSeconds').number({ min: 0 });
   return {
-    training: { ...training, run: withoutElapsed(training.run) },
-    history: history.map(withoutElapsed),
-    clock: { elapsedSeconds, validationSeconds: 0, history: seconds },
+    elapsedSeconds: seconds(training.get('run')),
+    validationSeconds: 0,
+    history: history?.list(seconds) ?? [],
   };
-}
-
-function withoutElapsed(value: JsonValue | undefined): JsonValue {
-  if (!isJsonObject(value)) return value ?? null;
-  const { elapsedSeconds: _, ...rest }: JsonObject = value;
-  return rest;
 }

@@ -9,18 +9,20 @@ import { type CheckpointPart, PART_FILES } from './format.ts';
 import { listCheckpoints } from './list.ts';
 import {
   type LoadedCheckpoint,
-  loadJson,
   loadTensors,
   type OptionalPart,
+  readFields,
   readManifest,
+  readObject,
+  type TensorPart,
   type TensorSpecs,
 } from './load.ts';
 import { resolveCheckpoint, runDirectoryOf } from './run-directory.ts';
-import { type TrainingRecord, trainingRecordOf } from './training-record.ts';
+import { readTrainingRecord, type TrainingRecord } from './training-record.ts';
 
 export interface CheckpointModel {
   /** Its tensors are those of the model, in the order of `parameterSpecs`, and all numbers finite. */
-  checkpoint: LoadedCheckpoint;
+  checkpoint: Pick<LoadedCheckpoint, 'path' | 'step' | 'created' | TensorPart>;
   options: TrainOptions;
   tokenizer: Tokenizer;
   modelConfig: ModelConfig;
@@ -50,21 +52,39 @@ export async function openModel(
   }
 }
 
-/** The model in the directory `path`; as `openModel`. */
+/**
+ * The model in the directory `path`; as `openModel`. Its memory is that of the tensors, of what the
+ * tokenizer's file comes to (see `assertModest`), of the other files, and a megabyte.
+ */
 export async function openCheckpoint(
   path: string,
   parts: readonly OptionalPart[],
 ): Promise<CheckpointModel> {
   const manifest = await readManifest(path);
-  const json = await loadJson(path, manifest, parts);
+  const { step, created, version } = manifest;
   const file = (part: CheckpointPart) => join(path, PART_FILES[part]);
-  const options = parseStored(trainOptions, json.config, file('config'));
-  const tokenizer = tokenizerFromJson(json.tokenizer, file('tokenizer'));
-  const training = trainingRecordOf(json, parts.includes('history'));
+  const config = await readObject(path, 'config', manifest);
+  const options = parseStored(trainOptions, config, file('config'));
+  const tokenizerJson = await readObject(path, 'tokenizer', manifest);
+  const tokenizer = tokenizerFromJson(tokenizerJson, file('tokenizer'));
+  const training = readTrainingRecord(
+    {
+      training: await readFields(path, 'training', manifest),
+      history: parts.includes('history') ? await readFields(path, 'history', manifest) : undefined,
+      clock: version > 1 ? await readFields(path, 'clock', manifest) : undefined,
+    },
+    step,
+  );
   const modelConfig = modelConfigOf(options, tokenizer.vocabularySize);
   const specs = tensorSpecs(modelConfig, options);
   const tensors = await loadTensors(path, manifest, parts, specs);
-  return { checkpoint: { ...json, ...tensors }, options, tokenizer, modelConfig, training };
+  return {
+    checkpoint: { path, step, created, ...tensors },
+    options,
+    tokenizer,
+    modelConfig,
+    training,
+  };
 }
 
 /** Whether `error` says that a checkpoint is not whole, and another one may be. */

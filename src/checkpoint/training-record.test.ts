@@ -79,7 +79,7 @@ describe('what a checkpoint says of its training', () => {
     ['history', '0', null, '"[0]" to be an object, found null'],
     ['history', '0.validLoss', undefined, '"[0].validLoss" to be a number, found nothing'],
     ['clock', 'elapsedSeconds', -1, '"elapsedSeconds" to be a number at least 0, found -1'],
-    ['clock', 'history', [1, 2], '"history" to be a time for each of the 1 entries of history'],
+    ['clock', 'history', [1, 2], '"history" to be an array of 1, found [1,2]'],
     ['clock', 'validationSeconds', '1', '"validationSeconds" to be a number at least 0'],
     ['config', 'hiddenSize', 0, '"hiddenSize" to be a whole number at least 1'],
     ['config', 'hiddenSize', 65_536, 'weights.safetensors: expected a tensor "gru.weight_ih_l0"'],

@@ -1,13 +1,12 @@
 /** `training.json`, `history.json` and `clock.json` as values of the types that training has for them. */
 
-import { join } from 'node:path';
 import type { DataRecord, RecordedSource } from '../data/record.ts';
 import type { RandomState } from '../random.ts';
 import type { HistoryEntry, RunClock, RunProgress } from '../training/run-snapshot.ts';
 import type { TrainerProgress } from '../training/trainer.ts';
-import { MANIFEST_FILE, PART_FILES } from './format.ts';
-import { JsonField } from './json-field.ts';
-import type { JsonParts } from './load.ts';
+import { MANIFEST_FILE } from './format.ts';
+import type { JsonField } from './json-field.ts';
+import { clockOfVersion1 } from './migrate.ts';
 
 /** What training has to say of a checkpoint, beside tensors. */
 export interface TrainingRecord {
@@ -19,18 +18,31 @@ export interface TrainingRecord {
   readonly clock: RunClock;
 }
 
-/** @throws UserError `checkpoint-damaged` naming the file and the field that is not as it should be */
-export function trainingRecordOf(checkpoint: JsonParts, withHistory: boolean): TrainingRecord {
-  const field = (part: 'training' | 'history' | 'clock') =>
-    new JsonField(join(checkpoint.path, PART_FILES[part]), checkpoint[part]);
-  const training = field('training');
-  const history = field('history').list(readHistoryEntry);
+/** The JSON files that are about training. */
+export interface TrainingFiles {
+  readonly training: JsonField;
+  /** undefined: it is not read. */
+  readonly history: JsonField | undefined;
+  /** undefined: the checkpoint is of version 1, which had none. */
+  readonly clock: JsonField | undefined;
+}
+
+/**
+ * What the files of a checkpoint of `step` say.
+ *
+ * @throws UserError `checkpoint-damaged` naming the file and the field that is not as it should be
+ */
+export function readTrainingRecord(
+  { training, history, clock }: TrainingFiles,
+  step: number,
+): TrainingRecord {
+  const entries = history?.list(readHistoryEntry);
   return {
-    progress: readProgress(training.get('progress'), checkpoint.step),
+    progress: readProgress(training.get('progress'), step),
     run: readRun(training.get('run')),
     data: readData(training.get('data')),
-    history,
-    clock: readClock(field('clock'), withHistory ? history.length : undefined),
+    history: entries ?? [],
+    clock: clock ? readClock(clock, entries?.length) : clockOfVersion1(training, history),
   };
 }
 
@@ -55,8 +67,8 @@ function readProgress(field: JsonField, step: number): TrainerProgress {
 function readRandom(field: JsonField): RandomState {
   const algorithm = 'xoshiro128**';
   field.get('algorithm').text(/^xoshiro128\*\*$/, `"${algorithm}"`);
-  const words = field.get('words').list((word) => word.count({ max: 2 ** 32 - 1 }));
-  if (words.length !== 4 || words.every((word) => word === 0)) {
+  const words = field.get('words').list((word) => word.count({ max: 2 ** 32 - 1 }), 4);
+  if (words.every((word) => word === 0)) {
     throw field.get('words').bad('four whole numbers, not all zero');
   }
   return {
@@ -118,13 +130,12 @@ function readHistoryEntry(field: JsonField): HistoryEntry {
 
 /** @param entries those of the history; undefined: it was not read */
 function readClock(field: JsonField, entries: number | undefined): RunClock {
-  const history = field.get('history').list((seconds) => seconds.number({ min: 0 }));
-  if (entries !== undefined && history.length !== entries) {
-    throw field.get('history').bad(`a time for each of the ${entries} entries of history.json`);
-  }
   return {
     elapsedSeconds: field.get('elapsedSeconds').number({ min: 0 }),
     validationSeconds: field.get('validationSeconds').number({ min: 0 }),
-    history,
+    history:
+      entries === undefined
+        ? []
+        : field.get('history').list((seconds) => seconds.number({ min: 0 }), entries),
   };
 }
