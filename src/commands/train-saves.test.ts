@@ -57,6 +57,22 @@ describe('a save', () => {
     expect(log.slice(-2)).toEqual(['end 2', 'done']);
   });
 
+  test('gets a share of the time between two steps, and no more than it needs', async () => {
+    const { saves, clock, waiting, log } = setUp();
+    await saves.giveWay();
+    await saves.idle();
+    saves.begin(saveOf(1));
+    clock.ms += 100;
+    // Nothing ends the save: it is waited for two milliseconds.
+    await saves.giveWay();
+    expect(log).toEqual(['begin 1']);
+    clock.ms += 60_000;
+    const given = saves.giveWay();
+    await waiting[0]!.end();
+    await given;
+    expect(log).toEqual(['begin 1', 'end 1']);
+  });
+
   test('is due when a minute has passed since the last, and not while one is at work', async () => {
     const { saves, clock, waiting } = setUp();
     clock.ms = 59_999;
@@ -101,7 +117,7 @@ describe('a save', () => {
     saves.begin(saveOf(2));
     await waiting[1]!.end();
     expect((await saves.lastSaved())?.path).toBe('run/step-2');
-    clock.ms += 1e9;
+    clock.ms += 60_000;
     expect(saves.isSaveDue()).toBe(false);
     await saves.finish();
   });

@@ -1,4 +1,5 @@
 /** Saves a run's snapshots while it goes on. */
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { RunEvent } from '../training/run-events.ts';
 import type { RunStore, SavedRun } from '../training/run-options.ts';
 import type { RunSnapshot } from '../training/run-snapshot.ts';
@@ -25,6 +26,11 @@ const MINUTE_MS = 60_000;
 const SHARE = 0.01;
 /** A save costs so many times what it takes to copy the values: they are hashed and written, too. */
 const COPY_COST = 2;
+/**
+ * What a save at work gets of the time between two steps. Steps hold the event loop, and a save needs a
+ * hundred turns of it: without this, one beside steps of ten seconds would last a quarter of an hour.
+ */
+const TURNS_SHARE = 0.02;
 
 /** One save at a time; those that fail are reported, and only a run's last one ends it. */
 export class BackgroundSaves implements RunStore {
@@ -38,12 +44,15 @@ export class BackgroundSaves implements RunStore {
   #savedPath: string | undefined;
   #lastMs: number;
   #costMs = 0;
+  /** When {@link giveWay} last ended. */
+  #turnMs: number;
 
   constructor(options: SavesOptions) {
     this.#options = options;
     this.#now = options.now ?? (() => performance.now());
     this.#savedPath = options.savedPath;
     this.#lastMs = this.#now();
+    this.#turnMs = this.#now();
   }
 
   isSaveDue(): boolean {
@@ -67,6 +76,15 @@ export class BackgroundSaves implements RunStore {
     this.#atWork = this.#saveAll(unsaved ? [unsaved, event] : [event]).finally(() => {
       this.#atWork = undefined;
     });
+  }
+
+  /** Lets a save at work get on for a little; to be called after each step. */
+  async giveWay(): Promise<void> {
+    const stepMs = this.#now() - this.#turnMs;
+    if (this.#atWork) {
+      await Promise.race([this.#atWork, sleep(TURNS_SHARE * stepMs)]);
+    }
+    this.#turnMs = this.#now();
   }
 
   async #saveAll(events: readonly SaveEvent[]): Promise<void> {

@@ -99,9 +99,10 @@ async function prepare(given: Given, corpus: string[], signal: AbortSignal): Pro
   const tokenizer =
     resumed?.tokenizer ??
     (options.tokenizerFile && (await readTokenizerFile(options.tokenizerFile)));
+  const recorded = (['valid', 'test'] as const).filter((text) => given[text] === undefined);
   const dataset = await openTexts(
     { ...options, corpus },
-    { runDirectory: directory, tokenizer: tokenizer || undefined, silent, signal },
+    { runDirectory: directory, tokenizer: tokenizer || undefined, recorded, silent, signal },
   );
   try {
     if (resumed) assertSameData(resumed.training.data, dataset.record);
@@ -178,6 +179,7 @@ async function trainAndSave(
     } else {
       if (event.type === 'stopped' || event.type === 'end') await saves.finish();
       view.event(event);
+      if (event.type === 'step') await saves.giveWay();
     }
   }
 }
