@@ -1,6 +1,8 @@
+import { execFileSync } from 'node:child_process';
 import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
+import { putFile } from '../torture/bad-files/mutations.ts';
 import { jsonLines, runCli, temporaryDirectory, trainTiny, writeCorpus } from './cli-process.ts';
 
 const cwd = temporaryDirectory();
@@ -156,3 +158,34 @@ test.concurrent.for([['sample'], ['eval'], ['info'], ['tokenize', 'corpus.txt', 
     );
   },
 );
+
+describe.runIf(process.platform !== 'win32')('a checkpoint that names a pipe as its text', () => {
+  /** A copy of the run in which a part of the last checkpoint is changed, and its hash with it. */
+  function changedCopy(name: string, file: string, change: (text: string) => string): string {
+    const run = damagedCopy(name);
+    const checkpoint = join(cwd, run, 'step-00000030');
+    const text = readFileSync(join(checkpoint, file), 'utf8');
+    putFile(checkpoint, file, Buffer.from(change(text)));
+    return run;
+  }
+  beforeAll(() => execFileSync('mkfifo', [join(cwd, 'pipe')]));
+
+  test.concurrent('is not waited for by eval', async () => {
+    const run = changedCopy('piped', 'training.json', (text) =>
+      text.replace('"corpus.txt"', '"pipe"').replace('"../corpus.txt"', '"../pipe"'),
+    );
+    const { exitCode, stderr } = await runCli(['eval', `${run}/last`], { cwd });
+    expect(exitCode).toBe(1);
+    expect(stderr).toMatch(/expected the run’s corpus where it was \(pipe\)/);
+  });
+
+  test.concurrent('is not waited for by --resume', async () => {
+    const run = changedCopy('piped-valid', 'config.json', (text) =>
+      text.replace('"newlines"', '"valid": "pipe",\n "newlines"'),
+    );
+    const args = ['train', 'corpus.txt', '--resume', '--out', run, '--backend', 'wasm'];
+    const { exitCode, stderr } = await runCli(args, { cwd });
+    expect(exitCode).toBe(1);
+    expect(stderr).toMatch(/expected a text file, found what can be read only once at pipe/);
+  });
+});

@@ -7,6 +7,7 @@ import {
   type DatasetOptions,
   type DatasetProgress,
   openDataset,
+  type TextName,
 } from '../data/dataset.ts';
 import type { DataRecord } from '../data/record.ts';
 import { openRecordedDataset } from '../data/recorded-dataset.ts';
@@ -28,6 +29,8 @@ export interface OpenOptions {
   readonly runDirectory: string;
   /** Not learned from the text. */
   readonly tokenizer?: Tokenizer | undefined;
+  /** Texts whose names come from a checkpoint. Default none. */
+  readonly recorded?: readonly TextName[] | undefined;
   readonly silent: boolean;
   readonly signal: AbortSignal;
 }
@@ -49,12 +52,13 @@ export function openRecordedTexts(
 }
 
 async function withProgress(
-  { tokenizer, silent, signal }: OpenOptions,
+  { tokenizer, recorded, silent, signal }: OpenOptions,
   open: (context: DatasetContext) => Promise<Dataset>,
 ): Promise<Dataset> {
   const { onProgress, stop } = phaseReporter(silent);
   try {
-    return await open({ cacheDirectory: cacheDirectory('text'), tokenizer, signal, onProgress });
+    const cache = cacheDirectory('text');
+    return await open({ cacheDirectory: cache, tokenizer, recorded, signal, onProgress });
   } finally {
     stop();
   }

@@ -49,7 +49,11 @@ export interface DatasetContext {
   readonly onProgress?: ((progress: DatasetProgress) => void) | undefined;
   /** The tokenizer, where it is not to be learned. */
   readonly tokenizer?: Tokenizer | undefined;
+  /** Texts whose names no user gave, but a checkpoint: see `filesOnly` of `openText`. Default none. */
+  readonly recorded?: readonly TextName[] | undefined;
 }
+
+export type TextName = 'corpus' | 'valid' | 'test';
 
 /** What is being done, and the share of it that is done, in [0, 1]. */
 export interface DatasetProgress {
@@ -116,8 +120,8 @@ type Texts = {
 };
 
 async function openTexts(options: DatasetOptions, context: DatasetContext): Promise<Texts> {
-  const { cacheDirectory, standardInput, signal, onProgress } = context;
-  const open = (operands: readonly string[]) =>
+  const { cacheDirectory, standardInput, signal, onProgress, recorded } = context;
+  const open = (name: TextName, operands: readonly string[]) =>
     openText(
       operands,
       { ...options, raw: kindOf(options, context) === 'byte' },
@@ -126,15 +130,16 @@ async function openTexts(options: DatasetOptions, context: DatasetContext): Prom
         signal,
         hashDirectory: join(cacheDirectory, 'hashes'),
         onProgress: (done, total) => onProgress?.({ phase: 'reading', share: done / total }),
+        filesOnly: recorded?.includes(name),
       },
     );
   const texts: { corpus: TextSource; valid?: TextSource; test?: TextSource } = {
-    corpus: await open(options.corpus),
+    corpus: await open('corpus', options.corpus),
   };
   try {
     for (const part of HELD_OUT) {
       const operand = options[part];
-      if (operand !== undefined) texts[part] = await open([operand]);
+      if (operand !== undefined) texts[part] = await open(part, [operand]);
     }
     return texts;
   } catch (error) {

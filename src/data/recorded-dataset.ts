@@ -1,4 +1,5 @@
 /** The texts that a run was made of, opened again. */
+import { realpath } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { UserError } from '../errors.ts';
 import {
@@ -22,16 +23,19 @@ export async function openRecordedDataset(
   context: DatasetContext,
 ): Promise<Dataset> {
   const failures: unknown[] = [];
+  // A symbolic link to the run is no part of the way from the run to its texts, but may have been.
+  const runPath = await realpath(runDirectory).catch(() => runDirectory);
   for (const locate of [
     (source: RecordedSource) => source.name,
     (source: RecordedSource) => resolve(runDirectory, source.fromRun),
+    (source: RecordedSource) => resolve(runPath, source.fromRun),
   ]) {
     let dataset: Dataset | undefined;
     try {
       if (record.corpus.some(({ name }) => name === '-')) throw notThere('standard input');
       const [valid, test] = HELD_OUT.map((part) => record[part].map(locate)[0]);
       const texts = { ...options, corpus: record.corpus.map(locate), valid, test };
-      dataset = await openDataset(texts, runDirectory, context);
+      dataset = await openDataset(texts, runDirectory, { ...context, recorded: RECORDED });
       assertSameData(record, dataset.record);
       return dataset;
     } catch (error) {
@@ -45,6 +49,8 @@ export async function openRecordedDataset(
   );
   throw changed ?? notThere(record.corpus.map(({ name }) => name).join(', '), failures[0]);
 }
+
+const RECORDED = ['corpus', ...HELD_OUT] as const;
 
 function notThere(names: string, cause?: unknown): UserError {
   return new UserError(

@@ -8,6 +8,7 @@
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import type { Readable } from 'node:stream';
+import { UserError } from '../errors.ts';
 import { hashFile, readStamp, withFile } from './file-hashes.ts';
 import { isJsonLines } from './json-lines.ts';
 import type { TextChunks } from './text-chunk.ts';
@@ -44,6 +45,11 @@ export interface OpenTextContext {
   readonly onProgress?: TextProgress | undefined;
   /** Bytes that are read at once, for tests. Default 1 MiB. */
   readonly blockSize?: number | undefined;
+  /**
+   * Whether to refuse (`corpus-missing`) what can be read only once: a name out of a checkpoint may be
+   * that of a pipe or device, which never ends. Default false.
+   */
+  readonly filesOnly?: boolean | undefined;
 }
 
 /** What one operand means, as the checkpoint's record of the data names it. */
@@ -104,6 +110,14 @@ export async function openText(
     raw: options.raw ?? false,
   };
   const found = await findOperands(operands);
+  const stream = found.find(({ kind }) => kind === 'stream');
+  if (context.filesOnly && stream) {
+    throw new UserError(
+      'corpus-missing',
+      `expected a text file, found what can be read only once at ${stream.name}`,
+      'Name the text itself on the command line.',
+    );
+  }
   const spooled: SpooledText[] = [];
   const close = async () => {
     for (const text of spooled.splice(0)) {
