@@ -1,3 +1,4 @@
+import { runInNewContext } from 'node:vm';
 import { Tokenizer as HuggingFaceTokenizer } from '@huggingface/tokenizers';
 import { errorMessage, UserError } from '../../errors.ts';
 import { locate } from '../code-points.ts';
@@ -21,6 +22,8 @@ const WHOLE_BLOCK = 1 << 16;
 
 /** A text for what the library only finds out when it encodes and decodes. */
 const PROBE = "A 1st text: isn't it?\n人 😀";
+/** It takes a thousandth of this. */
+const LONGEST_PROBE_MS = 5000;
 
 /**
  * A tokenizer that another program made, run by Hugging Face's JavaScript library.
@@ -43,7 +46,7 @@ export class FileTokenizer implements Tokenizer {
   private readonly silent: ReadonlySet<number>;
   /** It knows no special tokens, so that it finds none in a text. */
   private readonly encoding: HuggingFaceTokenizer;
-  private decoding: HuggingFaceTokenizer | undefined;
+  private readonly decoding: HuggingFaceTokenizer;
 
   /** Throws a UserError (`tokenizer-file`) naming `name` if the library cannot do with the file. */
   constructor(file: TokenizerFile, name: string) {
@@ -60,7 +63,8 @@ export class FileTokenizer implements Tokenizer {
     try {
       assertPatterns([file.json.normalizer, file.json.pre_tokenizer, file.json.decoder]);
       this.encoding = openTokenizer(file, (token) => !token.special);
-      this.decode(this.encode(PROBE));
+      this.decoding = openTokenizer(file, () => true);
+      withinTime(() => this.decode(this.encode(PROBE)));
     } catch (error) {
       throw new UserError(
         'tokenizer-file',
@@ -98,7 +102,6 @@ export class FileTokenizer implements Tokenizer {
     if (shown.length === 0) {
       return '';
     }
-    this.decoding ??= openTokenizer(this.file, () => true);
     return this.decoding.decode(shown);
   }
 
@@ -144,6 +147,16 @@ export class FileTokenizer implements Tokenizer {
       half += /[\udc00-\udfff]/.test(text[half]!) ? 1 : 0;
       return [...this.encodeBlock(text.slice(0, half)), ...this.encodeBlock(text.slice(half))];
     }
+  }
+}
+
+/** Does `work`, or throws an Error if it takes too long: a pattern may try more ways than can be tried. */
+function withinTime(work: () => unknown): void {
+  try {
+    runInNewContext('work()', { work }, { timeout: LONGEST_PROBE_MS });
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ERR_SCRIPT_EXECUTION_TIMEOUT') throw error;
+    throw new Error(`two lines of text take it more than ${LONGEST_PROBE_MS / 1000} seconds`);
   }
 }
 

@@ -286,6 +286,19 @@ describe('a file that is no tokenizer.json', () => {
     expect(JSON.stringify(tokenizer)).toContain('"__proto__":300');
   });
 
+  it('is refused if a pattern of it would be tried for ever', () => {
+    const json = copy(caseOf('bert').json);
+    json.pre_tokenizer = {
+      type: 'Split',
+      pattern: { Regex: '(?:.|.|.|.|\\s)*q' },
+      behavior: 'Isolated',
+      invert: false,
+    };
+    expect(() => huggingFaceTokenizer(json, 'f')).toThrow(
+      'f: expected a tokenizer that @huggingface/tokenizers can run: two lines of text take it more than 5 seconds',
+    );
+  });
+
   it('is refused, or works, whatever is changed in it', () => {
     const changed = fc.record({
       json: fc.constantFrom(ourJson(), ...cases.map((candidate) => candidate.json)),
