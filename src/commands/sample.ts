@@ -2,6 +2,7 @@ import { text as readAll } from 'node:stream/consumers';
 import { type CheckpointModel, openModel } from '../checkpoint/model.ts';
 import { type SampleOptions, sampleOptions } from '../config/commands.ts';
 import { UserError } from '../errors.ts';
+import { turnEventLoop } from '../event-loop.ts';
 import { generate } from '../generation/generate.ts';
 import type { Weights } from '../model/language-model.ts';
 import { selectParameters, weightsOf } from '../model/weights.ts';
@@ -71,7 +72,7 @@ async function sampleOnce(
       nats += piece.nats;
     }
     // Lets what was written out, and signals in.
-    if (tokens % 16 === 0) await new Promise(setImmediate);
+    if (tokens % 16 === 0) await turnEventLoop();
   }
   const tokensPerSecond = tokens / ((performance.now() - startedMs) / 1000);
   const natsPerToken = nats / tokens;

@@ -1,5 +1,7 @@
 /** Long work as a generator that yields between its steps, to be run in one go or with pauses. */
 
+import { turnEventLoop } from '../event-loop.ts';
+
 /** What must be answered meanwhile, such as a signal, waits so long at most and a step. */
 const AT_ONCE_MS = 50;
 
@@ -22,7 +24,7 @@ export async function runStepsWithPauses<Result>(
       const next = steps.next();
       if (next.done) return next.value;
     }
-    await new Promise(setImmediate);
+    await turnEventLoop();
     signal?.throwIfAborted();
   }
 }

@@ -5,6 +5,7 @@
 import { setImmediate } from 'node:timers/promises';
 import { scoreTokens } from '../evaluation/evaluate.ts';
 import { LossTotals } from '../evaluation/report.ts';
+import { turnEventLoop } from '../event-loop.ts';
 import { generate } from '../generation/generate.ts';
 import { Random } from '../random.ts';
 import { stepsBetweenValidations } from './cadence.ts';
@@ -92,8 +93,7 @@ class Run {
       }
       if (this.#isAborted) return yield* this.#stop();
       yield* this.#step();
-      // Lets others run, signals' handlers among them.
-      await setImmediate();
+      await turnEventLoop();
     }
     if (!this.#record.isValidated) yield* this.#validate();
     if (this.#isAborted) return yield* this.#stop();

@@ -1,7 +1,7 @@
 /** What a run will take, found by taking a step of it and throwing that away. */
 import { resourceUsage } from 'node:process';
-import { setImmediate } from 'node:timers/promises';
 import type { TokenSequence } from '../data/token-sequence.ts';
+import { turnEventLoop } from '../event-loop.ts';
 import { Trainer, type TrainerConfig } from './trainer.ts';
 
 export interface Trial {
@@ -27,11 +27,8 @@ export async function tryOut(
 ): Promise<Trial> {
   const trainer = new Trainer(config, tokens);
   try {
-    let stepSeconds = timeStep(trainer);
-    // A signal that came in the meantime is handled here.
-    await setImmediate();
-    signal.throwIfAborted();
-    if (stepSeconds < SLOW_STEP_SECONDS) stepSeconds = timeStep(trainer);
+    let stepSeconds = await timeStep(trainer, signal);
+    if (stepSeconds < SLOW_STEP_SECONDS) stepSeconds = await timeStep(trainer, signal);
     const peakBytes = resourceUsage().maxRSS * 1024;
     return { stepSeconds, stepsPerEpoch: trainer.stepsPerEpoch, peakBytes };
   } finally {
@@ -39,8 +36,11 @@ export async function tryOut(
   }
 }
 
-function timeStep(trainer: Trainer): number {
+async function timeStep(trainer: Trainer, signal: AbortSignal): Promise<number> {
   const startedMs = performance.now();
   trainer.trainStep(1e-3);
-  return (performance.now() - startedMs) / 1000;
+  const seconds = (performance.now() - startedMs) / 1000;
+  await turnEventLoop();
+  signal.throwIfAborted();
+  return seconds;
 }

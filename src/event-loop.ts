@@ -1,0 +1,10 @@
+import { setImmediate } from 'node:timers/promises';
+
+/**
+ * Lets everything run that waits, handlers of signals among it. It takes two turns of the event loop:
+ * what is left of the present one may not ask the system what has come.
+ */
+export async function turnEventLoop(): Promise<void> {
+  await setImmediate();
+  await setImmediate();
+}
