@@ -1,7 +1,8 @@
 /** Writes the safetensors file format (see `safetensors.ts`). */
 
+import { elementCount } from '../model/parameters.ts';
 import type { TensorData } from '../tensor-data.ts';
-import { elementCount, isShape, LENGTH_BYTES, METADATA } from './safetensors.ts';
+import { isShape, LENGTH_BYTES, METADATA } from './safetensors.ts';
 
 const ALIGNMENT = 8;
 /** Names that a header or an object made of it could not hold as tensors. */

@@ -12,8 +12,6 @@ import type { TensorData, TensorMap } from '../tensor-data.ts';
 import type { ByteSource } from './checked-file.ts';
 import { badField, damaged, decodeJsonObject, isJsonObject, type JsonValue } from './json.ts';
 
-export { elementCount } from '../model/parameters.ts';
-
 export const LENGTH_BYTES = 8;
 export const METADATA = '__metadata__';
 /** What the largest model of ours needs is a tenth of it. */
