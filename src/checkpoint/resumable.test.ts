@@ -7,7 +7,13 @@ import { UserError } from '../errors.ts';
 import type { JsonObject } from './json.ts';
 import { listCheckpoints, verify } from './list.ts';
 import { openModel } from './model.ts';
-import { ALL_PARTS, openResumable, setAsideSkipped, skippedNotices } from './resumable.ts';
+import {
+  ALL_PARTS,
+  assertUnchanged,
+  openResumable,
+  setAsideSkipped,
+  skippedNotices,
+} from './resumable.ts';
 import { readRunRecord } from './run-record.ts';
 import { encodeSealed } from './sealed-json.ts';
 
@@ -55,6 +61,17 @@ describe('a run to go on with', () => {
     const [notice] = skippedNotices(await openResumable(run));
     expect(notice).toContain(`step-00000030 is damaged (${why}`);
     expect(notice).toMatch(/\): going on from step-00000020$/);
+  });
+
+  it('is not gone on with if another process did so in the meantime', async () => {
+    const resumable = await openResumable(run);
+    await assertUnchanged(run, resumable);
+    await saveSmallRun(run, { steps: [40] });
+    const error = await failure(assertUnchanged(run, resumable));
+    expect(error.code).toBe('run-changed');
+    expect(error.message).toContain('found that another process has saved step-00000040');
+    await rm(join(run, 'run.json'));
+    await assertUnchanged(run, await openResumable(run));
   });
 
   it('goes on from an earlier one if several are damaged or gone', async () => {

@@ -14,6 +14,8 @@ export interface Resumable {
   readonly model: CheckpointModel;
   /** What is damaged of that which comes before it, and why. */
   readonly skipped: readonly Skipped[];
+  /** What `run.json` called the last checkpoint; undefined if it is damaged or gone. */
+  readonly recordedLast: string | undefined;
 }
 
 type Skipped = Finding & { readonly problem: UserError };
@@ -42,7 +44,8 @@ export async function openResumable(directory: string): Promise<Resumable> {
   }
   for (const name of inOrderOfTrial(await checkpointNames(directory), record?.last)) {
     try {
-      return { model: await openCheckpoint(join(directory, name), ALL_PARTS), skipped };
+      const model = await openCheckpoint(join(directory, name), ALL_PARTS);
+      return { model, skipped, recordedLast: record?.last };
     } catch (error) {
       skip(name, error);
     }
@@ -92,6 +95,26 @@ export function skippedNotices({ model, skipped }: Resumable): string[] {
   const from = basename(model.checkpoint.path);
   return skipped.map(
     (finding) => `${finding.name} is damaged (${problemText(finding)}): going on from ${from}`,
+  );
+}
+
+/**
+ * Makes sure, once the run is locked, that no other process has gone on with it since it was opened.
+ *
+ * Throws a UserError (`run-changed`) if one has.
+ */
+export async function assertUnchanged(
+  directory: string,
+  { recordedLast }: Resumable,
+): Promise<void> {
+  const record = await readRunRecord(directory).catch(() => undefined);
+  if (record?.last === recordedLast) return;
+  const found =
+    record === undefined ? `no whole ${RUN_FILE}` : `that another process has saved ${record.last}`;
+  throw new UserError(
+    'run-changed',
+    `expected the run in ${directory} as it was when this command began, found ${found}`,
+    'Give the command again: it goes on from what is there.',
   );
 }
 

@@ -2,6 +2,7 @@ import { basename, dirname, join, resolve } from 'node:path';
 import { openCheckpoint } from '../checkpoint/model.ts';
 import {
   ALL_PARTS,
+  assertUnchanged,
   openResumable,
   type Resumable,
   setAsideSkipped,
@@ -66,7 +67,10 @@ async function trainPrepared(prepared: Prepared, signal: AbortSignal): Promise<v
   const writer = await openRun(directory, options);
   const view = startView(options);
   try {
-    if (resumable) await setAsideSkipped(directory, resumable);
+    if (resumable) {
+      await assertUnchanged(directory, resumable);
+      await setAsideSkipped(directory, resumable);
+    }
     const config = configOf(prepared, precision);
     view.start({
       directory,
