@@ -1,0 +1,194 @@
+/**
+ * What it costs training that checkpoints are saved beside it, at the size of `--preset seed`.
+ *
+ *     npm run bench:saving
+ *     npm run bench:saving -- --pairs 20 --minutes 10 --dir /where/checkpoints/go
+ *
+ * Stretches of steps with a save in them and stretches without one take turns; the difference of each
+ * pair is what the save cost. Then minutes take turns, with one save in every second one.
+ */
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import { openCheckpoint } from '../src/checkpoint/model.ts';
+import { ALL_PARTS } from '../src/checkpoint/resumable.ts';
+import { openRun, type RunWriter } from '../src/checkpoint/run.ts';
+import { openTexts } from '../src/commands/open-dataset.ts';
+import { contentsOf, snapshotOf } from '../src/commands/train-checkpoint.ts';
+import { BackgroundSaves } from '../src/commands/train-saves.ts';
+import { modelConfigOf, resolveTrainOptions, type TrainOptions } from '../src/config/train.ts';
+import type { Dataset } from '../src/data/dataset.ts';
+import { selectBackend } from '../src/runtime/backend.ts';
+import { trainRun } from '../src/training/run.ts';
+import type { RunEvent } from '../src/training/run-events.ts';
+import type { RunStore } from '../src/training/run-options.ts';
+import { summarise } from './statistics.ts';
+
+const CORPUS = fileURLToPath(new URL('../corpora/presidential-addresses.txt', import.meta.url));
+/** Before anything is timed. */
+const WARM_UP_STEPS = 8;
+/** So many times as many steps as a save lasts stand in a stretch, and at least so many. */
+const ROOM = 1.5;
+const SHORTEST_STRETCH = 8;
+
+/** Training that saves when it is told to, and is timed by stretches. */
+class TimedTraining {
+  readonly #saves: BackgroundSaves;
+  readonly #events: AsyncGenerator<RunEvent, void, void>;
+  #isSaveDue = false;
+  #atWork = 0;
+
+  constructor(options: TrainOptions, dataset: Dataset, writer: RunWriter) {
+    const { tokenizer, parts, record } = dataset;
+    this.#saves = new BackgroundSaves({
+      save: async ({ step, isBest, snapshot }) => {
+        this.#atWork += 1;
+        const contents = contentsOf(snapshot, options, tokenizer, record);
+        const path = await writer.save(step, contents, { best: isBest });
+        this.#atWork -= 1;
+        return path;
+      },
+      load: async (path) => snapshotOf(await openCheckpoint(path, ALL_PARTS)),
+      savedPath: undefined,
+      isPeriodic: false,
+      onFailure: (error) => {
+        throw error;
+      },
+    });
+    const store: RunStore = {
+      isSaveDue: () => {
+        const isDue = this.#isSaveDue;
+        this.#isSaveDue = false;
+        return isDue;
+      },
+      lastSaved: () => this.#saves.lastSaved(),
+    };
+    const model = modelConfigOf(options, tokenizer.vocabularySize);
+    const data = {
+      tokenizer,
+      train: parts.get('train')!.sequence,
+      valid: parts.get('valid')!.sequence,
+    };
+    this.#events = trainRun({ ...options, model }, data, { store });
+  }
+
+  /** Steps until `isOver`, with a save at the beginning if there is to be one. */
+  async stretch(
+    save: boolean,
+    isOver: (steps: number, seconds: number) => boolean,
+  ): Promise<{ steps: number; seconds: number }> {
+    this.#isSaveDue = save;
+    const startedMs = performance.now();
+    for (let steps = 0; ; ) {
+      const { value: event, done } = await this.#events.next();
+      if (done) throw new Error('expected training to go on');
+      if (event.type === 'saving') await this.#saves.idle();
+      if (event.type === 'save') this.#saves.begin(event);
+      if (event.type !== 'step') continue;
+      await this.#saves.giveTurn();
+      await this.#saves.giveWay();
+      steps += 1;
+      const seconds = (performance.now() - startedMs) / 1000;
+      if (isOver(steps, seconds)) return { steps, seconds };
+    }
+  }
+
+  get isSaving(): boolean {
+    return this.#atWork > 0;
+  }
+
+  async end(): Promise<void> {
+    await this.#saves.finish();
+    await this.#events.return();
+  }
+}
+
+/** Seconds that each save of `pairs` cost; every second pair begins with the save. */
+async function costsOf(training: TimedTraining, pairs: number): Promise<number[]> {
+  const { steps: lasts } = await training.stretch(true, () => !training.isSaving);
+  const steps = Math.max(SHORTEST_STRETCH, Math.ceil(ROOM * lasts));
+  say(`a save lasts ${lasts} steps; ${pairs} pairs of stretches of ${steps} steps`);
+  const costs: number[] = [];
+  while (costs.length < pairs) {
+    const seconds = { with: 0, without: 0 };
+    const order = ['with', 'without'] as const;
+    for (const which of costs.length % 2 === 0 ? order : order.toReversed()) {
+      const stretch = await training.stretch(which === 'with', (made) => made === steps);
+      seconds[which] = stretch.seconds;
+      if (training.isSaving) throw new Error('expected a save to end within its stretch');
+    }
+    costs.push(seconds.with - seconds.without);
+    say(`${costs.at(-1)!.toFixed(3)} s of ${seconds.without.toFixed(2)} s`);
+  }
+  return costs;
+}
+
+/** The share of their speed that minutes with a save lose, of each pair. */
+async function lossesOf(training: TimedTraining, pairs: number): Promise<number[]> {
+  const losses: number[] = [];
+  while (losses.length < pairs) {
+    const speed = { with: 0, without: 0 };
+    const order = ['with', 'without'] as const;
+    for (const which of losses.length % 2 === 0 ? order : order.toReversed()) {
+      const isOver = (_: number, seconds: number) => seconds >= 60;
+      const { steps, seconds } = await training.stretch(which === 'with', isOver);
+      speed[which] = steps / seconds;
+    }
+    losses.push(1 - speed.with / speed.without);
+    say(`${(100 * losses.at(-1)!).toFixed(2)} % of ${speed.without.toFixed(3)} steps a second`);
+  }
+  return losses;
+}
+
+function say(line: string): void {
+  process.stderr.write(`${line}\n`);
+}
+
+/** `median (lowest to highest)` */
+function show(values: readonly number[], digits: number, unit: string): string {
+  const { median, lowest, highest } = summarise(values);
+  const [middle, low, high] = [median, lowest, highest].map((value) => value.toFixed(digits));
+  return `${middle} ${unit} (${low} to ${high})`;
+}
+
+const { values } = parseArgs({
+  options: {
+    pairs: { type: 'string', default: '10' },
+    minutes: { type: 'string', default: '4' },
+    dir: { type: 'string', default: tmpdir() },
+    threads: { type: 'string' },
+  },
+});
+const threads = values.threads === undefined ? undefined : Number(values.threads);
+const directory = await mkdtemp(join(values.dir, 'gru-lm-saving-'));
+try {
+  const options = resolveTrainOptions({ preset: 'seed', maxSteps: 1e9, learningRateDecay: 'none' });
+  const backend = await selectBackend('cpu', { threads });
+  say(backend.description);
+  const open = { runDirectory: directory, silent: true, signal: new AbortController().signal };
+  const dataset = await openTexts({ ...options, corpus: [CORPUS] }, open);
+  const writer = await openRun(join(directory, 'run'), options);
+  const training = new TimedTraining({ ...options, evalEvery: 1e9 }, dataset, writer);
+  await training.stretch(false, (steps) => steps === WARM_UP_STEPS);
+  const costs = await costsOf(training, Number(values.pairs));
+  const losses = await lossesOf(training, Math.floor(Number(values.minutes) / 2));
+  await training.end();
+  await writer.close();
+  await dataset.close();
+  process.stdout.write(`a save costs ${show(costs, 3, 's')}\n`);
+  process.stdout.write(
+    `one a minute costs ${show(
+      costs.map((seconds) => (100 * seconds) / 60),
+      2,
+      '%',
+    )} by that\n`,
+  );
+  if (losses.length > 0) {
+    const shares = losses.map((loss) => 100 * loss);
+    process.stdout.write(`one a minute takes ${show(shares, 2, '%')} of the speed, measured\n`);
+  }
+} finally {
+  await rm(directory, { recursive: true });
+}
