@@ -87,7 +87,7 @@ class TimedTraining {
       if (event.type === 'saving') await this.#saves.idle();
       if (event.type === 'save') this.#saves.begin(event);
       if (event.type !== 'step') continue;
-      await this.#saves.giveTurn();
+      await this.#saves.giveWay();
       await this.#saves.giveWay();
       steps += 1;
       const seconds = (performance.now() - startedMs) / 1000;

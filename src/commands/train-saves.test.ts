@@ -73,25 +73,6 @@ describe('a save', () => {
     expect(log).toEqual(['begin 1', 'end 1']);
   });
 
-  test('gets turns between steps for as long as it is at work, and for a moment only', async () => {
-    const { saves, clock, waiting, log } = setUp();
-    await saves.giveTurn();
-    await saves.idle();
-    saves.begin(saveOf(1));
-    let turns = 0;
-    const count = setInterval(() => {
-      turns += 1;
-      clock.ms += 0.25;
-    });
-    await saves.giveTurn();
-    clearInterval(count);
-    expect(turns).toBe(4);
-    const turn = saves.giveTurn();
-    await waiting[0]!.end();
-    await turn;
-    expect(log.at(-1)).toBe('end 1');
-  });
-
   test('is due when a minute has passed since the last, and not while one is at work', async () => {
     const { saves, clock, waiting } = setUp();
     clock.ms = 59_999;

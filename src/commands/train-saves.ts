@@ -1,5 +1,5 @@
 /** Saves a run's snapshots while it goes on. */
-import { setImmediate, setTimeout as sleep } from 'node:timers/promises';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { RunEvent } from '../training/run-events.ts';
 import type { RunStore, SavedRun } from '../training/run-options.ts';
 import type { RunSnapshot } from '../training/run-snapshot.ts';
@@ -26,8 +26,6 @@ const MINUTE_MS = 60_000;
 const SHARE = 0.01;
 /** A save costs so many times what it takes to copy the values: they are hashed and written, too. */
 const COPY_COST = 2;
-/** What a save gets of the time between two steps. */
-const TURN_MS = 1;
 /**
  * What a save at work gets of the time between two steps. Steps hold the event loop, and a save needs a
  * hundred turns of it: without this, one beside steps of ten seconds would last a quarter of an hour.
@@ -87,15 +85,6 @@ export class BackgroundSaves implements RunStore {
       await Promise.race([this.#atWork, sleep(TURNS_SHARE * stepMs)]);
     }
     this.#turnMs = this.#now();
-  }
-
-  /**
-   * To be called between steps: a save is a hundred short calls, of which each would wait for a whole
-   * step. Those that wait for the disk do so beside the next step.
-   */
-  async giveTurn(): Promise<void> {
-    const until = this.#now() + TURN_MS;
-    while (this.#atWork && this.#now() < until) await setImmediate();
   }
 
   async #saveAll(events: readonly SaveEvent[]): Promise<void> {
