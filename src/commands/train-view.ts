@@ -13,7 +13,7 @@ import {
   printJson,
   printLine,
   shortCount,
-  showControls,
+  showInline,
 } from './terminal.ts';
 
 type ShownEvent = Exclude<RunEvent, { type: 'save' | 'saving' }>;
@@ -141,7 +141,7 @@ class TextView implements TrainView {
         this.#showLast();
         break;
       case 'sample':
-        this.#progress.log(`${errorStyle.dim(indent(showControls(event.text)))}`);
+        this.#progress.log(`${errorStyle.dim(indent(event.text))}`);
         break;
       case 'spike':
         this.#report(
@@ -160,7 +160,9 @@ class TextView implements TrainView {
       case 'stopped':
         this.stop();
         if (event.step > 0) {
-          notice(`stopped at step ${event.step}; saved in ${this.#directory}: go on with --resume`);
+          notice(
+            `stopped at step ${event.step}; saved in ${showInline(this.#directory)}: go on with --resume`,
+          );
         }
         break;
       case 'end':
@@ -219,8 +221,8 @@ class TextView implements TrainView {
     if (!this.#last) {
       notice('nothing was left to do: give it more with --max-steps, --epochs or --max-time');
     }
-    printLine(`\n  gru-lm sample ${this.#directory}`);
-    printLine(`  gru-lm eval ${this.#directory}`);
+    printLine(`\n  gru-lm sample ${showInline(this.#directory)}`);
+    printLine(`  gru-lm eval ${showInline(this.#directory)}`);
   }
 }
 
