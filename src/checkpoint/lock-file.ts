@@ -10,9 +10,9 @@
 
 import { createHash } from 'node:crypto';
 import { readFileSync, rmSync } from 'node:fs';
-import { link, lstat, open, readdir, rm, rmdir, stat } from 'node:fs/promises';
+import { link, lstat, open, readdir, rm, rmdir, stat, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
-import { temporaryName, writeDurably } from '../durable-files.ts';
+import { isTemporaryName, temporaryName, writeDurably } from '../durable-files.ts';
 import { type LockOwner, parseOwner } from './lock-owner.ts';
 
 export const LOCK_NAME = '.lock';
@@ -172,12 +172,15 @@ export function removeOwnNow(directory: string, { nonce }: LockOwner): void {
   if (parseOwner(readFileSync(path, 'utf8'))?.nonce === nonce) rmSync(path);
 }
 
-/** Removes what processes left that were killed while they took over an earlier lock. */
+/** Removes what processes left that were killed while they took this lock, or took over an earlier one. */
 export async function removeLeftovers(directory: string, { nonce }: LockOwner): Promise<void> {
   for (const name of await readdir(directory)) {
+    const path = join(directory, name);
     // A claim to this lock itself is another's business.
     const isEarlier = CLAIM_NAME.test(name) && name !== claimName(nonce);
-    if (isEarlier || name === EARLIER_OWNER_NAME) await rm(join(directory, name), { force: true });
+    if (isEarlier || name === EARLIER_OWNER_NAME) await rm(path, { force: true });
+    // Whoever is at work with such a file finds it gone, and this lock. Directories are left by saves.
+    if (isTemporaryName(name)) await unlink(path).catch(() => undefined);
   }
 }
 

@@ -252,6 +252,7 @@ describe('a lock whose takeover was cut short', () => {
 
   it('after the lock had been removed leaves nothing', async () => {
     await leave(gone('b'), 0, claim('a'));
+    await leave(gone('b'), 0, join(run, '.tmp-123-0a1b2c'));
     await expectFree();
   });
 

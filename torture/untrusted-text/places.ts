@@ -7,12 +7,12 @@ import type { JsonObject } from '../../src/checkpoint/json.ts';
 import { encodeSealed } from '../../src/checkpoint/sealed-json.ts';
 
 /** What terminals obey: CSI, OSC, DCS, in one byte and in two; BEL, BS, CR, DEL; directions of text. */
-export const HOSTILE =
+const HOSTILE =
   'x\u001b[2J\u001b]0;title\u0007\u001bP1$r\u001b\\\b\r\u007f\u0085\u009b31m\u009d0;t\u009c\u202eabc\u2066d\u2069\u200f';
 /** The same over several lines. */
-export const HOSTILE_LINES = `${HOSTILE}\nerror: none\n\t${HOSTILE}`;
+const HOSTILE_LINES = `${HOSTILE}\nerror: none\n\t${HOSTILE}`;
 /** As long as a word of a command may be, about. */
-export const LONG_WORD = HOSTILE.repeat(1500);
+const LONG_WORD = HOSTILE.repeat(1500);
 const MEGABYTE = HOSTILE.repeat(20_000);
 
 export interface Case {
