@@ -64,10 +64,17 @@ export function nonFiniteTensor(snapshot: TrainerSnapshot): string | undefined {
   return undefined;
 }
 
-/** A snapshot has millions of values, and training waits: hence a sum, not a question for each. */
+/** A snapshot has millions of values, and training waits: hence sums, four side by side. */
 function areFinite(values: Float32Array): boolean {
-  let sum = 0;
+  let [a, b, c, d] = [0, 0, 0, 0];
+  const whole = values.length - (values.length % 4);
   // x − x is 0 for every finite number, and NaN for the others.
-  for (let i = 0; i < values.length; i++) sum += values[i]! - values[i]!;
-  return sum === 0;
+  for (let i = 0; i < whole; i += 4) {
+    a += values[i]! - values[i]!;
+    b += values[i + 1]! - values[i + 1]!;
+    c += values[i + 2]! - values[i + 2]!;
+    d += values[i + 3]! - values[i + 3]!;
+  }
+  for (let i = whole; i < values.length; i++) a += values[i]! - values[i]!;
+  return a + b + c + d === 0;
 }
