@@ -25,8 +25,11 @@ interface PassOptions {
   onProgress: (share: number) => void;
 }
 
-/** Steps that run at a time. */
-const WINDOW = 128;
+/**
+ * Steps that run at a time: in all chunks side by side, about as long as a step of training takes, and
+ * no signal waits longer than that.
+ */
+const WINDOW = 64;
 /** Passes over all chunks side by side before those that are still not right go one by one. */
 const SIDE_BY_SIDE_PASSES = 6;
 /** States closer than this, in every unit, count as the same; units are in (−1, 1). */

@@ -165,7 +165,7 @@ describe('chunks side by side', () => {
         longestChunk,
         onProgress: (share) => shares.push(share),
       });
-      expect(shares).toEqual([1, 2, 3, 4, 5, 6, 7, 8].map((window) => window / 8));
+      expect(shares).toEqual(Array.from({ length: 16 }, (_, window) => (window + 1) / 16));
     }
   });
 });
