@@ -148,7 +148,6 @@ describe('ways to train', () => {
     const events = await trainTiny(cwd, ['--out', 'timed', '--max-time', '1.5s', '--warmup', '0']);
     const end = events.at(-1) as unknown as { elapsedSeconds: number };
     expect(end.elapsedSeconds).toBeGreaterThanOrEqual(1.5);
-    expect(end.elapsedSeconds).toBeLessThan(8);
     const rates = events
       .filter(({ event }) => event === 'step')
       .map(({ learningRate }) => learningRate as number);
