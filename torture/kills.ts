@@ -115,7 +115,7 @@ class Kills {
         expect(session.resumedAtStep === from, `training to go on from step ${from}`, found);
         if (from !== null) this.#figures.resumed += 1;
       }
-      if (session.isKilled) await this.#inspect(run, session);
+      if (session.isKilled) await this.#inspect(run, session, before);
     } while (session.isKilled);
   }
 
@@ -131,12 +131,13 @@ class Kills {
     );
   }
 
-  async #inspect(run: string, { pid, savedSteps }: Session): Promise<void> {
+  async #inspect(run: string, { pid, savedSteps }: Session, before: RunState): Promise<void> {
     const figures = this.#figures;
     const state = await look(run);
     figures.kills += 1;
     if (savedSteps.length === 0) figures.beforeSaves += 1;
-    if (state.isInSave) figures.inSaves += 1;
+    const isNew = (name: string) => ![...before.asides, ...before.unnamed].includes(name);
+    if ([...state.asides, ...state.unnamed].some(isNew)) figures.inSaves += 1;
     figures.leftovers = Math.max(figures.leftovers, state.leftovers.length);
     if (savedSteps.length > 1) {
       const older = state.leftovers.filter((name) => !name.startsWith(`.tmp-${pid}-`));

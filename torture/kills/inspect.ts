@@ -26,28 +26,31 @@ export interface RunState {
   readonly checkpoints: readonly string[];
   /** What a save, or a lock, left half done. */
   readonly leftovers: readonly string[];
-  /** A save was cut short: something of it is left, or a checkpoint that `run.json` does not name yet. */
-  readonly isInSave: boolean;
+  /** Those of `leftovers` that are directories: of saves, which write checkpoints aside. */
+  readonly asides: readonly string[];
+  /** Checkpoints later than the last that `run.json` names. */
+  readonly unnamed: readonly string[];
 }
 
 /** Looks at a run's directory; throws if something is in it that no run has. */
 export async function look(run: string): Promise<RunState> {
-  const names = (await readdir(run)).sort();
+  const entries = await readdir(run, { withFileTypes: true });
+  const names = entries.map(({ name }) => name).sort();
   const checkpoints = names.filter((name) => stepOfName(name) !== undefined);
   const leftovers = names.filter(isTemporaryName);
   const others = names.filter(
     (name) => ![...checkpoints, ...leftovers, RUN_FILE].includes(name) && !isLockName(name),
   );
   expect(others.length === 0, 'nothing but a run in its directory', others.join(', '));
-  // The lock's own leftover is a file; what replaces run.json is another, of a save.
   const record = await readRunRecord(run);
   const last = stepOfName(record?.last ?? '')?.step ?? 0;
-  const isBeyond = checkpoints.some((name) => stepOfName(name)!.step > last);
+  const directories = entries.filter((entry) => entry.isDirectory()).map(({ name }) => name);
   return {
     hasRecord: record !== undefined,
     checkpoints,
     leftovers,
-    isInSave: isBeyond || leftovers.length > 0,
+    asides: leftovers.filter((name) => directories.includes(name)),
+    unnamed: checkpoints.filter((name) => stepOfName(name)!.step > last),
   };
 }
 

@@ -16,13 +16,16 @@ const AIMS = {
   start: 2500,
   /** The lock of the run. */
   lock: 30,
-  /** A directory or file of a save, or `run.json`. */
-  save: 15,
+  /** A directory or a file that a save writes aside. */
+  save: 30,
   /** A step of training. */
   step: 100,
 } as const;
 
 type Aim = keyof typeof AIMS;
+
+/** How often what a kill waits for comes before it, at most; a save is noticed twice. */
+const COUNTS: Readonly<Record<Aim, number>> = { start: 1, lock: 1, save: 12, step: 12 };
 
 /** When to kill: `delayMs` after what `aim` names has come for the `count`th time. */
 export interface Kill {
@@ -33,11 +36,12 @@ export interface Kill {
 
 /** A kill at random, more often than not in a save. */
 export function randomKill(random: Random): Kill {
-  const share = random.uniform();
-  const aim = share < 0.12 ? 'start' : share < 0.22 ? 'lock' : share < 0.9 ? 'save' : 'step';
-  const isRepeated = aim === 'save' || aim === 'step';
-  const count = 1 + (isRepeated ? Math.floor(random.uniform() * 12) : 0);
-  return { aim, count, delayMs: random.uniform() * AIMS[aim] };
+  const choice = random.uniform();
+  const aim = choice < 0.12 ? 'start' : choice < 0.22 ? 'lock' : choice < 0.9 ? 'save' : 'step';
+  const count = 1 + random.integer(COUNTS[aim]);
+  // A save takes some milliseconds.
+  const share = aim === 'save' ? random.uniform() ** 3 : random.uniform();
+  return { aim, count, delayMs: share * AIMS[aim] };
 }
 
 /** What a trainer did before its end. */
@@ -92,14 +96,13 @@ export async function train(
 }
 
 function watchRun(runDirectory: string, come: (aim: Aim) => void): FSWatcher {
-  let isLocked = false;
+  const seen = new Set<string>();
   return watch(runDirectory, (_, name) => {
-    if (name === '.lock' && !isLocked) {
-      isLocked = true;
-      come('lock');
-    } else if (isLocked && name !== null && (name === 'run.json' || isTemporaryName(name))) {
-      come('save');
-    }
+    if (name === null || seen.has(name)) return;
+    if (name === '.lock') come('lock');
+    // The lock itself is written aside, too.
+    if (seen.has('.lock') && isTemporaryName(name)) come('save');
+    seen.add(name);
   });
 }
 
