@@ -88,7 +88,6 @@ class TimedTraining {
       if (event.type === 'save') this.#saves.begin(event);
       if (event.type !== 'step') continue;
       await this.#saves.giveWay();
-      await this.#saves.giveWay();
       steps += 1;
       const seconds = (performance.now() - startedMs) / 1000;
       if (isOver(steps, seconds)) return { steps, seconds };
@@ -171,12 +170,17 @@ try {
   const dataset = await openTexts({ ...options, corpus: [CORPUS] }, open);
   const writer = await openRun(join(directory, 'run'), options);
   const training = new TimedTraining({ ...options, evalEvery: 1e9 }, dataset, writer);
-  await training.stretch(false, (steps) => steps === WARM_UP_STEPS);
-  const costs = await costsOf(training, Number(values.pairs));
-  const losses = await lossesOf(training, Math.floor(Number(values.minutes) / 2));
-  await training.end();
-  await writer.close();
-  await dataset.close();
+  let costs: number[];
+  let losses: number[];
+  try {
+    await training.stretch(false, (steps) => steps === WARM_UP_STEPS);
+    costs = await costsOf(training, Number(values.pairs));
+    losses = await lossesOf(training, Math.floor(Number(values.minutes) / 2));
+  } finally {
+    await training.end();
+    await writer.close();
+    await dataset.close();
+  }
   process.stdout.write(`a save costs ${show(costs, 3, 's')}\n`);
   process.stdout.write(
     `one a minute costs ${show(

@@ -16,6 +16,23 @@ interface Golden {
   stream: { ids: number[]; logits: number[]; finalState: number[] };
 }
 
+const random = { algorithm: 'xoshiro128**', words: [1, 2, 3, 4], spareNormal: null };
+/** What a run that never was says of itself. */
+const RECORD = {
+  training: {
+    progress: {
+      step: 1,
+      cursor: { epoch: 0, position: 1, offset: 0 },
+      offsetRandom: random,
+      dropoutRandom: random,
+    },
+    run: { best: null, plateaus: 0, validLoss: null, finished: false },
+    data: { corpus: [], valid: [], test: [] },
+  },
+  history: [],
+  clock: { elapsedSeconds: 0, validationSeconds: 0, history: [] },
+};
+
 it('the logits of a saved checkpoint are those of PyTorch with the same weights', async () => {
   const { sizes, stateDict, stream } = readFixture<Golden>('language-model');
   const tokenizer = trainTokenizer('abcdef', { kind: 'char' });
@@ -34,9 +51,7 @@ it('the logits of a saved checkpoint are those of PyTorch with the same weights'
         state: new Map(),
         config: { embeddingSize: sizes.E, hiddenSize: sizes.H, layers: sizes.layers },
         tokenizer: tokenizer.toJSON(),
-        training: {},
-        history: [],
-        clock: {},
+        ...RECORD,
       },
       { best: true },
     );

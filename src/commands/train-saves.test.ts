@@ -63,7 +63,7 @@ describe('a save', () => {
     await saves.idle();
     saves.begin(saveOf(1));
     clock.ms += 100;
-    // Nothing ends the save: it is waited for two milliseconds.
+    // Nothing ends the save: it is waited for a millisecond.
     await saves.giveWay();
     expect(log).toEqual(['begin 1']);
     clock.ms += 60_000;

@@ -29,8 +29,9 @@ const COPY_COST = 2;
 /**
  * What a save at work gets of the time between two steps. Steps hold the event loop, and a save needs a
  * hundred turns of it: without this, one beside steps of ten seconds would last a quarter of an hour.
+ * More would hardly end it sooner, since it mostly waits for the disk, and training waits with it.
  */
-const TURNS_SHARE = 0.02;
+const TURNS_SHARE = 0.005;
 
 /** One save at a time; those that fail are reported, and only a run's last one ends it. */
 export class BackgroundSaves implements RunStore {
