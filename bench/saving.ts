@@ -5,7 +5,10 @@
  *     npm run bench:saving -- --pairs 20 --minutes 10 --dir /where/checkpoints/go
  *
  * Stretches of steps with a save in them and stretches without one take turns; the difference of each
- * pair is what the save cost. Then minutes take turns, with one save in every second one.
+ * pair is what the save cost. On a machine whose speed wavers the steps' own time hides that, so the
+ * parts that can be told apart are shown, too: the time between steps (copying, looking through the
+ * values, hashing, turns of the event loop), and the time that the system spent on writing, which at
+ * most slows the steps beside it by as much. Then minutes take turns, with one save in every second one.
  */
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -33,15 +36,30 @@ const WARM_UP_STEPS = 8;
 const ROOM = 1.5;
 const SHORTEST_STRETCH = 8;
 
+interface Stretch {
+  readonly steps: number;
+  readonly seconds: number;
+  /** Seconds that were not within a step. */
+  readonly between: number;
+  /** Seconds of processor time that the system spent for this process, on all its threads. */
+  readonly system: number;
+}
+
+function systemSeconds(): number {
+  return process.resourceUsage().systemCPUTime / 1e6;
+}
+
 /** Training that saves when it is told to, and is timed by stretches. */
 class TimedTraining {
   readonly #saves: BackgroundSaves;
   readonly #events: AsyncGenerator<RunEvent, void, void>;
+  readonly #tokensAStep: number;
   #isSaveDue = false;
   #atWork = 0;
 
   constructor(options: TrainOptions, dataset: Dataset, writer: RunWriter) {
     const { tokenizer, parts, record } = dataset;
+    this.#tokensAStep = options.batchSize * options.bptt;
     this.#saves = new BackgroundSaves({
       save: async ({ step, isBest, snapshot }) => {
         this.#atWork += 1;
@@ -78,9 +96,11 @@ class TimedTraining {
   async stretch(
     save: boolean,
     isOver: (steps: number, seconds: number) => boolean,
-  ): Promise<{ steps: number; seconds: number }> {
+  ): Promise<Stretch> {
     this.#isSaveDue = save;
     const startedMs = performance.now();
+    const startedSystem = systemSeconds();
+    let insideSteps = 0;
     for (let steps = 0; ; ) {
       const { value: event, done } = await this.#events.next();
       if (done) throw new Error('expected training to go on');
@@ -89,8 +109,12 @@ class TimedTraining {
       if (event.type !== 'step') continue;
       await this.#saves.giveWay();
       steps += 1;
+      insideSteps += this.#tokensAStep / event.tokensPerSecond;
       const seconds = (performance.now() - startedMs) / 1000;
-      if (isOver(steps, seconds)) return { steps, seconds };
+      if (isOver(steps, seconds)) {
+        const system = systemSeconds() - startedSystem;
+        return { steps, seconds, between: seconds - insideSteps, system };
+      }
     }
   }
 
@@ -104,22 +128,30 @@ class TimedTraining {
   }
 }
 
-/** Seconds that each save of `pairs` cost; every second pair begins with the save. */
-async function costsOf(training: TimedTraining, pairs: number): Promise<number[]> {
+/** What a save cost, in seconds, by each part of a `Stretch`. */
+type Cost = Omit<Stretch, 'steps'>;
+
+/** What each save of `pairs` cost; every second pair begins with the save. */
+async function costsOf(training: TimedTraining, pairs: number): Promise<Cost[]> {
   const { steps: lasts } = await training.stretch(true, () => !training.isSaving);
   const steps = Math.max(SHORTEST_STRETCH, Math.ceil(ROOM * lasts));
   say(`a save lasts ${lasts} steps; ${pairs} pairs of stretches of ${steps} steps`);
-  const costs: number[] = [];
+  const costs: Cost[] = [];
   while (costs.length < pairs) {
-    const seconds = { with: 0, without: 0 };
-    const order = ['with', 'without'] as const;
-    for (const which of costs.length % 2 === 0 ? order : order.toReversed()) {
-      const stretch = await training.stretch(which === 'with', (made) => made === steps);
-      seconds[which] = stretch.seconds;
+    const stretches = new Map<boolean, Stretch>();
+    for (const save of costs.length % 2 === 0 ? [true, false] : [false, true]) {
+      stretches.set(save, await training.stretch(save, (made) => made === steps));
       if (training.isSaving) throw new Error('expected a save to end within its stretch');
     }
-    costs.push(seconds.with - seconds.without);
-    say(`${costs.at(-1)!.toFixed(3)} s of ${seconds.without.toFixed(2)} s`);
+    const [saving, other] = [stretches.get(true)!, stretches.get(false)!];
+    const cost = {
+      seconds: saving.seconds - other.seconds,
+      between: saving.between - other.between,
+      system: saving.system - other.system,
+    };
+    costs.push(cost);
+    const [all, between, system] = Object.values(cost).map((part) => part.toFixed(3));
+    say(`${all} s of ${other.seconds.toFixed(2)} s; between steps ${between}, system ${system}`);
   }
   return costs;
 }
@@ -170,7 +202,7 @@ try {
   const dataset = await openTexts({ ...options, corpus: [CORPUS] }, open);
   const writer = await openRun(join(directory, 'run'), options);
   const training = new TimedTraining({ ...options, evalEvery: 1e9 }, dataset, writer);
-  let costs: number[];
+  let costs: Cost[];
   let losses: number[];
   try {
     await training.stretch(false, (steps) => steps === WARM_UP_STEPS);
@@ -181,14 +213,17 @@ try {
     await writer.close();
     await dataset.close();
   }
-  process.stdout.write(`a save costs ${show(costs, 3, 's')}\n`);
-  process.stdout.write(
-    `one a minute costs ${show(
-      costs.map((seconds) => (100 * seconds) / 60),
-      2,
-      '%',
-    )} by that\n`,
-  );
+  const parts = {
+    'a save costs': costs.map(({ seconds }) => seconds),
+    'of that, between steps': costs.map(({ between }) => between),
+    'system time of all threads': costs.map(({ system }) => system),
+    'these two together': costs.map(({ between, system }) => between + system),
+  };
+  for (const [what, seconds] of Object.entries(parts)) {
+    const shares = seconds.map((part) => (100 * part) / 60);
+    process.stdout.write(`${what}: ${show(seconds, 3, 's')}\n`);
+    process.stdout.write(`  one a minute: ${show(shares, 2, '%')}\n`);
+  }
   if (losses.length > 0) {
     const shares = losses.map((loss) => 100 * loss);
     process.stdout.write(`one a minute takes ${show(shares, 2, '%')} of the speed, measured\n`);
