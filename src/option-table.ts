@@ -10,6 +10,8 @@ interface Described {
   help: string;
   /** The heading of `--help` under which it stands. */
   group: string;
+  /** What a stored config means that was written before there was this option. Default: its default. */
+  absent?: string | number;
 }
 
 interface NumberSpec extends Described {
@@ -134,7 +136,7 @@ export function parseStored<Table extends OptionTable>(
 ): OptionValues<Table> {
   const given: Record<string, unknown> = {};
   for (const [name, spec] of Object.entries(table)) {
-    const value = Object.hasOwn(stored, name) ? stored[name] : undefined;
+    const value = (Object.hasOwn(stored, name) ? stored[name] : undefined) ?? spec.absent;
     if (value === undefined || value === null) continue;
     if (!fits(spec, value)) {
       throw new UserError(

@@ -134,7 +134,14 @@ describe('ways to train', () => {
   ]);
 
   test.concurrent.for(
-    [...ways, ['--gru-variant', 'reset-before', '--dropout', '0.1', '--layers', '2']].map(
+    [
+      ...ways,
+      ['--gru-variant', 'reset-before', '--dropout', '0.1', '--layers', '2'],
+      [
+        ...['--tied', '--weight-drop', '0.2', '--dropout', '0.2', '--dropout-embedding', '0.1'],
+        ...['--dropout-output', '0.3', '--activation-reg', '1', '--temporal-reg', '1'],
+      ],
+    ].map(
       (flags) => [flags.join(' '), flags] as const,
     ),
   )('%s', async ([, flags]) => {

@@ -77,7 +77,14 @@ describe('training options', () => {
       hiddenSize: 512,
       layers: 2,
       gruVariant: 'reset-after',
+      tied: false,
       dropout: 0,
+      dropoutOutput: undefined,
+      dropoutEmbedding: 0,
+      dropoutMask: 'locked',
+      weightDrop: 0,
+      activationRegularisation: 0,
+      temporalRegularisation: 0,
     });
   });
 
@@ -93,6 +100,11 @@ describe('training options', () => {
     expect(() => config.resolveTrainOptions({ json: true, quiet: true })).toThrow(
       'expected at most one of --json and --quiet, found both',
     );
+  });
+
+  it('mean in a checkpoint without them what was done before they were there', () => {
+    const { dropoutMask, tied } = parseStored(config.trainOptions, { dropout: 0.1 }, 'x');
+    expect({ dropoutMask, tied }).toEqual({ dropoutMask: 'step', tied: false });
   });
 
   it('come back from a checkpoint as they were', () => {

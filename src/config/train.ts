@@ -107,6 +107,47 @@ export const trainOptions = {
     help: 'share of each layer’s outputs dropped in training',
     group: MODEL,
   },
+  dropoutOutput: {
+    flag: 'dropout-output',
+    type: 'number',
+    min: 0,
+    below: 1,
+    help: 'share of the top layer’s outputs (default: as --dropout)',
+    group: MODEL,
+  },
+  dropoutEmbedding: {
+    flag: 'dropout-embedding',
+    type: 'number',
+    min: 0,
+    below: 1,
+    default: 0,
+    help: 'share of the embeddings dropped in training',
+    group: MODEL,
+  },
+  dropoutMask: {
+    flag: 'dropout-mask',
+    type: 'choice',
+    choices: ['locked', 'step'],
+    default: 'locked',
+    absent: 'step',
+    help: 'drop the same of all steps of a window, or draw anew for each',
+    group: MODEL,
+  },
+  weightDrop: {
+    flag: 'weight-drop',
+    type: 'number',
+    min: 0,
+    below: 1,
+    default: 0,
+    help: 'share of the recurrent weights dropped for a window',
+    group: MODEL,
+  },
+  tied: {
+    flag: 'tied',
+    type: 'switch',
+    help: 'score tokens by their embeddings instead of by weights of their own',
+    group: MODEL,
+  },
   batchSize: {
     flag: 'batch-size',
     type: 'integer',
@@ -200,6 +241,22 @@ export const trainOptions = {
     min: 0,
     default: 0.01,
     help: 'how fast adamw shrinks the weight matrices',
+    group: TRAINING,
+  },
+  activationRegularisation: {
+    flag: 'activation-reg',
+    type: 'number',
+    min: 0,
+    default: 0,
+    help: 'add this times the mean square of the top layer’s outputs to the loss',
+    group: TRAINING,
+  },
+  temporalRegularisation: {
+    flag: 'temporal-reg',
+    type: 'number',
+    min: 0,
+    default: 0,
+    help: 'add this times the mean square of their changes from token to token',
     group: TRAINING,
   },
   seed: {
@@ -307,6 +364,19 @@ export function resolveTrainOptions(given: GivenOptions<typeof trainOptions>): T
 
 /** The model that the options describe, for a vocabulary of the given size. */
 export function modelConfigOf(options: TrainOptions, vocabularySize: number): ModelConfig {
-  const { embeddingSize, hiddenSize, layers, gruVariant, dropout } = options;
-  return { vocabularySize, embeddingSize, hiddenSize, layers, gruVariant, dropout };
+  return {
+    vocabularySize,
+    embeddingSize: options.embeddingSize,
+    hiddenSize: options.hiddenSize,
+    layers: options.layers,
+    gruVariant: options.gruVariant,
+    tied: options.tied,
+    dropout: options.dropout,
+    dropoutOutput: options.dropoutOutput,
+    dropoutEmbedding: options.dropoutEmbedding,
+    dropoutMask: options.dropoutMask,
+    weightDrop: options.weightDrop,
+    activationRegularisation: options.activationRegularisation,
+    temporalRegularisation: options.temporalRegularisation,
+  };
 }

@@ -3,7 +3,13 @@
  * how that goes.
  */
 import * as tf from '@tensorflow/tfjs-core';
-import { forward, type HiddenState, type Weights, zeroState } from '../model/language-model.ts';
+import {
+  forward,
+  type HiddenState,
+  outputLayer,
+  type Weights,
+  zeroState,
+} from '../model/language-model.ts';
 import type { ModelConfig } from '../model/parameters.ts';
 import { linearTokenLosses } from '../ops/linear-cross-entropy.ts';
 import type { Precision } from '../ops/tensorflow-binding.ts';
@@ -225,9 +231,7 @@ function scoreWindow(
       precision,
     });
     const losses = linearTokenLosses(
-      features,
-      weights['fc.weight'] as tf.Tensor2D,
-      weights['fc.bias'] as tf.Tensor1D,
+      ...outputLayer(weights, features),
       tf.tensor1d(targets),
       precision,
     );

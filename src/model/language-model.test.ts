@@ -5,9 +5,17 @@ import { readFixture } from '../../test/support/fixtures.ts';
 import { expectClose, heldTensors, valuesOf } from '../../test/support/numbers.ts';
 import type { GruVariant } from '../ops/gru-sequence.ts';
 import { linearCrossEntropy } from '../ops/linear-cross-entropy.ts';
+import { matrixProduct } from '../ops/matrix-product.ts';
 import { Random } from '../random.ts';
 import type { TensorMap } from '../tensor-data.ts';
-import { forward, type HiddenState, logitsOf, type Weights, zeroState } from './language-model.ts';
+import {
+  forward,
+  type HiddenState,
+  logitsOf,
+  outputLayer,
+  type Weights,
+  zeroState,
+} from './language-model.ts';
 import { type ModelConfig, parameterCount, parameterSpecs } from './parameters.ts';
 import { initialParameters, selectParameters, weightsOf } from './weights.ts';
 
@@ -54,13 +62,10 @@ function lossAndGradients(
     const names = Object.keys(weights);
     const { value, grads } = tf.engine().gradients(() => {
       const inputs = tf.tensor1d(golden.ids, 'int32');
-      const { features } = forward(model, weights, inputs, goldenState(), { dropout });
-      return linearCrossEntropy(
-        features,
-        weights['fc.weight'] as tf.Tensor2D,
-        weights['fc.bias'] as tf.Tensor1D,
-        tf.tensor1d(golden.targets, 'int32'),
-      );
+      const { features, penalty } = forward(model, weights, inputs, goldenState(), { dropout });
+      const targets = tf.tensor1d(golden.targets, 'int32');
+      const loss = linearCrossEntropy(...outputLayer(weights, features), targets);
+      return penalty ? tf.add(loss, penalty) : loss;
     }, Object.values(weights));
     return {
       loss: valuesOf(value),
@@ -143,6 +148,78 @@ describe.each(['reset-after', 'reset-before'] as const)('with %s', (gruVariant: 
         expectClose(other[name]!, values, 1e-5, name);
       }
     }
+  });
+});
+
+describe('a model with all that regularises', () => {
+  it.each([
+    ['without embeddings that are dropped', {}],
+    ['with', { dropoutEmbedding: 0.2 }],
+  ])('has the same loss and gradients on all backends, %s', async (_, more) => {
+    const model: ModelConfig = {
+      ...{ ...config, ...more, tied: true, dropout: 0.3, dropoutOutput: 0.5, weightDrop: 0.4 },
+      ...{ activationRegularisation: 2, temporalRegularisation: 1 },
+    };
+    const parameters = initialParameters(model, new Random(3));
+    const results = [];
+    for (const backend of testBackends) {
+      await useBackend(backend);
+      results.push(lossAndGradients(model, weightsOf(parameters), new Random(4)));
+    }
+    const [reference, ...others] = results;
+    expect(Object.keys(reference!)).toContain('fc.projection');
+    for (const other of others) {
+      for (const [name, values] of Object.entries(reference!)) {
+        expectClose(other[name]!, values, 1e-5, name);
+      }
+    }
+  });
+
+  it('is as one without when it does not learn', async () => {
+    await useBackend('wasm');
+    const weights = weightsOf(stateDict);
+    const model = {
+      ...config,
+      weightDrop: 0.5,
+      dropoutEmbedding: 0.5,
+      activationRegularisation: 1,
+    };
+    const ids = tf.tensor1d(golden.ids, 'int32');
+    const { features, penalty } = forward(model, weights, ids, goldenState());
+    expectClose(valuesOf(logitsOf(weights, features)), golden.logits, 1e-5);
+    expect(penalty).toBeUndefined();
+  });
+});
+
+describe.each(testBackends)('a tied model on %s', (backend) => {
+  beforeAll(() => useBackend(backend));
+  const square: ModelConfig = { ...config, embeddingSize: H, tied: true };
+
+  it('has the embedding as output weights, and the gradients of both uses', () => {
+    const { 'fc.bias': bias, ...tied } = weightsOf(initialParameters(square, new Random(5)));
+    expect(Object.keys(tied)).not.toContain('fc.weight');
+    const embedding = tied['embedding.weight']!;
+    const found = lossAndGradients(square, { ...tied, 'fc.bias': bias! });
+    const apart = { ...tied, 'fc.weight': embedding.clone(), 'fc.bias': bias! };
+    const expected = lossAndGradients({ ...square, tied: false }, apart);
+    expectClose(found.loss!, expected.loss!, 1e-6);
+    const sum = expected['embedding.weight']!.map((value, i) => value + expected['fc.weight']![i]!);
+    expectClose(found['embedding.weight']!, sum, 1e-6);
+  });
+
+  it('projects its outputs where they are not as long as an embedding', () => {
+    const model = { ...config, embeddingSize: H + 2, tied: true };
+    const weights = weightsOf(initialParameters(model, new Random(6)));
+    expect(weights['fc.projection']!.shape).toEqual([H + 2, H]);
+    const features = tf.ones([3, H]) as tf.Tensor2D;
+    const [embedding, projection] = ['embedding.weight', 'fc.projection'].map(
+      (name) => weights[name] as tf.Tensor2D,
+    );
+    const untied = {
+      'fc.weight': matrixProduct(embedding!, projection!),
+      'fc.bias': weights['fc.bias']!,
+    };
+    expectClose(valuesOf(logitsOf(weights, features)), valuesOf(logitsOf(untied, features)), 1e-6);
   });
 });
 

@@ -4,11 +4,13 @@
 import * as tf from '@tensorflow/tfjs-core';
 import '../ops/core-gradients.ts';
 import { embeddedGruSequence } from '../ops/embedded-gru-sequence.ts';
+import { embeddingLookup } from '../ops/embedding-lookup.ts';
 import { type GruLayerTensors, gruSequence } from '../ops/gru-sequence.ts';
 import { matrixProduct } from '../ops/matrix-product.ts';
 import type { Precision } from '../ops/tensorflow-binding.ts';
 import type { Random } from '../random.ts';
 import type { ModelConfig } from './parameters.ts';
+import { drop, dropWeights, outputPenalty } from './regularisation.ts';
 
 /** The parameters as tensors, by the names of `parameterSpecs`. */
 export type Weights = Readonly<Record<string, tf.Tensor>>;
@@ -26,10 +28,12 @@ export interface ForwardResult {
   features: tf.Tensor2D;
   /** The states after the last step. */
   state: HiddenState;
+  /** What training adds to the loss []; undefined: nothing. */
+  penalty: tf.Scalar | undefined;
 }
 
 export interface ForwardOptions {
-  /** Draws the dropout masks in training; without it nothing is dropped. */
+  /** Draws the dropout masks in training; without it the model is not regularised. */
   dropout?: Random | undefined;
   /** What products are multiplied in, where the machine can. Default float32. */
   precision?: Precision | undefined;
@@ -50,20 +54,46 @@ export function forward(
 ): ForwardResult {
   const B = state[0]!.shape[0];
   const T = ids.size / B;
-  const embedding = weights['embedding.weight'] as tf.Tensor2D; // [V, E]
-  let outputs: tf.Tensor3D | undefined; // [T, B, H] of the layer before
+  const { layers, gruVariant, dropoutMask } = config;
   const finalState: HiddenState = [];
-  for (let layer = 0; layer < config.layers; layer++) {
+  let outputs: tf.Tensor3D | undefined; // [T, B, H] of the layer before
+  let penalty: tf.Scalar | undefined;
+  for (let layer = 0; layer < layers; layer++) {
     const tensors = { initialState: state[layer]!, ...layerWeights(weights, layer) };
-    const { gruVariant } = config;
-    outputs = outputs
-      ? gruSequence({ inputs: outputs, ...tensors }, gruVariant, precision)
-      : embeddedGruSequence(embedding, ids, tensors, gruVariant, precision);
-    finalState.push(tf.reshape(tf.slice(outputs, T - 1, 1), [B, config.hiddenSize]) as tf.Tensor2D);
-    if (dropout) outputs = drop(outputs, config.dropout, dropout);
+    if (dropout) tensors.weightHh = dropWeights(tensors.weightHh, config.weightDrop ?? 0, dropout);
+    const inputs = outputs ?? droppedEmbeddings(config, weights, ids, B, dropout);
+    const made: tf.Tensor3D = inputs
+      ? gruSequence({ inputs, ...tensors }, gruVariant, precision)
+      : embeddedGruSequence(embeddingOf(weights), ids, tensors, gruVariant, precision);
+    finalState.push(tf.reshape(tf.slice(made, T - 1, 1), [B, config.hiddenSize]) as tf.Tensor2D);
+    outputs = made;
+    if (dropout) {
+      const isTop = layer === layers - 1;
+      const rate = (isTop ? config.dropoutOutput : undefined) ?? config.dropout;
+      outputs = drop(made, rate, dropoutMask, dropout);
+      if (isTop) penalty = outputPenalty(config, made, outputs);
+    }
   }
   const features = tf.reshape(outputs as tf.Tensor3D, [T * B, config.hiddenSize]) as tf.Tensor2D;
-  return { features, state: finalState };
+  return { features, state: finalState, penalty };
+}
+
+function embeddingOf(weights: Weights): tf.Tensor2D {
+  return weights['embedding.weight'] as tf.Tensor2D; // [V, E]
+}
+
+/** What the first layer reads [T, B, E], where some of it is dropped; otherwise undefined. */
+function droppedEmbeddings(
+  { dropoutEmbedding = 0, dropoutMask, embeddingSize }: ModelConfig,
+  weights: Weights,
+  ids: tf.Tensor1D,
+  B: number,
+  dropout: Random | undefined,
+): tf.Tensor3D | undefined {
+  if (!dropout || dropoutEmbedding === 0) return undefined;
+  const rows = embeddingLookup(embeddingOf(weights), ids); // [T·B, E]
+  const inputs = tf.reshape(rows, [ids.size / B, B, embeddingSize]) as tf.Tensor3D;
+  return drop(inputs, dropoutEmbedding, dropoutMask, dropout);
 }
 
 /** What a layer multiplies and adds. */
@@ -80,16 +110,23 @@ export function layerWeights(
   };
 }
 
-/** The output layer: scores of every token [N, V] for features [N, H]. */
-export function logitsOf(weights: Weights, features: tf.Tensor2D): tf.Tensor2D {
-  const product = matrixProduct(features, weights['fc.weight'] as tf.Tensor2D, false, true);
-  return tf.add(product, weights['fc.bias'] as tf.Tensor1D);
+/** What the output layer multiplies by, after a projection if there is one [V, F]. */
+export function outputWeightOf(weights: Weights): tf.Tensor2D {
+  return (weights['fc.weight'] as tf.Tensor2D | undefined) ?? embeddingOf(weights);
 }
 
-/** Inverted dropout: what is kept is scaled up, so that evaluation needs no change. */
-function drop(outputs: tf.Tensor3D, rate: number, random: Random): tf.Tensor3D {
-  if (rate === 0) return outputs;
-  const mask = new Float32Array(outputs.size);
-  random.fillDropoutMask(mask, rate);
-  return tf.mul(outputs, tf.tensor3d(mask, outputs.shape));
+/** The output layer as features [N, F], weight [V, F] and bias [V]: scores are their product and sum. */
+export function outputLayer(
+  weights: Weights,
+  features: tf.Tensor2D,
+): readonly [features: tf.Tensor2D, weight: tf.Tensor2D, bias: tf.Tensor1D] {
+  const projection = weights['fc.projection'] as tf.Tensor2D | undefined; // [E, H]
+  const projected = projection ? matrixProduct(features, projection, false, true) : features;
+  return [projected, outputWeightOf(weights), weights['fc.bias'] as tf.Tensor1D];
+}
+
+/** Scores of every token [N, V] for features [N, H]. */
+export function logitsOf(weights: Weights, features: tf.Tensor2D): tf.Tensor2D {
+  const [inputs, weight, bias] = outputLayer(weights, features);
+  return tf.add(matrixProduct(inputs, weight, false, true), bias);
 }

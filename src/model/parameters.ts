@@ -1,14 +1,18 @@
 import { UserError } from '../errors.ts';
+import type { Regularisation } from './regularisation.ts';
 
-/** The shape of an Embedding → GRU × layers → Dense language model. */
-export interface ModelConfig {
+/** An Embedding → GRU × layers → Dense language model. */
+export interface ModelConfig extends Regularisation {
   vocabularySize: number;
   embeddingSize: number;
   hiddenSize: number;
   layers: number;
   gruVariant: 'reset-after' | 'reset-before';
-  /** The share of each layer's outputs that training drops, in [0, 1). */
-  dropout: number;
+  /**
+   * Whether the output layer's weights are the embedding's (Inan et al. 2017; Press & Wolf 2017).
+   * Default false.
+   */
+  tied?: boolean | undefined;
 }
 
 /** A parameter by its name in PyTorch's state dict. */
@@ -19,7 +23,9 @@ export interface ParameterSpec {
 
 /**
  * The model's parameters, named and shaped as by PyTorch's
- * `Embedding → nn.GRU → Linear`: gates in the order r, z, n. Reset-before has no `bias_hh`.
+ * `Embedding → nn.GRU → Linear`: gates in the order r, z, n. Reset-before has no `bias_hh`. A tied
+ * model has no `fc.weight`; where a state is not as long as an embedding, `fc.projection` brings it
+ * there.
  */
 export function parameterSpecs(config: ModelConfig): ParameterSpec[] {
   const { vocabularySize: V, embeddingSize: E, hiddenSize: H, layers, gruVariant } = config;
@@ -32,7 +38,9 @@ export function parameterSpecs(config: ModelConfig): ParameterSpec[] {
     );
     if (gruVariant === 'reset-after') specs.push({ name: `gru.bias_hh_l${layer}`, shape: [3 * H] });
   }
-  specs.push({ name: 'fc.weight', shape: [V, H] }, { name: 'fc.bias', shape: [V] });
+  if (!config.tied) specs.push({ name: 'fc.weight', shape: [V, H] });
+  else if (E !== H) specs.push({ name: 'fc.projection', shape: [E, H] });
+  specs.push({ name: 'fc.bias', shape: [V] });
   return specs;
 }
 

@@ -1,12 +1,14 @@
 /** A model that reads one stream of text, a few tokens at a time, and says what may come next. */
 import * as tf from '@tensorflow/tfjs-core';
 import { type GenerationTensors, NativeGeneration } from '../ops/generation-step.ts';
+import { matrixProduct } from '../ops/matrix-product.ts';
 import { nativeBackend, type TensorFlowBackend } from '../ops/tensorflow-binding.ts';
 import {
   forward,
   type HiddenState,
   layerWeights,
   logitsOf,
+  outputWeightOf,
   type Weights,
   zeroState,
 } from './language-model.ts';
@@ -18,6 +20,8 @@ export class Stepper {
   readonly #weights: Weights;
   /** Reads single tokens, once there is one to read where the native operations are. */
   #native: NativeGeneration | undefined;
+  /** The output layer's weights, where they had to be made for that. */
+  #made: tf.Tensor2D | undefined;
   #state: HiddenState;
 
   constructor(config: ModelConfig, weights: Weights) {
@@ -45,6 +49,7 @@ export class Stepper {
   dispose(): void {
     tf.dispose(this.#state);
     this.#native?.dispose();
+    this.#made?.dispose();
   }
 
   #startNative(backend: TensorFlowBackend): NativeGeneration {
@@ -52,6 +57,7 @@ export class Stepper {
     const tensors = generationTensors(this.#config, this.#weights);
     const native = new NativeGeneration(backend, tensors, this.#config.gruVariant, states);
     states.dispose();
+    if (this.#weights['fc.projection']) this.#made = tensors.outputWeight;
     return native;
   }
 
@@ -75,11 +81,17 @@ export class Stepper {
   }
 }
 
-/** The model's tensors as a native generation step takes them. */
+/**
+ * The model's tensors as a native generation step takes them. Its output weights are made anew, for the
+ * caller to dispose, where the model has an `fc.projection`.
+ */
 export function generationTensors({ layers }: ModelConfig, weights: Weights): GenerationTensors {
+  const projection = weights['fc.projection'] as tf.Tensor2D | undefined; // [E, H]
+  const weight = outputWeightOf(weights);
+  const outputWeight = projection ? tf.keep(matrixProduct(weight, projection)) : weight;
   return {
     embedding: weights['embedding.weight'] as tf.Tensor2D,
-    outputWeight: weights['fc.weight'] as tf.Tensor2D,
+    outputWeight,
     outputBias: weights['fc.bias'] as tf.Tensor1D,
     layers: Array.from({ length: layers }, (_, layer) => layerWeights(weights, layer)),
   };

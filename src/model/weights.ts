@@ -20,7 +20,7 @@ export function initialParameters(config: ModelConfig, random: Random): TensorMa
   return new Map(
     parameterSpecs(config).map((spec) => [
       spec.name,
-      { shape: spec.shape, data: initialValues(spec, random) },
+      { shape: spec.shape, data: initialValues(spec, random, config) },
     ]),
   );
 }

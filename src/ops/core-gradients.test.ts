@@ -51,6 +51,8 @@ const cases: [name: string, shapes: number[][], compute: Compute][] = [
     ([a, b]) => tf.mul(a!, b!),
   ],
   ['mul of a tensor by itself', [[2, 3]], ([x]) => tf.mul(x!, x!)],
+  ['slice', [[4, 3]], ([x]) => tf.slice(x!, [1, 0], [2, -1])],
+  ['slice of the first dimension', [[4, 2, 3]], ([x]) => tf.slice(x!, 3, 1)],
   ['mean of all', [[2, 3]], ([x]) => tf.mean(x!)],
   ['mean of a middle dimension', [[2, 3, 4]], ([x]) => tf.mean(x!, 1)],
   ['mean of two dimensions', [[2, 3, 4]], ([x]) => tf.mean(x!, [0, 2])],

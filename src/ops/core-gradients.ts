@@ -41,6 +41,19 @@ register(tf.Multiply, ['a', 'b'], (dy, [a, b]) => ({
   b: () => sumTo(tf.mul(dy, a!), b!.shape),
 }));
 
+register(tf.Slice, ['x'], (dy, [x], { begin, size }) => {
+  const [starts, sizes] = tf.slice_util.parseSliceParams(
+    x!,
+    begin as number[],
+    size as number[],
+  ) as [number[], number[]];
+  const around = x!.shape.map((length, axis): [number, number] => [
+    starts[axis]!,
+    length - starts[axis]! - sizes[axis]!,
+  ]);
+  return { x: () => tf.pad(dy, around) };
+});
+
 register(tf.Mean, ['x'], (dy, [x], { axis }) => {
   const axes = tf.util.parseAxisParam(axis as number | number[], x!.shape);
   const [, reduced] = tf.backend_util.computeOutAndReduceShapes(x!.shape, axes);

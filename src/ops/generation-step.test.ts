@@ -31,7 +31,11 @@ function nativeGeneration(config: ModelConfig, weights: Weights, state: HiddenSt
   const tensors = generationTensors(config, weights);
   const generation = new NativeGeneration(tensorFlowBackend(), tensors, config.gruVariant, states);
   states.dispose();
-  return generation;
+  const dispose = () => {
+    generation.dispose();
+    if (weights['fc.projection']) tensors.outputWeight.dispose();
+  };
+  return { step: (ids: Int32Array) => generation.step(ids), dispose };
 }
 
 /** Holds the scores of some tokens in a row against those of the model's forward pass. */
@@ -77,6 +81,7 @@ const someCases: fc.Arbitrary<Case> = fc.record({
   batch: fc.integer({ min: 1, max: 5 }),
   layers: fc.integer({ min: 1, max: 3 }),
   gruVariant: fc.constantFrom('reset-after', 'reset-before'),
+  tied: fc.boolean(),
   vocabularySize: fc.integer({ min: 1, max: 130 }),
   embeddingSize: fc.integer({ min: 1, max: 70 }),
   hiddenSize: fc.integer({ min: 1, max: 80 }),

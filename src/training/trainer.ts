@@ -3,7 +3,13 @@ import * as tf from '@tensorflow/tfjs-core';
 import { type BatchCursor, StatefulBatches } from '../data/batches.ts';
 import type { TokenSequence } from '../data/token-sequence.ts';
 import { UserError } from '../errors.ts';
-import { forward, type HiddenState, type Weights, zeroState } from '../model/language-model.ts';
+import {
+  forward,
+  type HiddenState,
+  outputLayer,
+  type Weights,
+  zeroState,
+} from '../model/language-model.ts';
 import type { ModelConfig } from '../model/parameters.ts';
 import { dataOf, initialParameters, selectParameters, tensorOf } from '../model/weights.ts';
 import { linearCrossEntropy } from '../ops/linear-cross-entropy.ts';
@@ -127,21 +133,21 @@ export class Trainer {
     const { model, precision } = this.#config;
     const parameters = this.#optimizer.read();
     let state: HiddenState = [];
+    let loss: tf.Scalar | undefined;
     const { value, grads } = tf.engine().gradients(() => {
       const weights = this.#named(parameters);
       const options = { dropout: this.#dropoutRandom, precision };
       const result = forward(model, weights, inputs, this.#state, options);
       state = result.state.map((tensor) => tf.keep(tensor)); // [B, H] each
-      return linearCrossEntropy(
-        result.features,
-        weights['fc.weight'] as tf.Tensor2D,
-        weights['fc.bias'] as tf.Tensor1D,
-        targets,
-        precision,
-      );
+      const output = outputLayer(weights, result.features);
+      const crossEntropy = linearCrossEntropy(...output, targets, precision);
+      if (!result.penalty) return crossEntropy;
+      loss = tf.keep(crossEntropy);
+      return tf.add(crossEntropy, result.penalty);
     }, parameters);
     tf.dispose(parameters);
-    return { loss: value, gradients: grads, state };
+    if (loss) value.dispose();
+    return { loss: loss ?? value, gradients: grads, state };
   }
 
   /** Calls `use` with the parameters as they are, and disposes them when it is done. */
