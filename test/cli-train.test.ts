@@ -140,10 +140,9 @@ describe('ways to train', () => {
       [
         ...['--tied', '--weight-drop', '0.2', '--dropout', '0.2', '--dropout-embedding', '0.1'],
         ...['--dropout-output', '0.3', '--activation-reg', '1', '--temporal-reg', '1'],
+        ...['--ema', '0.9', '--patience', '2', '--optimizer', 'sgd', '--momentum', '0.5'],
       ],
-    ].map(
-      (flags) => [flags.join(' '), flags] as const,
-    ),
+    ].map((flags) => [flags.join(' '), flags] as const),
   )('%s', async ([, flags]) => {
     const events = await trainTiny(cwd, [...flags, '--out', flags.join('').slice(2)]);
     expect(events.at(-1)).toMatchObject({ event: 'end', step: 20 });

@@ -5,6 +5,7 @@ import { type Tokenizer, tokenizerFromJson } from '../data/tokenizer.ts';
 import { UserError } from '../errors.ts';
 import { type ModelConfig, parameterSpecs } from '../model/parameters.ts';
 import { parseStored } from '../option-table.ts';
+import { optimizerTensors } from '../training/optimizer-tensors.ts';
 import { type CheckpointPart, PART_FILES } from './format.ts';
 import { listCheckpoints } from './list.ts';
 import {
@@ -93,17 +94,16 @@ export function isDamage(error: unknown): error is UserError {
   return error instanceof UserError && codes.includes(error.code);
 }
 
-function tensorSpecs(model: ModelConfig, { optimizer, batchSize }: TrainOptions): TensorSpecs {
+function tensorSpecs(model: ModelConfig, options: TrainOptions): TensorSpecs {
   const weights = parameterSpecs(model);
-  const moments = optimizer === 'sgd' ? [] : ['mean', 'variance'];
   return {
     weights,
-    optimizer: moments.flatMap((moment) =>
-      weights.map(({ name, shape }) => ({ name: `${moment}.${name}`, shape })),
+    optimizer: optimizerTensors(options).flatMap((kept) =>
+      weights.map(({ name, shape }) => ({ name: `${kept}.${name}`, shape })),
     ),
     state: Array.from({ length: model.layers }, (_, layer) => ({
       name: `h_l${layer}`,
-      shape: [batchSize, model.hiddenSize],
+      shape: [options.batchSize, model.hiddenSize],
     })),
   };
 }

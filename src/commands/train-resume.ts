@@ -14,6 +14,7 @@ const CHANGEABLE: ReadonlySet<string> = new Set<keyof TrainOptions>([
   'clipNorm',
   'clipValue',
   'weightDecay',
+  'patience',
   'dropout',
   'dropoutOutput',
   'dropoutEmbedding',

@@ -22,6 +22,7 @@ import { assertSameData } from '../data/record.ts';
 import { errorMessage, UserError } from '../errors.ts';
 import type { Precision } from '../ops/tensorflow-binding.ts';
 import type { GivenOptions } from '../option-table.ts';
+import { optimizerTensors } from '../training/optimizer-tensors.ts';
 import { type Preflight, preflight } from '../training/preflight.ts';
 import { trainRun } from '../training/run.ts';
 import type { RunConfig } from '../training/run-options.ts';
@@ -144,6 +145,7 @@ async function examine(
     train,
     valid,
     overlap: dataset.overlap,
+    optimizerNumbers: optimizerTensors(config).length,
     budget: config,
     tokensPerStep: config.batchSize * config.bptt,
     trial: await tryOut(config, train.sequence, signal),

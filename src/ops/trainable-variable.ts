@@ -37,6 +37,36 @@ export interface VariableUpdates<V extends TrainableVariable> {
   adam(value: V, mean: V, variance: V, gradient: tf.Tensor, step: AdamStep): void;
 }
 
+/** velocity ← share · velocity + gradient, value −= rate · velocity (as PyTorch's SGD) */
+export function momentum(
+  value: TrainableVariable,
+  velocity: TrainableVariable,
+  gradient: tf.Tensor,
+  rate: number,
+  share: number,
+): void {
+  tf.tidy(() => {
+    const next = tf.add(tf.mul(velocity.read(), share), gradient);
+    velocity.assign(next);
+    value.assign(tf.sub(value.read(), tf.mul(next, rate)));
+  });
+}
+
+/** v ← αv + (1 − α)g², value −= rate · g/(√v + ε) (as PyTorch's RMSprop) */
+export function rmsProp(
+  value: TrainableVariable,
+  variance: TrainableVariable,
+  gradient: tf.Tensor,
+  { learningRate, alpha, epsilon }: { learningRate: number; alpha: number; epsilon: number },
+): void {
+  tf.tidy(() => {
+    const next = tf.add(tf.mul(variance.read(), alpha), tf.mul(tf.square(gradient), 1 - alpha));
+    variance.assign(next);
+    const direction = tf.div(gradient, tf.add(tf.sqrt(next), epsilon));
+    value.assign(tf.sub(value.read(), tf.mul(direction, learningRate)));
+  });
+}
+
 /** The updates for the backend in use. */
 export function variableUpdates(): VariableUpdates<TrainableVariable> {
   return runsOnTensorFlow()

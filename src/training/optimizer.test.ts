@@ -5,6 +5,7 @@ import { readFixture } from '../../test/support/fixtures.ts';
 import { expectClose } from '../../test/support/numbers.ts';
 import type { TensorMap } from '../tensor-data.ts';
 import { Optimizer, type OptimizerConfig } from './optimizer.ts';
+import { optimizerTensors } from './optimizer-tensors.ts';
 
 type Values = Record<'matrix' | 'bias', number[]>;
 
@@ -14,7 +15,7 @@ interface Golden {
   shapes: Record<'matrix' | 'bias', number[]>;
   first: Values;
   gradients: Values[];
-  cases: (Pick<OptimizerConfig, 'optimizer' | 'clipNorm' | 'clipValue'> & {
+  cases: (Pick<OptimizerConfig, 'optimizer' | 'clipNorm' | 'clipValue' | 'momentum'> & {
     gradientNorms: number[];
     after: Values[];
   })[];
@@ -50,11 +51,10 @@ describe.each(testBackends)('the optimizer on %s', (backend) => {
   beforeAll(() => useBackend(backend));
 
   it.each(golden.cases)(
-    'makes the updates of PyTorch for $optimizer, clip norm $clipNorm, clip value $clipValue',
-    ({ optimizer, clipNorm, clipValue, gradientNorms, after }) => {
+    'makes the updates of PyTorch for $optimizer, clip norm $clipNorm, clip value $clipValue, momentum $momentum',
+    ({ gradientNorms, after, ...chosen }) => {
       const { learningRate, weightDecay, first, gradients } = golden;
-      const config = { optimizer, clipNorm, clipValue, weightDecay };
-      const subject = new Optimizer(config, parametersOf(first));
+      const subject = new Optimizer({ ...chosen, weightDecay }, parametersOf(first));
       expect(subject.names).toEqual(names);
       for (const [step, gradient] of gradients.entries()) {
         const norm = subject.update(tensorsOf(gradient), learningRate);
@@ -114,10 +114,11 @@ describe.each(testBackends)('the optimizer on %s', (backend) => {
     ['adamw', 0.5],
     ['sgd', 0],
     ['sgd', 0.5],
+    ['rmsprop', 0],
   ] as const)(
     'leaves out an update whose gradients are not finite, by %s with clip value %d',
     (optimizer, clipValue) => {
-      const config = { ...plain, optimizer, clipNorm: 1, clipValue, weightDecay: 0.1 };
+      const config = { ...plain, optimizer, clipNorm: 1, clipValue, weightDecay: 0.1, ema: 0.5 };
       const subject = new Optimizer(config, parametersOf(golden.first));
       subject.update(tensorsOf(golden.gradients[0]!), 0.1);
       const before = [subject.exportParameters(), subject.exportState()];
@@ -141,8 +142,30 @@ describe.each(testBackends)('the optimizer on %s', (backend) => {
     subject.dispose();
   });
 
+  it('keeps a running mean of the parameters, which learning does not see', () => {
+    const subject = oneParameter({ ema: 0.25 }, [8]);
+    const without = oneParameter({}, [8]);
+    const values = [8];
+    let mean = 8;
+    for (const [step, gradient] of [1, 2, -3, 5].entries()) {
+      for (const each of [subject, without]) each.update([tf.tensor1d([gradient])], 0.5);
+      values.push(values.at(-1)! - 0.5 * gradient);
+      // Update t = step + 1 leaves min(0.25, (1 + t)/(10 + t)): 2/11, 3/12 and then 1/4.
+      const keep = step === 0 ? 2 / 11 : 0.25;
+      mean = keep * mean + (1 - keep) * values.at(-1)!;
+      expectClose(valuesIn(subject.exportParameters(), 'w'), [mean], 1e-6);
+      expect(subject.exportState().get('value.w')).toEqual(without.exportParameters().get('w'));
+      const tensors = [...subject.read(), ...subject.readAverages()];
+      const found = tensors.map((tensor) => tensor.dataSync()[0]!);
+      expectClose(found, [values.at(-1)!, mean], 1e-6);
+      tf.dispose(tensors);
+    }
+    subject.dispose();
+    without.dispose();
+  });
+
   it('goes on from an exported state as if it had not been interrupted', () => {
-    const config = { ...plain, optimizer: 'adam' as const, clipNorm: 1 };
+    const config = { ...plain, optimizer: 'adam' as const, clipNorm: 1, ema: 0.9 };
     const rest = golden.gradients.slice(2);
     const whole = new Optimizer(config, parametersOf(golden.first));
     for (const gradient of golden.gradients.slice(0, 2)) whole.update(tensorsOf(gradient), 0.1);
@@ -151,11 +174,12 @@ describe.each(testBackends)('the optimizer on %s', (backend) => {
       tensors: whole.exportState(),
     });
     expect([...whole.exportState().keys()]).toEqual([
-      'mean.matrix',
-      'variance.matrix',
-      'mean.bias',
-      'variance.bias',
+      ...['mean.matrix', 'variance.matrix', 'value.matrix'],
+      ...['mean.bias', 'variance.bias', 'value.bias'],
     ]);
+    expect([...whole.exportState().keys()]).toEqual(
+      names.flatMap((name) => optimizerTensors(config).map((kept) => `${kept}.${name}`)),
+    );
     for (const gradient of rest) {
       whole.update(tensorsOf(gradient), 0.1);
       resumed.update(tensorsOf(gradient), 0.1);
@@ -191,8 +215,9 @@ describe.each(testBackends)('the optimizer on %s', (backend) => {
 
   it('disposes the gradients, and all that it holds when it is disposed', () => {
     const before = tf.memory().numTensors;
-    for (const optimizer of ['adam', 'adamw', 'sgd'] as const) {
-      const config = { optimizer, clipNorm: 0.1, clipValue: 0.5, weightDecay: 0.1 };
+    for (const optimizer of ['adam', 'adamw', 'rmsprop', 'sgd'] as const) {
+      const more = { momentum: 0.5, ema: 0.9 };
+      const config = { optimizer, clipNorm: 0.1, clipValue: 0.5, weightDecay: 0.1, ...more };
       const subject = new Optimizer(config, parametersOf(golden.first));
       const held = tf.memory().numTensors;
       for (const gradient of golden.gradients) {

@@ -1,13 +1,18 @@
-/** Clipping and the update: Adam, AdamW and SGD over named parameters. */
+/** Clipping and the update: Adam, AdamW, RMSProp and SGD over named parameters. */
 import * as tf from '@tensorflow/tfjs-core';
 import { assertTensors } from '../model/parameters.ts';
 import { dataOf, tensorOf } from '../model/weights.ts';
 import { clipByGlobalNorm } from '../ops/clip-by-global-norm.ts';
-import { type TrainableVariable, variableUpdates } from '../ops/trainable-variable.ts';
+import {
+  momentum,
+  rmsProp,
+  type TrainableVariable,
+  variableUpdates,
+} from '../ops/trainable-variable.ts';
 import type { TensorData, TensorMap } from '../tensor-data.ts';
+import { type Moment, momentsOf, type OptimizerKind } from './optimizer-tensors.ts';
 
-export interface OptimizerConfig {
-  optimizer: 'adam' | 'adamw' | 'sgd';
+export interface OptimizerConfig extends OptimizerKind {
   /** Gradients are scaled down to this global norm; 0: never. */
   clipNorm: number;
   /** Each gradient value is cut to ± this, before the norm is taken; 0: never. */
@@ -21,11 +26,14 @@ const BETA1 = 0.9;
 const BETA2 = 0.99;
 const EPSILON = 1e-8;
 
+/** RMSProp's share of the mean square that a step keeps (Tieleman & Hinton 2012; as in PyTorch). */
+const ALPHA = 0.99;
+
 interface Slot {
   value: TrainableVariable;
-  /** Adam's running means of the gradient and of its square. */
-  mean?: TrainableVariable;
-  variance?: TrainableVariable;
+  moments: Partial<Record<Moment, TrainableVariable>>;
+  /** The running mean of the value. */
+  average?: TrainableVariable;
 }
 
 /** Parameters with what an optimizer keeps for each. */
@@ -37,7 +45,7 @@ export class Optimizer {
   #step: number;
 
   /**
-   * @param parameters first values by name
+   * @param parameters first values by name, or what {@link exportParameters} gave
    * @param state what {@link exportState} gave, to go on from; otherwise moments start at zero
    * @throws UserError `checkpoint-damaged` for a state that does not fit the parameters
    */
@@ -48,15 +56,17 @@ export class Optimizer {
   ) {
     this.#config = config;
     this.#step = state?.step ?? 0;
+    const averages = (config.ema ?? 0) > 0;
     for (const [name, data] of parameters) {
-      const slot: Slot = { value: this.#create(data) };
-      if (config.optimizer !== 'sgd') {
-        const zeros = { shape: data.shape, data: new Float32Array(data.data.length) };
-        slot.mean = this.#create(state ? stateOf(state.tensors, `mean.${name}`, data) : zeros);
-        slot.variance = this.#create(
-          state ? stateOf(state.tensors, `variance.${name}`, data) : zeros,
-        );
-      }
+      const kept = (what: string, first: () => TensorData) =>
+        this.#create(state ? stateOf(state.tensors, `${what}.${name}`, data) : first());
+      const zeros = () => ({ shape: data.shape, data: new Float32Array(data.data.length) });
+      const slot: Slot = {
+        value: averages ? kept('value', () => data) : this.#create(data),
+        moments: {},
+      };
+      for (const moment of momentsOf(config)) slot.moments[moment] = kept(moment, zeros);
+      if (averages) slot.average = this.#create(data);
       this.#slots.set(name, slot);
     }
   }
@@ -74,6 +84,11 @@ export class Optimizer {
   /** The parameters now. Dispose them before {@link update}, which otherwise has to copy them. */
   read(): tf.Tensor[] {
     return [...this.#slots.values()].map(({ value }) => value.read());
+  }
+
+  /** What is to be evaluated, in the order of {@link names}: the parameters, or their running means. */
+  readAverages(): tf.Tensor[] {
+    return [...this.#slots.values()].map(({ value, average = value }) => average.read());
   }
 
   /**
@@ -94,6 +109,7 @@ export class Optimizer {
     for (const slot of this.#slots.values()) {
       const gradient = clipped[i++] as tf.Tensor;
       this.#updateOne(slot, gradient, learningRate);
+      this.#updateAverage(slot);
       gradient.dispose();
     }
     return norm;
@@ -106,44 +122,60 @@ export class Optimizer {
     return norm;
   }
 
-  #updateOne(slot: Slot, gradient: tf.Tensor, learningRate: number): void {
-    if (!slot.mean || !slot.variance) {
-      this.#updates.gradientDescent(slot.value, gradient, learningRate);
-      return;
+  #updateOne({ value, moments }: Slot, gradient: tf.Tensor, learningRate: number): void {
+    const { optimizer, weightDecay, momentum: share = 0 } = this.#config;
+    const { mean, variance, velocity } = moments;
+    if (mean && variance) {
+      if (optimizer === 'adamw' && weightDecay > 0 && value.shape.length > 1) {
+        tf.tidy(() => value.assign(tf.mul(value.read(), 1 - learningRate * weightDecay)));
+      }
+      this.#updates.adam(value, mean, variance, gradient, {
+        learningRate,
+        beta1: BETA1,
+        beta2: BETA2,
+        epsilon: EPSILON,
+        step: this.#step,
+      });
+    } else if (variance) {
+      const constants = { learningRate, alpha: ALPHA, epsilon: EPSILON };
+      rmsProp(value, variance, gradient, constants);
+    } else if (velocity) {
+      momentum(value, velocity, gradient, learningRate, share);
+    } else {
+      this.#updates.gradientDescent(value, gradient, learningRate);
     }
-    const { optimizer, weightDecay } = this.#config;
-    if (optimizer === 'adamw' && weightDecay > 0 && slot.value.shape.length > 1) {
-      tf.tidy(() => slot.value.assign(tf.mul(slot.value.read(), 1 - learningRate * weightDecay)));
-    }
-    this.#updates.adam(slot.value, slot.mean, slot.variance, gradient, {
-      learningRate,
-      beta1: BETA1,
-      beta2: BETA2,
-      epsilon: EPSILON,
-      step: this.#step,
-    });
   }
 
-  /** The parameters' values by name. */
+  #updateAverage({ value, average }: Slot): void {
+    if (!average) return;
+    const keep = Math.min(this.#config.ema as number, (1 + this.#step) / (10 + this.#step));
+    tf.tidy(() =>
+      average.assign(tf.add(tf.mul(average.read(), keep), tf.mul(value.read(), 1 - keep))),
+    );
+  }
+
+  /** What {@link readAverages} reads, by name. */
   exportParameters(): TensorMap {
-    return new Map([...this.#slots].map(([name, { value }]) => [name, exportVariable(value)]));
+    return new Map(
+      [...this.#slots].map(([name, { value, average = value }]) => [name, exportVariable(average)]),
+    );
   }
 
-  /** What the optimizer keeps beside the parameters: `mean.<name>` and `variance.<name>`. */
+  /** What is kept beside that, by the names of `optimizerTensors`, such as `mean.fc.bias`. */
   exportState(): TensorMap {
     const state: TensorMap = new Map();
-    for (const [name, { mean, variance }] of this.#slots) {
-      if (mean) state.set(`mean.${name}`, exportVariable(mean));
-      if (variance) state.set(`variance.${name}`, exportVariable(variance));
+    for (const [name, { value, moments, average }] of this.#slots) {
+      for (const [moment, variable] of Object.entries(moments)) {
+        state.set(`${moment}.${name}`, exportVariable(variable));
+      }
+      if (average) state.set(`value.${name}`, exportVariable(value));
     }
     return state;
   }
 
   dispose(): void {
-    for (const { value, mean, variance } of this.#slots.values()) {
-      value.dispose();
-      mean?.dispose();
-      variance?.dispose();
+    for (const { value, moments, average } of this.#slots.values()) {
+      for (const variable of [value, ...Object.values(moments), average]) variable?.dispose();
     }
     this.#slots.clear();
   }

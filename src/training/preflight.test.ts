@@ -17,7 +17,7 @@ const input: PreflightInput = {
   budget: { maxSteps: 1000 },
   tokensPerStep: 500,
   trial: { stepSeconds: 0.1, stepsPerEpoch: 200, peakBytes: 1_000_000 },
-  optimizer: 'adam',
+  optimizerNumbers: 2,
 };
 
 describe('what a run will take', () => {

@@ -26,8 +26,8 @@ export interface PreflightInput {
   /** B · T. */
   readonly tokensPerStep: number;
   readonly trial: Trial;
-  /** What is learned by: adam and adamw keep two numbers beside each parameter. */
-  readonly optimizer: 'adam' | 'adamw' | 'sgd';
+  /** Numbers that are kept beside each parameter. */
+  readonly optimizerNumbers: number;
 }
 
 export interface Preflight {
@@ -50,12 +50,11 @@ const FLOAT_BYTES = 4;
 
 /** A run's figures. */
 export function preflight(input: PreflightInput): Preflight {
-  const { model, train, valid, trial, optimizer } = input;
+  const { model, train, valid, trial, optimizerNumbers } = input;
   const sizes = parameterSpecs(model).map(({ shape }) => elementCount(shape));
   const parameters = sizes.reduce((sum, size) => sum + size, 0);
   const expectedSteps = Math.max(1, Math.round(stepsOf(input)));
   // A checkpoint is copied out of the backend, with what the optimizer keeps, and made into files.
-  const copies = optimizer === 'sgd' ? 2 : 4;
   const figures = {
     parameters,
     tokensPerParameter: train.tokens / parameters,
@@ -63,7 +62,7 @@ export function preflight(input: PreflightInput): Preflight {
     expectedSteps,
     expectedEpochs: expectedSteps / trial.stepsPerEpoch,
     expectedSeconds: expectedSteps * trial.stepSeconds + validationSeconds(input),
-    expectedBytes: trial.peakBytes + copies * parameters * FLOAT_BYTES,
+    expectedBytes: trial.peakBytes + (2 + optimizerNumbers) * parameters * FLOAT_BYTES,
   };
   return { ...figures, warnings: warningsOf(input, figures) };
 }

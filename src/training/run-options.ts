@@ -13,6 +13,8 @@ export interface RunConfig extends TrainerConfig, ScheduleConfig, Budget {
   saveEvery?: number | undefined;
   /** Validations between samples; 0: none. */
   sampleEvery: number;
+  /** Validations in a row without a better one that end the run. Default: none do. */
+  patience?: number | undefined;
   /** What to do about numbers that are not finite. Default rollback. */
   onNan?: OnNan | undefined;
 }

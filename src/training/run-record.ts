@@ -53,6 +53,12 @@ export class RunRecord {
     return this.#progress.validLoss !== null;
   }
 
+  /** Validations since the best. */
+  get validationsSinceBest(): number {
+    const { best } = this.#progress;
+    return this.#history.filter(({ step }) => step > (best?.step ?? 0)).length;
+  }
+
   get validations(): number {
     return this.#history.length;
   }

@@ -86,6 +86,29 @@ describe.each(['wasm', 'tensorflow'] as const)('a run on %s', (backend) => {
 describe('a run', () => {
   beforeAll(() => useBackend('wasm'));
 
+  it('ends when its patience does, and goes on with more', async () => {
+    // A rate that does harm.
+    const config = configOf({
+      learningRate: 30,
+      warmup: 0,
+      learningRateDecay: 'none',
+      clipNorm: 0,
+    });
+    const run = { ...config, maxSteps: 40, evalEvery: 2 };
+    const whole = await eventsOf(run);
+    const patient = await eventsOf({ ...run, patience: 3 });
+    const evals = ofType(patient, 'eval');
+    expect(evals.slice(-3).map(({ isBest }) => isBest)).toEqual([false, false, false]);
+    expect(evals.at(-4)!.isBest).toBe(true);
+    const { snapshot, step } = ofType(patient, 'save').at(-1)!;
+    expect(step).toBeLessThan(40);
+    expect(snapshot.run.finished).toBe(true);
+    const more = await eventsOf({ ...run, patience: 3 }, { resumeFrom: stored(snapshot) });
+    expect(outline(more)).toEqual([`save ${step}`, `end ${step}`]);
+    const rest = await eventsOf({ ...run, patience: 100 }, { resumeFrom: stored(snapshot) });
+    expect(lastOf(rest)).toEqual(lastOf(whole));
+  });
+
   it('calls no validation best that is not better than all before, and keeps the best', async () => {
     // A rate that does harm: every loss after the first is worse.
     const config = configOf({

@@ -85,11 +85,11 @@ class Run {
 
   async *#toTheEnd(): AsyncGenerator<RunEvent, void, void> {
     // At least one step, however short the time given.
-    while (this.#share() < 1 || this.#trainer.step === 0) {
+    while (!this.#isOver || this.#trainer.step === 0) {
       // Before the first step of a session, too: an interruption may have left something undone.
       if (this.#trainer.step > 0) {
         yield* this.#whatIsDue();
-        if (this.#share() >= 1) break;
+        if (this.#isOver) break;
       }
       if (this.#isAborted) return yield* this.#stop();
       yield* this.#step();
@@ -256,6 +256,11 @@ class Run {
 
   get #isAborted(): boolean {
     return this.#options.signal?.aborted === true;
+  }
+
+  get #isOver(): boolean {
+    const { patience = Number.POSITIVE_INFINITY } = this.#config;
+    return this.#share() >= 1 || this.#record.validationsSinceBest >= patience;
   }
 
   /** The share of the budget that is used, in [0, 1]. */

@@ -50,10 +50,16 @@ function frozen(snapshot: TrainerSnapshot): TrainerSnapshot {
 describe.each(testBackends)('a trainer on %s', (backend) => {
   beforeAll(() => useBackend(backend));
 
-  it.each(['adam', 'adamw', 'sgd'] as const)(
-    'goes on from a snapshot with the very losses and parameters, with %s',
+  it.each([
+    { optimizer: 'adam' },
+    { optimizer: 'adamw', ema: 0.95 },
+    { optimizer: 'rmsprop', ema: 0.5 },
+    { optimizer: 'sgd' },
+    { optimizer: 'sgd', momentum: 0.9 },
+  ] as const)(
+    'goes on from a snapshot with the very losses and parameters, with %o',
     (optimizer) => {
-      const config = configOf({ optimizer });
+      const config = configOf(optimizer);
       const whole = new Trainer(config, tokens);
       // Into the second epoch after it, so that the next offset is drawn, too.
       train(whole, whole.stepsPerEpoch - 3);
@@ -199,7 +205,7 @@ describe.each(testBackends)('a trainer on %s', (backend) => {
 });
 
 describe.each(variants)('with %s', (gruVariant) => {
-  it.each(['adam', 'adamw', 'sgd'] as const)(
+  it.each(['adam', 'adamw', 'rmsprop', 'sgd'] as const)(
     'all backends go the same way, by %s',
     async (optimizer) => {
       const trajectories = [];

@@ -45,6 +45,7 @@ export interface StepResult {
 
 /** All that the next step depends on; survives a checkpoint unchanged. */
 export interface TrainerSnapshot {
+  /** What is to be evaluated: where means are kept, those. */
   parameters: TensorMap;
   optimizer: TensorMap;
   /** `h_l0`, … [B, H]. */
@@ -150,9 +151,9 @@ export class Trainer {
     return { loss: loss ?? value, gradients: grads, state };
   }
 
-  /** Calls `use` with the parameters as they are, and disposes them when it is done. */
+  /** Calls `use` with what is to be evaluated: the parameters, or their means; then disposes them when it is done. */
   async withWeights<Result>(use: (weights: Weights) => Result | Promise<Result>): Promise<Result> {
-    const parameters = this.#optimizer.read();
+    const parameters = this.#optimizer.readAverages();
     try {
       return await use(this.#named(parameters));
     } finally {

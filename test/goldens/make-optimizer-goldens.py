@@ -17,7 +17,7 @@ SHAPES = {"matrix": (4, 3), "bias": (4,)}
 STEPS = 6
 RATE = 0.05
 DECAY = 0.3
-# (optimizer, clip norm, clip value); 0: off
+# (optimizer, clip norm, clip value[, momentum]); 0: off
 CASES = [
     ("adam", 0, 0),
     ("adamw", 0, 0),
@@ -25,6 +25,8 @@ CASES = [
     ("sgd", 1.5, 0),
     ("sgd", 0, 0.4),
     ("adam", 1.5, 0.8),
+    ("sgd", 0, 0, 0.9),
+    ("rmsprop", 0, 0),
 ]
 
 
@@ -32,9 +34,11 @@ def flat(tensor):
     return [float(f"{value:.9g}") for value in tensor.detach().flatten().tolist()]
 
 
-def optimizer_of(kind, parameters):
+def optimizer_of(kind, parameters, momentum):
     if kind == "sgd":
-        return torch.optim.SGD(parameters.values(), lr=RATE)
+        return torch.optim.SGD(parameters.values(), lr=RATE, momentum=momentum)
+    if kind == "rmsprop":
+        return torch.optim.RMSprop(parameters.values(), lr=RATE, alpha=0.99, eps=1e-8)
     if kind == "adam":
         return torch.optim.Adam(parameters.values(), lr=RATE, betas=(0.9, 0.99), eps=1e-8)
     groups = [
@@ -44,9 +48,9 @@ def optimizer_of(kind, parameters):
     return torch.optim.AdamW(groups, lr=RATE, betas=(0.9, 0.99), eps=1e-8)
 
 
-def case(kind, clip_norm, clip_value, first, gradients):
+def case(first, gradients, kind, clip_norm, clip_value, momentum=0):
     parameters = {name: torch.nn.Parameter(value.clone()) for name, value in first.items()}
-    optimizer = optimizer_of(kind, parameters)
+    optimizer = optimizer_of(kind, parameters, momentum)
     after, norms = [], []
     for step in gradients:
         for name, parameter in parameters.items():
@@ -61,6 +65,7 @@ def case(kind, clip_norm, clip_value, first, gradients):
         "optimizer": kind,
         "clipNorm": clip_norm,
         "clipValue": clip_value,
+        "momentum": momentum,
         "gradientNorms": norms,
         "after": after,
     }
@@ -78,7 +83,7 @@ fixture = {
     "shapes": SHAPES,
     "first": {name: flat(value) for name, value in first.items()},
     "gradients": [{name: flat(value) for name, value in step.items()} for step in gradients],
-    "cases": [case(*settings, first, gradients) for settings in CASES],
+    "cases": [case(first, gradients, *settings) for settings in CASES],
 }
 FIXTURE.write_text(json.dumps(fixture) + "\n")
 print(FIXTURE, FIXTURE.stat().st_size, "bytes")

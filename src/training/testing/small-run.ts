@@ -25,6 +25,7 @@ export function configOf(overrides: Partial<RunConfig> = {}): RunConfig {
       layers: 1,
       gruVariant: 'reset-after',
       dropout: 0.2,
+      dropoutMask: 'step',
     },
     batchSize: 4,
     bptt: 8,

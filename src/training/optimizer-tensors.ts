@@ -1,0 +1,29 @@
+/** What the optimizers keep beside the parameters. */
+
+export interface OptimizerKind {
+  optimizer: 'adam' | 'adamw' | 'rmsprop' | 'sgd';
+  /** For SGD: what a step keeps of the one before, in [0, 1). Default 0. */
+  momentum?: number | undefined;
+  /**
+   * What an update leaves of the running mean of each parameter, in [0, 1) (Polyak & Juditsky 1992);
+   * the mean is what is evaluated, saved and sampled from. Less is left of the first, poor ones: update
+   * t leaves min(ema, (1 + t)/(10 + t)). Default 0: no mean is kept.
+   */
+  ema?: number | undefined;
+}
+
+/** Running means of the gradient and of its square, and their sum with momentum. */
+export type Moment = 'mean' | 'variance' | 'velocity';
+
+export function momentsOf({ optimizer, momentum = 0 }: OptimizerKind): readonly Moment[] {
+  if (optimizer === 'sgd') return momentum > 0 ? ['velocity'] : [];
+  return optimizer === 'rmsprop' ? ['variance'] : ['mean', 'variance'];
+}
+
+/**
+ * What the tensors that are kept for a parameter are called, before the dot and the parameter's name.
+ * `value` is the parameter itself, where its running mean is in its place.
+ */
+export function optimizerTensors(kind: OptimizerKind): readonly string[] {
+  return [...momentsOf(kind), ...((kind.ema ?? 0) > 0 ? ['value'] : [])];
+}
