@@ -96,6 +96,12 @@ describe('training options', () => {
     expect(config.resolveTrainOptions({ epochs: 1, maxTime: 9 }).maxTime).toBe(9);
   });
 
+  it('refuse parts of a batch that are not alike', () => {
+    expect(() => config.resolveTrainOptions({ batchSize: 12, gradientAccumulation: 5 })).toThrow(
+      '--grad-accum: expected a number that divides --batch-size 12, found 5',
+    );
+  });
+
   it('refuse --json beside --quiet', () => {
     expect(() => config.resolveTrainOptions({ json: true, quiet: true })).toThrow(
       'expected at most one of --json and --quiet, found both',

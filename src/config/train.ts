@@ -166,6 +166,15 @@ export const trainOptions = {
     help: 'tokens of each stream that a step looks back over',
     group: TRAINING,
   },
+  gradientAccumulation: {
+    flag: 'grad-accum',
+    type: 'integer',
+    min: 1,
+    max: 65_536,
+    default: 1,
+    help: 'parts that a batch goes through in, one after the other, to take less memory',
+    group: TRAINING,
+  },
   epochs: {
     flag: 'epochs',
     type: 'number',
@@ -205,9 +214,9 @@ export const trainOptions = {
   learningRateDecay: {
     flag: 'lr-decay',
     type: 'choice',
-    choices: ['none', 'linear', 'cosine', 'exponential', 'plateau'],
+    choices: ['none', 'linear', 'cosine', 'exponential', 'plateau', 'one-cycle'],
     default: 'cosine',
-    help: 'how the learning rate falls over the run',
+    help: 'how the learning rate falls over the run; one-cycle: after a rise of 0.3 of it',
     group: TRAINING,
   },
   warmup: {
@@ -376,6 +385,14 @@ export function resolveTrainOptions(given: GivenOptions<typeof trainOptions>): T
   const options = withDefaults(trainOptions, preset, given);
   if (options.epochs === undefined && options.maxSteps === undefined) {
     options.maxTime ??= DEFAULT_MAX_TIME;
+  }
+  const { batchSize, gradientAccumulation } = options;
+  if (batchSize % gradientAccumulation !== 0) {
+    throw new UserError(
+      'usage',
+      `--grad-accum: expected a number that divides --batch-size ${batchSize}, found ${gradientAccumulation}`,
+      'The streams of a batch are shared out evenly: give one of the two another number.',
+    );
   }
   if (options.json && options.quiet) {
     throw new UserError(

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { type DecayKind, learningRateAt, progressOf } from './schedule.ts';
 
-const kinds = ['none', 'linear', 'cosine', 'exponential', 'plateau'] as const;
+const kinds = ['none', 'linear', 'cosine', 'exponential', 'plateau', 'one-cycle'] as const;
 const config = (learningRateDecay: DecayKind, warmup = 0) => ({
   learningRate: 0.5,
   learningRateDecay,
@@ -34,6 +34,15 @@ describe('the learning rate', () => {
       0.5 * (0.02 + (0.98 * (1 + Math.SQRT1_2)) / 2),
       12,
     );
+  });
+
+  it('of one cycle goes from 1/25 to 1 and down to 1/250 000, whatever the warm-up', () => {
+    // At the ends and in the middle of its two half cosines.
+    const expected = [1 / 25, (1 / 25 + 1) / 2, 1, (1 + 1 / 250_000) / 2, 1 / 250_000];
+    for (const [i, progress] of [0, 0.15, 0.3, 0.65, 1].entries()) {
+      const rate = learningRateAt(config('one-cycle', 0.1), progress);
+      expect(rate).toBeCloseTo(0.5 * expected[i]!, 12);
+    }
   });
 
   it('is halved by each plateau, for plateau alone', () => {
@@ -72,6 +81,7 @@ describe('the learning rate', () => {
       fc.property(run, ({ kind, warmup, at }) => {
         const [earlier, later] = [Math.min(...at), Math.max(...at)];
         const rateAt = (progress: number) => learningRateAt(config(kind, warmup), progress);
+        if (kind === 'one-cycle') return;
         if (later < warmup) expect(rateAt(later)).toBeGreaterThanOrEqual(rateAt(earlier));
         if (earlier >= warmup) expect(rateAt(later)).toBeLessThanOrEqual(rateAt(earlier) + 1e-15);
       }),

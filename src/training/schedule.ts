@@ -14,7 +14,7 @@ export interface Spent {
   elapsedSeconds: number;
 }
 
-export type DecayKind = 'none' | 'linear' | 'cosine' | 'exponential' | 'plateau';
+export type DecayKind = 'none' | 'linear' | 'cosine' | 'exponential' | 'plateau' | 'one-cycle';
 
 export interface ScheduleConfig {
   learningRate: number;
@@ -27,6 +27,9 @@ export interface ScheduleConfig {
 const FINAL_SHARE = 0.02;
 /** What each plateau leaves of the rate. */
 const PLATEAU_SHARE = 0.5;
+
+/** One cycle: the share of the run in which the rate rises, and the rate's shares before and after. */
+const ONE_CYCLE = { rise: 0.3, first: 1 / 25, last: 1 / 250_000 };
 
 /**
  * The share of the budget that is used, in [0, 1]; 1 ends the run.
@@ -47,13 +50,16 @@ export function progressOf(budget: Budget, spent: Spent, stepsPerEpoch: number):
  *
  * With p the progress after the warm-up, in [0, 1], and f = 0.02 what is left at the end:
  * linear 1 − (1 − f)p, cosine f + (1 − f)(1 + cos πp)/2, exponential fᵖ; plateau halves it at each
- * validation that brought nothing better.
+ * validation that brought nothing better. One-cycle knows no warm-up: it rises by half a cosine from
+ * 1/25 to 1 in 0.3 of the run, and falls by another to 1/250 000 (Smith & Topin 2018, as in PyTorch, but
+ * for the momentum, which stays).
  *
  * @param progress the share of the budget that is used, in [0, 1]
  * @param plateaus validations without a better loss, so far
  */
 export function learningRateAt(config: ScheduleConfig, progress: number, plateaus = 0): number {
   const { learningRate, learningRateDecay, warmup } = config;
+  if (learningRateDecay === 'one-cycle') return learningRate * oneCycle(progress);
   if (progress < warmup) return learningRate * Math.max(progress / warmup, 0.01);
   const p = Math.min(1, (progress - warmup) / (1 - warmup));
   switch (learningRateDecay) {
@@ -68,4 +74,15 @@ export function learningRateAt(config: ScheduleConfig, progress: number, plateau
     case 'plateau':
       return learningRate * PLATEAU_SHARE ** plateaus;
   }
+}
+
+function oneCycle(progress: number): number {
+  const { rise, first, last } = ONE_CYCLE;
+  if (progress < rise) return halfCosine(first, 1, progress / rise);
+  return halfCosine(1, last, (progress - rise) / (1 - rise));
+}
+
+/** From `from` to `to`, by half a period of a cosine; `p` in [0, 1]. */
+function halfCosine(from: number, to: number, p: number): number {
+  return to + ((from - to) * (1 + Math.cos(Math.PI * p))) / 2;
 }

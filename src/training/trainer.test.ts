@@ -74,6 +74,29 @@ describe.each(testBackends)('a trainer on %s', (backend) => {
     },
   );
 
+  it.each([3, 2])('has the gradients of the whole batch in %i parts', (parts) => {
+    // Without dropout, whose masks differ.
+    const { model, ...rest } = configOf({ batchSize: 6, clipNorm: 0 });
+    const config = { ...rest, model: { ...model, dropout: 0 } };
+    const held = heldTensors();
+    const whole = new Trainer(config, tokens);
+    const inParts = new Trainer({ ...config, gradientAccumulation: parts }, tokens);
+    for (let step = 0; step < 8; step++) {
+      const [expected, found] = [whole, inParts].map((trainer) => trainer.trainStep(0.01));
+      expectClose([found!.loss], [expected!.loss], 1e-5);
+      expectClose([found!.gradientNorm], [expected!.gradientNorm], 1e-5);
+    }
+    const [expected, found] = [whole, inParts].map((trainer) => trainer.snapshot());
+    for (const tensors of ['parameters', 'hiddenState'] as const) {
+      for (const [name, { data }] of expected![tensors]) {
+        expectClose(found![tensors].get(name)!.data, data, 1e-4, name);
+      }
+    }
+    whole.dispose();
+    inParts.dispose();
+    expect(heldTensors()).toEqual(held);
+  });
+
   it.each(variants)('learns a text of period 5 by heart, with %s', (gruVariant) => {
     const periodic = Int32Array.from({ length: 300 }, (_, i) => [0, 1, 2, 1, 3][i % 5]!);
     const { model, ...rest } = configOf({ gruVariant, clipNorm: 1 });

@@ -24,6 +24,11 @@ export interface TrainerConfig extends OptimizerConfig {
   batchSize: number;
   /** T, steps of a window. */
   bptt: number;
+  /**
+   * Parts that a batch is cut into by streams, gone through one after the other: less memory, and the
+   * gradients of the whole batch but for the rounding of sums. Divides B. Default 1.
+   */
+  gradientAccumulation?: number | undefined;
   seed: number;
   /** What products are multiplied in; sums, states and weights are float32. */
   precision: Precision;
@@ -41,6 +46,12 @@ export interface StepResult {
   startsEpoch: boolean;
   /** Whether loss and norm are finite. If not, no parameter was changed, and the state is zeros. */
   isApplied: boolean;
+}
+
+interface LossAndGradients {
+  loss: tf.Tensor;
+  gradients: tf.Tensor[];
+  state: HiddenState;
 }
 
 /** All that the next step depends on; survives a checkpoint unchanged. */
@@ -127,10 +138,35 @@ export class Trainer {
     return { loss: lossValue, gradientNorm, epoch, startsEpoch, isApplied };
   }
 
-  #lossAndGradients(
-    inputs: tf.Tensor1D,
-    targets: tf.Tensor1D,
-  ): { loss: tf.Tensor; gradients: tf.Tensor[]; state: HiddenState } {
+  /** Of a batch, part by part. */
+  #lossAndGradients(inputs: tf.Tensor1D, targets: tf.Tensor1D): LossAndGradients {
+    const { gradientAccumulation: parts = 1, batchSize, bptt } = this.#config;
+    if (parts === 1) return this.#partOf(inputs, targets, this.#state);
+    const B = batchSize / parts;
+    const streams = (ids: tf.Tensor1D, part: number): tf.Tensor1D =>
+      tf.tidy(() => {
+        const some = tf.slice(tf.reshape(ids, [bptt, batchSize]), [0, part * B], [bptt, B]);
+        return tf.reshape(some, [bptt * B]);
+      });
+    let sums: tf.Tensor[] = [];
+    const states: HiddenState[] = [];
+    for (let part = 0; part < parts; part++) {
+      const ids = [streams(inputs, part), streams(targets, part)] as const;
+      const before = this.#state.map((layer) => tf.slice(layer, part * B, B) as tf.Tensor2D);
+      const { loss, gradients, state } = this.#partOf(...ids, before);
+      tf.dispose([...ids, ...before]);
+      sums = addTo(sums, [loss, ...gradients]);
+      states.push(state);
+    }
+    const [loss, ...gradients] = sums.map((sum) => tf.div(sum, parts)) as [tf.Tensor];
+    const state = this.#state.map((_, layer) =>
+      tf.concat<tf.Tensor2D>(states.map((of) => of[layer]!)),
+    );
+    tf.dispose([...sums, ...states.flat()]);
+    return { loss, gradients, state };
+  }
+
+  #partOf(inputs: tf.Tensor1D, targets: tf.Tensor1D, before: HiddenState): LossAndGradients {
     const { model, precision } = this.#config;
     const parameters = this.#optimizer.read();
     let state: HiddenState = [];
@@ -138,7 +174,7 @@ export class Trainer {
     const { value, grads } = tf.engine().gradients(() => {
       const weights = this.#named(parameters);
       const options = { dropout: this.#dropoutRandom, precision };
-      const result = forward(model, weights, inputs, this.#state, options);
+      const result = forward(model, weights, inputs, before, options);
       state = result.state.map((tensor) => tf.keep(tensor)); // [B, H] each
       const output = outputLayer(weights, result.features);
       const crossEntropy = linearCrossEntropy(...output, targets, precision);
@@ -151,7 +187,7 @@ export class Trainer {
     return { loss: loss ?? value, gradients: grads, state };
   }
 
-  /** Calls `use` with what is to be evaluated: the parameters, or their means; then disposes them when it is done. */
+  /** Calls `use` with what is to be evaluated, and disposes that when it is done. */
   async withWeights<Result>(use: (weights: Weights) => Result | Promise<Result>): Promise<Result> {
     const parameters = this.#optimizer.readAverages();
     try {
@@ -208,4 +244,12 @@ export class Trainer {
       return tensorOf(found) as tf.Tensor2D;
     });
   }
+}
+
+/** Adds up and disposes what is added; `sums` may be empty. */
+function addTo(sums: tf.Tensor[], tensors: tf.Tensor[]): tf.Tensor[] {
+  if (sums.length === 0) return tensors;
+  const added = tensors.map((tensor, i) => tf.add(sums[i]!, tensor));
+  tf.dispose([...sums, ...tensors]);
+  return added;
 }
