@@ -3,6 +3,7 @@ import { basename, dirname, join } from 'node:path';
 import { modelConfigOf, type TrainOptions, trainOptions } from '../config/train.ts';
 import { type Tokenizer, tokenizerFromJson } from '../data/tokenizer.ts';
 import { UserError } from '../errors.ts';
+import { stateNames } from '../model/cells.ts';
 import { type ModelConfig, parameterSpecs } from '../model/parameters.ts';
 import { parseStored } from '../option-table.ts';
 import { optimizerTensors } from '../training/optimizer-tensors.ts';
@@ -101,8 +102,8 @@ function tensorSpecs(model: ModelConfig, options: TrainOptions): TensorSpecs {
     optimizer: optimizerTensors(options).flatMap((kept) =>
       weights.map(({ name, shape }) => ({ name: `${kept}.${name}`, shape })),
     ),
-    state: Array.from({ length: model.layers }, (_, layer) => ({
-      name: `h_l${layer}`,
+    state: stateNames(model).map((name) => ({
+      name,
       shape: [options.batchSize, model.hiddenSize],
     })),
   };

@@ -76,6 +76,7 @@ describe('training options', () => {
       embeddingSize: 300,
       hiddenSize: 512,
       layers: 2,
+      cell: 'gru',
       gruVariant: 'reset-after',
       tied: false,
       dropout: 0,

@@ -63,6 +63,14 @@ export const trainOptions = {
     help: 'a named set of options; seed: words, vocabulary 10000, embedding 300, hidden 512, 2 layers',
     group: MODEL,
   },
+  cell: {
+    flag: 'cell',
+    type: 'choice',
+    choices: ['gru', 'lstm'],
+    default: 'gru',
+    help: 'what the recurrent layers are made of',
+    group: MODEL,
+  },
   gruVariant: {
     flag: 'gru-variant',
     type: 'choice',
@@ -86,7 +94,7 @@ export const trainOptions = {
     min: 1,
     max: 65_536,
     default: 256,
-    help: 'size of each GRU layer’s state',
+    help: 'size of each recurrent layer’s state',
     group: MODEL,
   },
   layers: {
@@ -95,7 +103,7 @@ export const trainOptions = {
     min: 1,
     max: 64,
     default: 2,
-    help: 'GRU layers',
+    help: 'recurrent layers',
     group: MODEL,
   },
   dropout: {
@@ -411,6 +419,7 @@ export function modelConfigOf(options: TrainOptions, vocabularySize: number): Mo
     embeddingSize: options.embeddingSize,
     hiddenSize: options.hiddenSize,
     layers: options.layers,
+    cell: options.cell,
     gruVariant: options.gruVariant,
     tied: options.tied,
     dropout: options.dropout,

@@ -47,6 +47,13 @@ describe('initialValues', () => {
     }
   });
 
+  test('opens the forget gate of an LSTM', () => {
+    const bias = initialValues({ name: 'lstm.bias_ih_l0', shape: [8] }, new Random(1));
+    expect([...bias]).toEqual([0, 0, 1, 1, 0, 0, 0, 0]);
+    const other = initialValues({ name: 'lstm.bias_hh_l0', shape: [8] }, new Random(1));
+    expect(other).toEqual(new Float32Array(8));
+  });
+
   test('gives each gate an orthogonal recurrent matrix of its own', () => {
     const size = 8;
     const values = initialValues(

@@ -1,5 +1,6 @@
 /** The first values of a new model's parameters. */
 import type { Random } from '../random.ts';
+import { type Cell, cellKind } from './cells.ts';
 import { elementCount, type ParameterSpec } from './parameters.ts';
 
 /**
@@ -8,7 +9,7 @@ import { elementCount, type ParameterSpec } from './parameters.ts';
  * - recurrent weights of each gate: a random orthogonal matrix (Saxe et al. 2014), which neither
  *   shrinks nor stretches a state;
  * - output layer: uniform in ±1/√inputs;
- * - biases: zero.
+ * - biases: zero, but 1 of an LSTM's forget gate, which so begins open (Jozefowicz et al. 2015).
  *
  * On tinyshakespeare 200 steps from these reach a validation loss of 1.83 nats; from PyTorch's GRU
  * defaults with a small embedding, 2.07.
@@ -19,17 +20,23 @@ export function initialValues(
   { tied = false }: { tied?: boolean | undefined } = {},
 ): Float32Array {
   const values = new Float32Array(elementCount(shape));
-  if (shape.length === 1) return values;
+  if (shape.length === 1) {
+    const H = values.length / cellKind('lstm').gates;
+    if (name.startsWith('lstm.bias_ih')) values.fill(1, H, 2 * H);
+    return values;
+  }
   const [rows, columns] = shape as [number, number];
   if (name === 'embedding.weight' && !tied) {
     for (let i = 0; i < values.length; i++) values[i] = random.normal();
-  } else if (name.startsWith('gru.weight_hh')) {
-    for (let gate = 0; gate < 3; gate++) {
+  } else if (/^\w+\.weight_hh_l/.test(name)) {
+    for (let gate = 0; gate < rows / columns; gate++) {
       values.set(randomOrthogonal(columns, random), gate * columns * columns);
     }
   } else {
-    const isInput = name.startsWith('gru.weight_ih');
-    const bound = isInput ? Math.sqrt(6 / (columns + rows / 3)) : 1 / Math.sqrt(columns);
+    const cell = /^(gru|lstm)\.weight_ih_l/.exec(name)?.[1] as Cell | undefined;
+    const bound = cell
+      ? Math.sqrt(6 / (columns + rows / cellKind(cell).gates))
+      : 1 / Math.sqrt(columns);
     for (let i = 0; i < values.length; i++) values[i] = (2 * random.uniform() - 1) * bound;
   }
   return values;

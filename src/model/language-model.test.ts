@@ -52,19 +52,31 @@ function goldenState(): HiddenState {
   return tf.unstack(tf.tensor3d(golden.state, [layers, B, H])) as HiddenState;
 }
 
+/** The golden state; for an LSTM as both of a layer's. */
+function statesFor({ cell }: ModelConfig): HiddenState {
+  return goldenState().flatMap((state) => (cell === 'lstm' ? [state, state] : [state]));
+}
+
+interface Example {
+  ids: number[];
+  targets: number[];
+  state: () => HiddenState;
+}
+
 /** The loss and the gradient of each parameter, by name. */
 function lossAndGradients(
   model: ModelConfig,
   weights: Weights,
   dropout?: Random,
+  { ids, targets, state }: Example = { ...golden, state: () => statesFor(model) },
 ): Record<string, Float32Array> {
   return tf.tidy(() => {
     const names = Object.keys(weights);
     const { value, grads } = tf.engine().gradients(() => {
-      const inputs = tf.tensor1d(golden.ids, 'int32');
-      const { features, penalty } = forward(model, weights, inputs, goldenState(), { dropout });
-      const targets = tf.tensor1d(golden.targets, 'int32');
-      const loss = linearCrossEntropy(...outputLayer(weights, features), targets);
+      const inputs = tf.tensor1d(ids, 'int32');
+      const { features, penalty } = forward(model, weights, inputs, state(), { dropout });
+      const labels = tf.tensor1d(targets, 'int32');
+      const loss = linearCrossEntropy(...outputLayer(weights, features), labels);
       return penalty ? tf.add(loss, penalty) : loss;
     }, Object.values(weights));
     return {
@@ -151,10 +163,63 @@ describe.each(['reset-after', 'reset-before'] as const)('with %s', (gruVariant: 
   });
 });
 
+describe.each(testBackends)('an LSTM on %s', (backend) => {
+  const lstm = readFixture<Golden>('language-model-lstm');
+  const model: ModelConfig = { ...config, cell: 'lstm' };
+  const weights = (): Weights =>
+    weightsOf(
+      new Map(
+        Object.entries(lstm.stateDict).map(([name, { shape, data }]) => [
+          name,
+          { shape, data: Float32Array.from(data) },
+        ]),
+      ),
+    );
+  /** PyTorch's h of all layers, then c of all layers, as h and c of each layer. */
+  const state = (): HiddenState => {
+    const all = tf.tensor4d(lstm.state, [2, layers, B, H]);
+    const byLayer = tf.reshape(tf.transpose(all, [1, 0, 2, 3]), [2 * layers, B, H]);
+    return tf.unstack(byLayer) as HiddenState;
+  };
+  beforeAll(() => useBackend(backend));
+
+  it('has the logits and final states of the same weights in PyTorch', () => {
+    expect(parameterSpecs(model)).toEqual(
+      Object.entries(lstm.stateDict).map(([name, { shape }]) => ({ name, shape })),
+    );
+    const run = (from: number, to: number, before: HiddenState) =>
+      forward(model, weights(), tf.tensor1d(lstm.ids.slice(from * B, to * B), 'int32'), before);
+    const first = run(0, 2, state());
+    const second = run(2, T, first.state);
+    const logits = [first, second].flatMap(({ features }) => [
+      ...valuesOf(logitsOf(weights(), features)),
+    ]);
+    expectClose(logits, lstm.logits, 1e-5);
+    const [h0, c0, h1, c1] = second.state.map((each) => [...valuesOf(each)]);
+    expectClose(
+      [h0, h1, c0, c1].flatMap((each) => each!),
+      lstm.finalState,
+      1e-5,
+    );
+  });
+
+  it('has the loss and the gradient of every parameter of PyTorch', () => {
+    const { loss, ...gradients } = lossAndGradients(model, weights(), undefined, {
+      ...lstm,
+      state,
+    });
+    expectClose(loss!, [lstm.loss], 1e-5);
+    for (const [name, gradient] of Object.entries(gradients)) {
+      expectClose(gradient, lstm.gradients[name]!, 1e-5, name);
+    }
+  });
+});
+
 describe('a model with all that regularises', () => {
   it.each([
     ['without embeddings that are dropped', {}],
     ['with', { dropoutEmbedding: 0.2 }],
+    ['of LSTMs', { cell: 'lstm' as const }],
   ])('has the same loss and gradients on all backends, %s', async (_, more) => {
     const model: ModelConfig = {
       ...{ ...config, ...more, tied: true, dropout: 0.3, dropoutOutput: 0.5, weightDrop: 0.4 },

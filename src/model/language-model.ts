@@ -6,21 +6,23 @@ import '../ops/core-gradients.ts';
 import { embeddedGruSequence } from '../ops/embedded-gru-sequence.ts';
 import { embeddingLookup } from '../ops/embedding-lookup.ts';
 import { type GruLayerTensors, gruSequence } from '../ops/gru-sequence.ts';
+import { lstmSequence } from '../ops/lstm-sequence.ts';
 import { matrixProduct } from '../ops/matrix-product.ts';
 import type { Precision } from '../ops/tensorflow-binding.ts';
 import type { Random } from '../random.ts';
+import { type Cell, cellKind, stateNames } from './cells.ts';
 import type { ModelConfig } from './parameters.ts';
 import { drop, dropWeights, outputPenalty } from './regularisation.ts';
 
 /** The parameters as tensors, by the names of `parameterSpecs`. */
 export type Weights = Readonly<Record<string, tf.Tensor>>;
 
-/** One state [B, H] a layer. */
+/** The states [B, H] by the order of `stateNames`. */
 export type HiddenState = tf.Tensor2D[];
 
 /** States of zeros, where every stream of text begins. */
 export function zeroState(config: ModelConfig, batchSize: number): HiddenState {
-  return Array.from({ length: config.layers }, () => tf.zeros([batchSize, config.hiddenSize]));
+  return stateNames(config).map(() => tf.zeros([batchSize, config.hiddenSize]));
 }
 
 export interface ForwardResult {
@@ -54,18 +56,20 @@ export function forward(
 ): ForwardResult {
   const B = state[0]!.shape[0];
   const T = ids.size / B;
-  const { layers, gruVariant, dropoutMask } = config;
+  const { layers, dropoutMask } = config;
+  const { length: stateCount } = cellKind(config.cell).states;
   const finalState: HiddenState = [];
   let outputs: tf.Tensor3D | undefined; // [T, B, H] of the layer before
   let penalty: tf.Scalar | undefined;
   for (let layer = 0; layer < layers; layer++) {
-    const tensors = { initialState: state[layer]!, ...layerWeights(weights, layer) };
+    const tensors = layerWeights(weights, layer, config.cell);
     if (dropout) tensors.weightHh = dropWeights(tensors.weightHh, config.weightDrop ?? 0, dropout);
+    const before = state.slice(layer * stateCount, (layer + 1) * stateCount);
     const inputs = outputs ?? droppedEmbeddings(config, weights, ids, B, dropout);
-    const made: tf.Tensor3D = inputs
-      ? gruSequence({ inputs, ...tensors }, gruVariant, precision)
-      : embeddedGruSequence(embeddingOf(weights), ids, tensors, gruVariant, precision);
+    const source = inputs ?? { table: embeddingOf(weights), ids };
+    const { made, after } = runLayer(config, source, tensors, before, precision);
     finalState.push(tf.reshape(tf.slice(made, T - 1, 1), [B, config.hiddenSize]) as tf.Tensor2D);
+    finalState.push(...after);
     outputs = made;
     if (dropout) {
       const isTop = layer === layers - 1;
@@ -78,34 +82,65 @@ export function forward(
   return { features, state: finalState, penalty };
 }
 
+/**
+ * One layer.
+ *
+ * @param source its inputs [T, B, I], or tokens whose embeddings they are
+ * @returns its outputs [T, B, H], and the states after the last step but for the output itself
+ */
+function runLayer(
+  { cell, gruVariant }: ModelConfig,
+  source: tf.Tensor3D | { table: tf.Tensor2D; ids: tf.Tensor1D },
+  tensors: LayerWeights,
+  [initialState, initialCell]: HiddenState,
+  precision: Precision | undefined,
+): { made: tf.Tensor3D; after: HiddenState } {
+  const withState = { initialState: initialState!, ...tensors };
+  if (cell === 'lstm') {
+    const inputs = source instanceof tf.Tensor ? source : embed(source, initialState!.shape[0]);
+    const biasHh = tensors.biasHh as tf.Tensor1D;
+    const all = { inputs, ...withState, biasHh, initialCell: initialCell! };
+    const { outputs, finalCell } = lstmSequence(all, precision);
+    return { made: outputs, after: [finalCell] };
+  }
+  const made =
+    source instanceof tf.Tensor
+      ? gruSequence({ inputs: source, ...withState }, gruVariant, precision)
+      : embeddedGruSequence(source.table, source.ids, withState, gruVariant, precision);
+  return { made, after: [] };
+}
+
+/** The embeddings [T, B, E] of tokens [T·B]. */
+function embed({ table, ids }: { table: tf.Tensor2D; ids: tf.Tensor1D }, B: number): tf.Tensor3D {
+  return tf.reshape(embeddingLookup(table, ids), [ids.size / B, B, table.shape[1]]);
+}
+
 function embeddingOf(weights: Weights): tf.Tensor2D {
   return weights['embedding.weight'] as tf.Tensor2D; // [V, E]
 }
 
 /** What the first layer reads [T, B, E], where some of it is dropped; otherwise undefined. */
 function droppedEmbeddings(
-  { dropoutEmbedding = 0, dropoutMask, embeddingSize }: ModelConfig,
+  { dropoutEmbedding = 0, dropoutMask }: ModelConfig,
   weights: Weights,
   ids: tf.Tensor1D,
   B: number,
   dropout: Random | undefined,
 ): tf.Tensor3D | undefined {
   if (!dropout || dropoutEmbedding === 0) return undefined;
-  const rows = embeddingLookup(embeddingOf(weights), ids); // [T·B, E]
-  const inputs = tf.reshape(rows, [ids.size / B, B, embeddingSize]) as tf.Tensor3D;
+  const inputs = embed({ table: embeddingOf(weights), ids }, B);
   return drop(inputs, dropoutEmbedding, dropoutMask, dropout);
 }
 
+export type LayerWeights = Omit<GruLayerTensors, 'initialState'>;
+
 /** What a layer multiplies and adds. */
-export function layerWeights(
-  weights: Weights,
-  layer: number,
-): Omit<GruLayerTensors, 'initialState'> {
-  const biasHh = weights[`gru.bias_hh_l${layer}`] as tf.Tensor1D | undefined;
+export function layerWeights(weights: Weights, layer: number, cell: Cell = 'gru'): LayerWeights {
+  const biasHh = weights[`${cell}.bias_hh_l${layer}`] as tf.Tensor1D | undefined;
   return {
-    weightIh: weights[`gru.weight_ih_l${layer}`] as tf.Tensor2D,
-    weightHh: weights[`gru.weight_hh_l${layer}`] as tf.Tensor2D,
-    biasIh: weights[`gru.bias_ih_l${layer}`] as tf.Tensor1D,
+    weightIh: weights[`${cell}.weight_ih_l${layer}`] as tf.Tensor2D,
+    weightHh: weights[`${cell}.weight_hh_l${layer}`] as tf.Tensor2D,
+    biasIh: weights[`${cell}.bias_ih_l${layer}`] as tf.Tensor1D,
     ...(biasHh ? { biasHh } : {}),
   };
 }

@@ -1,4 +1,5 @@
 import { UserError } from '../errors.ts';
+import { type Cell, cellKind } from './cells.ts';
 import type { Regularisation } from './regularisation.ts';
 
 /** An Embedding → GRU × layers → Dense language model. */
@@ -7,6 +8,9 @@ export interface ModelConfig extends Regularisation {
   embeddingSize: number;
   hiddenSize: number;
   layers: number;
+  /** Default gru. */
+  cell?: Cell | undefined;
+  /** For the GRU. */
   gruVariant: 'reset-after' | 'reset-before';
   /**
    * Whether the output layer's weights are the embedding's (Inan et al. 2017; Press & Wolf 2017).
@@ -22,21 +26,23 @@ export interface ParameterSpec {
 }
 
 /**
- * The model's parameters, named and shaped as by PyTorch's
- * `Embedding → nn.GRU → Linear`: gates in the order r, z, n. Reset-before has no `bias_hh`. A tied
+ * The model's parameters, named and shaped as by PyTorch's `Embedding → nn.GRU → Linear`: gates in the
+ * order r, z, n; or with `nn.LSTM`: i, f, g, o. Reset-before has no `bias_hh`. A tied
  * model has no `fc.weight`; where a state is not as long as an embedding, `fc.projection` brings it
  * there.
  */
 export function parameterSpecs(config: ModelConfig): ParameterSpec[] {
-  const { vocabularySize: V, embeddingSize: E, hiddenSize: H, layers, gruVariant } = config;
+  const { vocabularySize: V, embeddingSize: E, hiddenSize: H, layers, cell = 'gru' } = config;
+  const rows = cellKind(cell).gates * H;
+  const hasBiasHh = cell !== 'gru' || config.gruVariant === 'reset-after';
   const specs: ParameterSpec[] = [{ name: 'embedding.weight', shape: [V, E] }];
   for (let layer = 0; layer < layers; layer++) {
     specs.push(
-      { name: `gru.weight_ih_l${layer}`, shape: [3 * H, layer === 0 ? E : H] },
-      { name: `gru.weight_hh_l${layer}`, shape: [3 * H, H] },
-      { name: `gru.bias_ih_l${layer}`, shape: [3 * H] },
+      { name: `${cell}.weight_ih_l${layer}`, shape: [rows, layer === 0 ? E : H] },
+      { name: `${cell}.weight_hh_l${layer}`, shape: [rows, H] },
+      { name: `${cell}.bias_ih_l${layer}`, shape: [rows] },
     );
-    if (gruVariant === 'reset-after') specs.push({ name: `gru.bias_hh_l${layer}`, shape: [3 * H] });
+    if (hasBiasHh) specs.push({ name: `${cell}.bias_hh_l${layer}`, shape: [rows] });
   }
   if (!config.tied) specs.push({ name: 'fc.weight', shape: [V, H] });
   else if (E !== H) specs.push({ name: 'fc.projection', shape: [E, H] });

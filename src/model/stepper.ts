@@ -37,7 +37,7 @@ export class Stepper {
    * @returns the logarithms of the probabilities [V] of what comes next
    */
   read(ids: Int32Array): Float32Array {
-    const backend = nativeBackend();
+    const backend = this.#config.cell === 'lstm' ? undefined : nativeBackend();
     if (!backend || (ids.length > 1 && !this.#native)) return this.#readWindow(ids);
     this.#native ??= this.#startNative(backend);
     const native = this.#native;

@@ -2,6 +2,7 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { testBackends, useBackend } from '../../test/support/backends.ts';
 import { expectClose, heldTensors } from '../../test/support/numbers.ts';
 import { TokenArray } from '../data/token-sequence.ts';
+import type { Cell } from '../model/cells.ts';
 import type { GruVariant } from '../ops/gru-sequence.ts';
 import { Trainer, type TrainerConfig, type TrainerSnapshot } from './trainer.ts';
 
@@ -12,15 +13,16 @@ const tokens = new TokenArray(
 const variants: readonly GruVariant[] = ['reset-after', 'reset-before'];
 
 function configOf(
-  overrides: Partial<TrainerConfig & { gruVariant: GruVariant }> = {},
+  overrides: Partial<TrainerConfig & { gruVariant: GruVariant; cell: Cell }> = {},
 ): TrainerConfig {
-  const { gruVariant = 'reset-after', ...rest } = overrides;
+  const { gruVariant = 'reset-after', cell = 'gru', ...rest } = overrides;
   return {
     model: {
       vocabularySize: 11,
       embeddingSize: 4,
       hiddenSize: 6,
       layers: 2,
+      cell,
       gruVariant,
       dropout: 0.25,
     },
@@ -56,6 +58,7 @@ describe.each(testBackends)('a trainer on %s', (backend) => {
     { optimizer: 'rmsprop', ema: 0.5 },
     { optimizer: 'sgd' },
     { optimizer: 'sgd', momentum: 0.9 },
+    { cell: 'lstm' },
   ] as const)(
     'goes on from a snapshot with the very losses and parameters, with %o',
     (optimizer) => {

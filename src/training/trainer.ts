@@ -3,6 +3,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import { type BatchCursor, StatefulBatches } from '../data/batches.ts';
 import type { TokenSequence } from '../data/token-sequence.ts';
 import { UserError } from '../errors.ts';
+import { stateNames } from '../model/cells.ts';
 import {
   forward,
   type HiddenState,
@@ -59,7 +60,7 @@ export interface TrainerSnapshot {
   /** What is to be evaluated: where means are kept, those. */
   parameters: TensorMap;
   optimizer: TensorMap;
-  /** `h_l0`, … [B, H]. */
+  /** By `stateNames` [B, H]. */
   hiddenState: TensorMap;
   progress: TrainerProgress;
 }
@@ -202,7 +203,9 @@ export class Trainer {
     return {
       parameters: this.#optimizer.exportParameters(),
       optimizer: this.#optimizer.exportState(),
-      hiddenState: new Map(this.#state.map((tensor, layer) => [`h_l${layer}`, dataOf(tensor)])),
+      hiddenState: new Map(
+        stateNames(this.#config.model).map((name, i) => [name, dataOf(this.#state[i]!)]),
+      ),
       progress: {
         step: this.step,
         cursor: this.#batches.cursor(),
@@ -232,12 +235,12 @@ export class Trainer {
 
   #restoreState({ hiddenState }: TrainerSnapshot): HiddenState {
     const { batchSize, model } = this.#config;
-    return Array.from({ length: model.layers }, (_, layer) => {
-      const found = hiddenState.get(`h_l${layer}`);
+    return stateNames(model).map((name) => {
+      const found = hiddenState.get(name);
       if (found?.shape.join() !== `${batchSize},${model.hiddenSize}`) {
         throw new UserError(
           'checkpoint-damaged',
-          `state: expected a tensor "h_l${layer}" of shape [${batchSize}, ${model.hiddenSize}], found ${found ? `[${found.shape.join(', ')}]` : 'none'}`,
+          `state: expected a tensor "${name}" of shape [${batchSize}, ${model.hiddenSize}], found ${found ? `[${found.shape.join(', ')}]` : 'none'}`,
           'The state and the config do not belong together: use another checkpoint.',
         );
       }

@@ -1,0 +1,33 @@
+/** What the recurrent layers are made of. */
+
+export type Cell = 'gru' | 'lstm';
+
+interface CellKind {
+  /** Rows of weights for each unit. */
+  readonly gates: number;
+  /** What a layer hands on from step to step: its output h, and what it keeps to itself. */
+  readonly states: readonly string[];
+}
+
+const CELLS: Readonly<Record<Cell, CellKind>> = {
+  gru: { gates: 3, states: ['h'] },
+  lstm: { gates: 4, states: ['h', 'c'] },
+};
+
+export function cellKind(cell: Cell | undefined): CellKind {
+  return CELLS[cell ?? 'gru'];
+}
+
+/** The names of a model's states, layer by layer: `h_l0`, and `c_l0` of an LSTM, … */
+export function stateNames({
+  cell,
+  layers,
+}: {
+  cell?: Cell | undefined;
+  layers: number;
+}): string[] {
+  const { states } = cellKind(cell);
+  return Array.from({ length: layers }, (_, layer) =>
+    states.map((state) => `${state}_l${layer}`),
+  ).flat();
+}
