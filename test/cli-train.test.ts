@@ -171,6 +171,25 @@ describe('ways to train', () => {
   });
 });
 
+describe('--find-lr', () => {
+  test('shows what learning rates do, suggests one, and writes no run', async () => {
+    const flags = [...TINY, '--find-lr', '--backend', 'wasm', '--out', 'tried'];
+    const result = await runCli(['train', 'corpus.txt', ...flags], { cwd });
+    expect(result).toMatchObject({ exitCode: 0 });
+    expect(result.stdout).toMatch(/ │ *•/);
+    expect(result.stdout).toMatch(/^--lr 0\.\d+: a tenth of where the loss was lowest$/m);
+    expect(existsSync(join(cwd, 'tried'))).toBe(false);
+
+    const json = await runCli(['train', 'corpus.txt', ...flags, '--json'], { cwd });
+    const events = jsonLines(json.stdout);
+    expect(events.slice(0, -1).every(({ event }) => event === 'rate')).toBe(true);
+    const [, suggested] = /^--lr (\S+):/m.exec(result.stdout)!;
+    expect(events.at(-1)).toEqual({ event: 'end', suggestedLearningRate: Number(suggested) });
+    const both = await runCli(['train', 'corpus.txt', ...flags, '--resume'], { cwd });
+    expect(both.exitCode).toBe(2);
+  });
+});
+
 describe('a run that diverges', () => {
   const wild = ['--optimizer', 'sgd', '--clip-norm', '0', '--warmup', '0', '--lr-decay', 'none'];
   const flags = (out: string, learningRate: string) => [

@@ -12,6 +12,7 @@ const NOT_STORED: ReadonlySet<string> = new Set<keyof TrainOptions>([
   'out',
   'resume',
   'overwrite',
+  'findLearningRate',
   'json',
   'quiet',
   'backend',

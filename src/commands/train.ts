@@ -28,6 +28,7 @@ import { trainRun } from '../training/run.ts';
 import type { RunConfig } from '../training/run-options.ts';
 import type { RunSnapshot } from '../training/run-snapshot.ts';
 import { tryOut } from '../training/trial.ts';
+import { findRate } from './find-rate.ts';
 import { openTexts, readTokenizerFile } from './open-dataset.ts';
 import { effectivePrecision, startBackend } from './start-backend.ts';
 import { contentsOf, snapshotOf } from './train-checkpoint.ts';
@@ -65,6 +66,9 @@ async function trainPrepared(prepared: Prepared, signal: AbortSignal): Promise<v
   const backend = await startBackend(options, signal);
   const precision = effectivePrecision(options.precision, backend);
   signal.throwIfAborted();
+  if (options.findLearningRate) {
+    return findRate(configOf(prepared, precision), train.sequence, options, signal);
+  }
   const writer = await openRun(directory, options);
   const view = startView(options);
   try {
@@ -96,7 +100,7 @@ async function trainPrepared(prepared: Prepared, signal: AbortSignal): Promise<v
 async function prepare(given: Given, corpus: string[], signal: AbortSignal): Promise<Prepared> {
   const fresh = resolveTrainOptions(given);
   const directory = fresh.out ?? join(RUNS_DIRECTORY, runName(corpus));
-  await assertFree(directory, fresh);
+  if (!fresh.findLearningRate) await assertFree(directory, fresh);
   const resumable = fresh.resume ? await openResumable(directory) : undefined;
   const resumed = resumable?.model;
   const options = resumed ? resumeOptions(resumed.options, given) : fresh;

@@ -219,6 +219,12 @@ export const trainOptions = {
     help: 'highest learning rate',
     group: TRAINING,
   },
+  findLearningRate: {
+    flag: 'find-lr',
+    type: 'switch',
+    help: 'train nothing, but try learning rates, and show what they do to the loss',
+    group: TRAINING,
+  },
   learningRateDecay: {
     flag: 'lr-decay',
     type: 'choice',
@@ -400,6 +406,13 @@ export function resolveTrainOptions(given: GivenOptions<typeof trainOptions>): T
       'usage',
       `--grad-accum: expected a number that divides --batch-size ${batchSize}, found ${gradientAccumulation}`,
       'The streams of a batch are shared out evenly: give one of the two another number.',
+    );
+  }
+  if (options.findLearningRate && options.resume) {
+    throw new UserError(
+      'usage',
+      'expected at most one of --find-lr and --resume, found both',
+      'The test begins with a new model: leave out --resume.',
     );
   }
   if (options.json && options.quiet) {
