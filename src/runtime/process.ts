@@ -44,13 +44,7 @@ export async function runChild(
 ): Promise<ChildResult> {
   const { signal, timeoutMs } = options;
   signal?.throwIfAborted();
-  const child = spawn(command, args, {
-    cwd: options.cwd,
-    env: options.env ?? process.env,
-    stdio: ['ignore', 'pipe', 'pipe'],
-    detached: true,
-    windowsHide: true,
-  });
+  const child = start(command, args, options);
   watchExit(child);
   let stdout = '';
   let stderr = '';
@@ -82,6 +76,21 @@ export async function runChild(
     clearTimeout(timer);
     clearTimeout(graceTimer);
     signal?.removeEventListener('abort', stop);
+  }
+}
+
+/** Node throws some of the reasons for which a program cannot be started, and emits the others. */
+function start(command: string, args: readonly string[], { cwd, env }: ChildOptions) {
+  try {
+    return spawn(command, args, {
+      cwd,
+      env: env ?? process.env,
+      stdio: ['ignore', 'pipe', 'pipe'],
+      detached: true,
+      windowsHide: true,
+    });
+  } catch (error) {
+    throw new SpawnError(command, error as NodeJS.ErrnoException);
   }
 }
 

@@ -2,6 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { createHash, randomFillSync, randomUUID } from 'node:crypto';
 import {
   chmodSync,
+  existsSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,
@@ -64,6 +65,13 @@ export class Workshop {
     return path;
   }
 
+  /** Writes a program unless it is there: to write one that runs makes its next start fail. */
+  private program(name: string, text: string): string {
+    const path = join(this.root, 'bin', name);
+    const isThere = existsSync(path) && readFileSync(path, 'utf8') === text;
+    return isThere ? path : this.file(join('bin', name), text, 0o755);
+  }
+
   remove(): void {
     rmSync(this.root, { recursive: true, force: true });
   }
@@ -117,8 +125,8 @@ export class Workshop {
    */
   compiler(name = 'fake-c++', { isStuck = false, marker = '', log = '/dev/null' } = {}): string {
     const stay = isStuck ? `echo half > "$out"; echo $$ >> '${marker}'; exec sleep 60` : '';
-    return this.file(
-      `bin/${name}`,
+    return this.program(
+      name,
       `#!/bin/sh
 [ "$1" = --version ] && { echo 'fake c++ 1.0'; exit 0; }
 echo "$*" >> '${log}'
@@ -126,7 +134,6 @@ while [ $# -gt 0 ]; do [ "$1" = -o ] && out=$2; shift; done
 ${stay}
 echo addon > "$out"
 `,
-      0o755,
     );
   }
 
@@ -140,8 +147,8 @@ echo addon > "$out"
     { marker = '', oneDnn = 'wheel' }: { marker?: string; oneDnn?: Delivery } = {},
   ): string {
     const [library, headers] = wheel.oneDnn.wheels.map(({ file }) => join(wheel.directory, file));
-    return this.file(
-      `bin/python-${delivery}-${oneDnn}-${wheel.pin.sha256.slice(0, 8)}`,
+    return this.program(
+      `python-${delivery}-${oneDnn}-${wheel.pin.sha256.slice(0, 8)}`,
       `#!/bin/sh
 [ "$1" = -c ] && { echo '{"version": "3.12.0", "pip": "25.0", "tensorflow": null}'; exit 0; }
 while [ $# -gt 0 ]; do [ "$1" = -d ] && dest=$2; [ "$1" = -r ] && read -r wanted < "$2"; shift; done
@@ -151,7 +158,6 @@ onednn-devel*) ${deliver(headers!, 'wheel', marker)} ;;
 *) ${deliver(wheel.path, delivery, marker)} ;;
 esac
 `,
-      0o755,
     );
   }
 

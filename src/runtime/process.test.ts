@@ -1,0 +1,38 @@
+import { closeSync, openSync } from 'node:fs';
+import { afterAll, describe, expect, it } from 'vitest';
+import { runChild, SpawnError } from './process.ts';
+import { Workshop } from './testing/fake-machine.ts';
+
+const shop = new Workshop();
+afterAll(() => shop.remove());
+
+describe('a child process', () => {
+  it('gives back what it wrote and how it ended', async () => {
+    const path = shop.file('speaks', '#!/bin/sh\necho out; echo err >&2; exit 3\n', 0o755);
+    expect(await runChild(path, [])).toEqual({
+      code: 3,
+      signal: null,
+      stdout: 'out\n',
+      stderr: 'err\n',
+    });
+  });
+
+  it('that is not there cannot be started', async () => {
+    await expect(runChild(`${shop.root}/missing`, [])).rejects.toMatchObject({
+      name: 'SpawnError',
+      code: 'ENOENT',
+    });
+  });
+
+  it.runIf(process.platform === 'linux')('that is being written cannot be started', async () => {
+    const path = shop.file('busy', '#!/bin/sh\n', 0o755);
+    const file = openSync(path, 'r+');
+    try {
+      const starting = runChild(path, []);
+      await expect(starting).rejects.toBeInstanceOf(SpawnError);
+      await expect(starting).rejects.toMatchObject({ code: 'ETXTBSY' });
+    } finally {
+      closeSync(file);
+    }
+  });
+});
