@@ -66,7 +66,11 @@ export async function* verify(name: string | undefined): AsyncGenerator<Finding,
   yield { name: RUN_FILE, path: join(run, RUN_FILE), problem: await problemOf(verifyRecord(run)) };
   for (const checkpoint of await checkpointNames(run)) {
     const path = join(run, checkpoint);
-    yield { name: checkpoint, path, problem: await problemOf(verifyCheckpoint(path)) };
+    const problem = await problemOf(verifyCheckpoint(path));
+    // A run in training may have removed it in the meantime.
+    if (problem === undefined || (await checkpointNames(run)).includes(checkpoint)) {
+      yield { name: checkpoint, path, problem };
+    }
   }
 }
 
@@ -119,6 +123,8 @@ async function verifyRecord(run: string): Promise<void> {
   for (const field of ['last', 'best'] as const) {
     const name = record[field];
     if (name === null || names.includes(name)) continue;
+    // Of a run in training the record may be another by now.
+    if ((await readRunRecord(run))?.[field] !== name) return verifyRecord(run);
     throw badField(file, field, 'a checkpoint in the same directory', name);
   }
 }

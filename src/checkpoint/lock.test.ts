@@ -17,7 +17,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { UserError } from '../errors.ts';
-import { type LockTiming, lockRun } from './lock.ts';
+import { assertNotLocked, type LockTiming, lockRun } from './lock.ts';
 import { isLockName } from './lock-file.ts';
 import { type LockOwner, thisProcess } from './lock-owner.ts';
 
@@ -107,6 +107,18 @@ describe('a lock', () => {
     expect(await readdir(run)).toEqual(['.lock']);
     await lock.release();
     await expectFree();
+  });
+
+  it('can be asked after, which changes nothing', async () => {
+    await assertNotLocked(run);
+    const lock = await lockRun(run);
+    const files = await readdir(run);
+    await expect(assertNotLocked(run)).rejects.toMatchObject({ code: 'run-locked' });
+    expect(await readdir(run)).toEqual(files);
+    await lock.release();
+    await writeFile(lockFile, JSON.stringify(owner({ pid: NO_PID })));
+    await assertNotLocked(run);
+    expect(await readdir(run)).toEqual(['.lock']);
   });
 
   it('is its owner’s by whatever clock, as long as the owner lives', async () => {

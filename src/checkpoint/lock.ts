@@ -89,6 +89,17 @@ export async function lockRun(directory: string, timing = TIMING): Promise<RunLo
   };
 }
 
+/**
+ * Throws a UserError (`run-locked`) if a process that is known to be alive writes the run in `directory`.
+ * Changes nothing; where nothing can be proven, `lockRun` will tell.
+ */
+export async function assertNotLocked(directory: string): Promise<void> {
+  const lock = (await findChain(directory).catch(() => [])).at(-1);
+  if (lock?.owner === undefined) return;
+  const fate = fateOf(lock.owner, Date.now() - lock.renewedMs);
+  if (fate === 'alive') throw lockedError(directory, lock, fate);
+}
+
 async function acquire(directory: string, owner: LockOwner, timing: LockTiming): Promise<void> {
   try {
     await makeDirectories(directory);

@@ -31,6 +31,9 @@ export interface CheckpointModel {
   training: TrainingRecord;
 }
 
+/** More than a trainer saves in the time that it takes to open a model. */
+const ATTEMPTS = 100;
+
 /**
  * Opens the checkpoint that `name` means (see `resolveCheckpoint`).
  *
@@ -43,14 +46,19 @@ export async function openModel(
   parts: readonly OptionalPart[],
   prefer: 'best' | 'last' = 'best',
 ): Promise<CheckpointModel> {
-  let path: string | undefined;
-  try {
-    path = await resolveCheckpoint(name, { prefer });
-    return await openCheckpoint(path, parts);
-  } catch (error) {
-    if (!isDamage(error)) throw error;
-    const run = path === undefined ? await runDirectoryOf(name) : dirname(path);
-    throw await withWayOut(error, run, path);
+  for (let attempt = 1; ; attempt += 1) {
+    let path: string | undefined;
+    try {
+      path = await resolveCheckpoint(name, { prefer });
+      return await openCheckpoint(path, parts);
+    } catch (error) {
+      // A run in training removes the checkpoint that a newer one takes the place of.
+      const now = await resolveCheckpoint(name, { prefer }).catch(() => path);
+      if (now !== path && attempt < ATTEMPTS) continue;
+      if (!isDamage(error)) throw error;
+      const run = path === undefined ? await runDirectoryOf(name) : dirname(path);
+      throw await withWayOut(error, run, path);
+    }
   }
 }
 

@@ -1,11 +1,11 @@
 import { mkdir, mkdtemp, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { saveSmallRun } from '../commands/testing/small-run.ts';
 import { UserError } from '../errors.ts';
 import type { JsonObject } from './json.ts';
-import { listCheckpoints, verify } from './list.ts';
+import { type Finding, listCheckpoints, verify } from './list.ts';
 import { openModel } from './model.ts';
 import {
   ALL_PARTS,
@@ -17,6 +17,18 @@ import {
 import { readRunRecord } from './run-record.ts';
 import { encodeSealed } from './sealed-json.ts';
 
+/** What happens as soon as a checkpoint is about to be read, once. */
+const meanwhile = vi.hoisted(() => ({ happens: [] as (() => Promise<unknown>)[] }));
+
+vi.mock('./load.ts', async (importOriginal) => {
+  const original = await importOriginal<typeof import('./load.ts')>();
+  const readManifest: typeof original.readManifest = async (path) => {
+    await meanwhile.happens.shift()?.();
+    return original.readManifest(path);
+  };
+  return { ...original, readManifest };
+});
+
 let run: string;
 
 /** A run of steps 10, 20 and 30; 10 is the best. */
@@ -24,7 +36,10 @@ beforeEach(async () => {
   run = await mkdtemp(join(tmpdir(), 'gru-lm-resumable-'));
   await saveSmallRun(run, { steps: [10, 20, 30] });
 });
-afterEach(() => rm(run, { recursive: true }));
+afterEach(async () => {
+  await rm(run, { recursive: true });
+  expect(meanwhile.happens).toEqual([]);
+});
 
 async function damage(...path: string[]): Promise<void> {
   const file = join(run, ...path);
@@ -72,6 +87,14 @@ describe('a run to go on with', () => {
     expect(error.message).toContain('found that another process has saved step-00000040');
     await rm(join(run, 'run.json'));
     await assertUnchanged(run, await openResumable(run));
+  });
+
+  it('is not called damaged if another process removes what is being read', async () => {
+    meanwhile.happens.push(() => saveSmallRun(run, { steps: [40] }));
+    const error = await failure(openResumable(run));
+    expect(error.code).toBe('run-changed');
+    expect(error.message).toContain('found that another process has saved step-00000040');
+    expect((await opened()).from).toBe('step-00000040');
   });
 
   it('goes on from an earlier one if several are damaged or gone', async () => {
@@ -162,6 +185,28 @@ describe('what was skipped', () => {
     const before = await readFile(join(run, 'run.json'));
     await setAsideSkipped(run, await openResumable(run));
     expect(await readFile(join(run, 'run.json'))).toEqual(before);
+  });
+});
+
+describe('a run in training', () => {
+  const saves = (step: number) => () => saveSmallRun(run, { steps: [step] });
+
+  it('gives the model that took the place of the one being read', async () => {
+    meanwhile.happens.push(saves(40), saves(50));
+    const { checkpoint } = await openModel(run, [], 'last');
+    expect(basename(checkpoint.path)).toBe('step-00000050');
+  });
+
+  it('is verified without what it removes meanwhile', async () => {
+    meanwhile.happens.push(saves(40));
+    const findings: Finding[] = [];
+    for await (const finding of verify(run)) findings.push(finding);
+    expect(findings.map(({ name, problem }) => [name, problem])).toEqual([['run.json', undefined]]);
+  });
+
+  it('does not go round for ever where the model is damaged indeed', async () => {
+    await damage('step-00000030', 'config.json');
+    expect((await failure(openModel(run, [], 'last'))).code).toBe('checkpoint-damaged');
   });
 });
 

@@ -28,7 +28,7 @@ export const ALL_PARTS = ['weights', 'optimizer', 'state', 'history'] as const;
  * whole, or else one that `run.json` does not know of. Changes nothing.
  *
  * Throws a UserError: `run-missing` if there is no checkpoint, what is wrong with the first if none is
- * whole, and whatever is no damage (`checkpoint-version`, `checkpoint-unreadable`).
+ * whole, `run-changed` if another process goes on with the run meanwhile, and whatever is no damage (`checkpoint-version`, `checkpoint-unreadable`).
  */
 export async function openResumable(directory: string): Promise<Resumable> {
   const skipped: Skipped[] = [];
@@ -42,15 +42,20 @@ export async function openResumable(directory: string): Promise<Resumable> {
   } catch (error) {
     skip(RUN_FILE, error);
   }
-  for (const name of inOrderOfTrial(await checkpointNames(directory), record?.last)) {
+  const recordedLast = record?.last;
+  let model: CheckpointModel | undefined;
+  for (const name of inOrderOfTrial(await checkpointNames(directory), recordedLast)) {
     try {
-      const model = await openCheckpoint(join(directory, name), ALL_PARTS);
-      return { model, skipped, recordedLast: record?.last };
+      model = await openCheckpoint(join(directory, name), ALL_PARTS);
+      break;
     } catch (error) {
       skip(name, error);
     }
   }
-  throw nothingWhole(directory, skipped);
+  // What a process that goes on with the run removes meanwhile only looks damaged.
+  if (skipped.length > 0) await assertUnchanged(directory, { recordedLast });
+  if (model === undefined) throw nothingWhole(directory, skipped);
+  return { model, skipped, recordedLast };
 }
 
 /** @param names in the order of their steps */
@@ -99,13 +104,14 @@ export function skippedNotices({ model, skipped }: Resumable): string[] {
 }
 
 /**
- * Makes sure, once the run is locked, that no other process has gone on with it since it was opened.
+ * Makes sure that no other process has gone on with the run since it was opened. Once the run is locked,
+ * none will.
  *
  * Throws a UserError (`run-changed`) if one has.
  */
 export async function assertUnchanged(
   directory: string,
-  { recordedLast }: Resumable,
+  { recordedLast }: Pick<Resumable, 'recordedLast'>,
 ): Promise<void> {
   const record = await readRunRecord(directory).catch(() => undefined);
   if (record?.last === recordedLast) return;

@@ -1,4 +1,5 @@
 import { basename, dirname, join, resolve } from 'node:path';
+import { assertNotLocked } from '../checkpoint/lock.ts';
 import { openCheckpoint } from '../checkpoint/model.ts';
 import {
   ALL_PARTS,
@@ -100,7 +101,10 @@ async function trainPrepared(prepared: Prepared, signal: AbortSignal): Promise<v
 async function prepare(given: Given, corpus: string[], signal: AbortSignal): Promise<Prepared> {
   const fresh = resolveTrainOptions(given);
   const directory = fresh.out ?? join(RUNS_DIRECTORY, runName(corpus));
-  if (!fresh.findLearningRate) await assertFree(directory, fresh);
+  if (!fresh.findLearningRate) {
+    await assertFree(directory, fresh);
+    await assertNotLocked(directory);
+  }
   const resumable = fresh.resume ? await openResumable(directory) : undefined;
   const resumed = resumable?.model;
   const options = resumed ? resumeOptions(resumed.options, given) : fresh;
