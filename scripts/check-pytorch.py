@@ -3,7 +3,8 @@
     python3 scripts/check-pytorch.py <run or checkpoint> [--ids 3,1,4 | --text 'To be']
                                      [--backend cpu|wasm]
 
-Loads weights.safetensors into Embedding -> nn.GRU -> Linear as it is (load_state_dict, strict), runs
+Loads weights.safetensors into Embedding -> nn.GRU -> Linear, or AdaptiveLogSoftmaxWithLoss for the last if
+the checkpoint has an adaptive softmax, as it is (load_state_dict, strict), runs
 both models over the same tokens, and prints the largest differences of the logits and of the final
 state. Exits with 1 if one of them is above 1e-4. Needs PyTorch, and Node for this project's side.
 The checkpoint must be of the variant reset-after, which is PyTorch's.
@@ -23,17 +24,33 @@ PROJECT = pathlib.Path(__file__).resolve().parents[1]
 
 
 class LanguageModel(torch.nn.Module):
-    """Embedding(V, E) -> nn.GRU(E, H, layers) -> Linear(H, V)."""
+    """Embedding(V, E) -> nn.GRU(E, H, layers) -> Linear(H, V), or an adaptive softmax cut at `cutoffs`."""
 
-    def __init__(self, vocab_size, embedding_dim, hidden_dim, layers):
+    def __init__(self, vocab_size, embedding_dim, hidden_dim, layers, cutoffs):
         super().__init__()
         self.embedding = torch.nn.Embedding(vocab_size, embedding_dim)
         self.gru = torch.nn.GRU(embedding_dim, hidden_dim, layers)
-        self.fc = torch.nn.Linear(hidden_dim, vocab_size)
+        if cutoffs:
+            self.fc = torch.nn.AdaptiveLogSoftmaxWithLoss(
+                hidden_dim, vocab_size, cutoffs, div_value=4, head_bias=True
+            )
+        else:
+            self.fc = torch.nn.Linear(hidden_dim, vocab_size)
 
     def forward(self, x, hidden):
         output, hidden = self.gru(self.embedding(x), hidden)
-        return self.fc(output), hidden
+        if isinstance(self.fc, torch.nn.Linear):
+            return self.fc(output), hidden
+        return self.fc.log_prob(output.flatten(0, 1)).reshape(*output.shape[:2], -1), hidden
+
+
+def cutoffs_of(state_dict):
+    """Where an adaptive softmax cuts the vocabulary; none: it is a full one."""
+    sizes = []
+    while f"fc.tail.{len(sizes)}.1.weight" in state_dict:
+        sizes.append(len(state_dict[f"fc.tail.{len(sizes)}.1.weight"]))
+    vocab_size = len(state_dict["embedding.weight"])
+    return [vocab_size - sum(sizes[i:]) for i in range(len(sizes))]
 
 
 def read_safetensors(path):
@@ -76,7 +93,7 @@ def main():
     vocab_size, embedding_dim = state_dict["embedding.weight"].shape
     hidden_dim = state_dict["gru.weight_hh_l0"].shape[1]
     layers = sum(name.startswith("gru.weight_hh_l") for name in state_dict)
-    model = LanguageModel(vocab_size, embedding_dim, hidden_dim, layers)
+    model = LanguageModel(vocab_size, embedding_dim, hidden_dim, layers, cutoffs_of(state_dict))
     model.load_state_dict(state_dict)  # strict: every name and shape must be there, and no other
     model.eval()
     with torch.no_grad():

@@ -1,6 +1,7 @@
 /**
  * Prints what a checkpoint's model says of a text, as one JSON object: the checkpoint's path, the
- * token ids, the logits [T][V] after each of them, and the state [layers][H] after the last.
+ * token ids, the logits [T][V] after each of them (of an adaptive softmax, the logarithms of the
+ * probabilities), and the state [layers][H] after the last.
  *
  *     npx tsx scripts/logits.ts <run or checkpoint> --ids 3,1,4 [--backend cpu|wasm]
  *     npx tsx scripts/logits.ts <run or checkpoint> --text 'To be' [--backend cpu|wasm]
@@ -11,6 +12,7 @@ import { parseArgs } from 'node:util';
 import * as tf from '@tensorflow/tfjs-core';
 import { openModel } from '../src/checkpoint/model.ts';
 import { forward, logitsOf, zeroState } from '../src/model/language-model.ts';
+import { logProbabilitiesOf } from '../src/model/predictions.ts';
 import { selectParameters, weightsOf } from '../src/model/weights.ts';
 import { selectBackend } from '../src/runtime/backend.ts';
 
@@ -34,10 +36,13 @@ const { features, state } = forward(
   tf.tensor1d(ids),
   zeroState(modelConfig, 1),
 );
+const scores = modelConfig.softmaxCutoffs
+  ? logProbabilitiesOf(weights, features)
+  : logitsOf(weights, features);
 const result = {
   path: checkpoint.path,
   ids: [...ids],
-  logits: logitsOf(weights, features).arraySync(), // [T, V]
+  logits: scores.arraySync(), // [T, V]
   state: state.map((layer) => layer.arraySync()[0]), // [layers, H]
 };
 process.stdout.write(`${JSON.stringify(result)}\n`);

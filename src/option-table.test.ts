@@ -19,6 +19,7 @@ const table = {
   kind: { ...base, flag: 'kind', type: 'choice', choices: ['char', 'word'], default: 'char' },
   name: { ...base, flag: 'name', type: 'text', placeholder: 'FILE' },
   files: { ...base, flag: 'files', type: 'texts', placeholder: 'FILE' },
+  cuts: { ...base, flag: 'cuts', type: 'integers' },
   loud: { ...base, flag: 'loud', type: 'switch' },
 } as const satisfies OptionTable;
 
@@ -48,9 +49,11 @@ describe('what is typed after a flag', () => {
     ['time', '2h', 7200],
     ['kind', 'word', 'word'],
     ['name', 'a file', 'a file'],
+    ['cuts', '7', [7]],
+    ['cuts', '2, 9,10', [2, 9, 10]],
     ['loud', '', true],
   ] as const)('--%s %s becomes %s', (name, typed, value) => {
-    expect(parseOption(table[name], typed)).toBe(value);
+    expect(parseOption(table[name], typed)).toEqual(value);
   });
 
   it.each([
@@ -94,6 +97,13 @@ describe('what is typed after a flag', () => {
       });
     },
   );
+
+  it.each(['', '3,', '3,3', '5,2', '0,4', '1.5', 'two'])('--cuts %j is refused', (typed) => {
+    expect(refusal('cuts', typed)).toEqual({
+      message: `--cuts: expected increasing whole numbers above 0, such as 2000,10000, found ${typed}`,
+      hint: 'Give --cuts increasing whole numbers above 0, such as 2000,10000.',
+    });
+  });
 
   it('that is none of the choices is refused with their names', () => {
     expect(refusal('kind', 'Char')).toEqual({
@@ -148,11 +158,19 @@ describe('stored values', () => {
   };
 
   it('come back as they are, with defaults for what is missing or null', () => {
-    const stored = { count: 9, share: 0.25, files: ['a', 'b'], loud: true, kind: null };
+    const stored = {
+      count: 9,
+      share: 0.25,
+      files: ['a', 'b'],
+      cuts: [4, 6],
+      loud: true,
+      kind: null,
+    };
     expect(parseStored(table, stored, 'x')).toEqual({
       count: 9,
       share: 0.25,
       files: ['a', 'b'],
+      cuts: [4, 6],
       loud: true,
       kind: 'char',
       time: 150,
@@ -173,6 +191,10 @@ describe('stored values', () => {
     [{ kind: 'byte' }, '"kind" to be one of char, word, found "byte"'],
     [{ name: 4 }, '"name" to be a text, found 4'],
     [{ files: ['a', 1] }, '"files" to be a list of texts, found ["a",1]'],
+    [
+      { cuts: [3, 3] },
+      '"cuts" to be increasing whole numbers above 0, such as 2000,10000, found [3,3]',
+    ],
     [{ loud: 'yes' }, '"loud" to be true or false, found "yes"'],
   ])('%j is refused by the name of the field', (stored, expected) => {
     expect(damage(stored)).toBe(`run/config.json: expected ${expected}`);
@@ -189,6 +211,7 @@ describe('the help', () => {
       '--kind <char|word>',
       '--name <FILE>',
       '--files <FILE...>',
+      '--cuts <N,N>',
       '--loud',
     ]);
   });

@@ -27,6 +27,11 @@ interface NumberSpec extends Described {
   below?: number;
 }
 
+interface IntegersSpec extends Described {
+  /** Whole numbers above 0, each above the one before, given as `2000,10000`. */
+  type: 'integers';
+}
+
 interface DurationSpec extends Described {
   /** Seconds, given as `90s`, `5m` or `2h`. */
   type: 'duration';
@@ -55,7 +60,14 @@ interface SwitchSpec extends Described {
   type: 'switch';
 }
 
-export type OptionSpec = NumberSpec | DurationSpec | ChoiceSpec | TextSpec | TextsSpec | SwitchSpec;
+export type OptionSpec =
+  | NumberSpec
+  | IntegersSpec
+  | DurationSpec
+  | ChoiceSpec
+  | TextSpec
+  | TextsSpec
+  | SwitchSpec;
 
 /** The options of a command, by the names that they have in code. */
 export type OptionTable = Readonly<Record<string, OptionSpec>>;
@@ -64,11 +76,13 @@ type ValueOf<Spec extends OptionSpec> = Spec extends SwitchSpec
   ? boolean
   : Spec extends TextsSpec
     ? string[]
-    : Spec extends ChoiceSpec
-      ? Spec['choices'][number]
-      : Spec extends TextSpec
-        ? string
-        : number;
+    : Spec extends IntegersSpec
+      ? number[]
+      : Spec extends ChoiceSpec
+        ? Spec['choices'][number]
+        : Spec extends TextSpec
+          ? string
+          : number;
 
 /** The values of a table's options; those without a default may be absent. */
 export type OptionValues<Table extends OptionTable> = {
@@ -108,6 +122,8 @@ export function parseOption(spec: OptionSpec, typed: string): unknown {
     case 'integer':
     case 'number':
       return checkNumber(spec, typed, typed.trim() === '' ? Number.NaN : Number(typed));
+    case 'integers':
+      return parseIntegers(spec, typed);
     case 'duration':
       return parseDuration(spec, typed);
     case 'choice':
@@ -160,6 +176,8 @@ export function flagUsage(spec: OptionSpec): string {
       return `${flag} <N>`;
     case 'number':
       return `${flag} <F>`;
+    case 'integers':
+      return `${flag} <N,N>`;
     case 'duration':
       return `${flag} <TIME>`;
     case 'choice':
@@ -204,6 +222,8 @@ function fits(spec: OptionSpec, value: unknown): boolean {
     case 'integer':
     case 'number':
       return typeof value === 'number' && fitsNumber(spec, value);
+    case 'integers':
+      return Array.isArray(value) && areIncreasing(value);
     case 'duration':
       return typeof value === 'number' && value > 0;
     case 'choice':
@@ -230,6 +250,8 @@ function expectation(spec: OptionSpec): string {
       const kind = spec.type === 'integer' ? 'a whole number' : 'a number';
       return bounds.length > 0 ? `${kind} ${bounds.join(' and ')}` : kind;
     }
+    case 'integers':
+      return 'increasing whole numbers above 0, such as 2000,10000';
     case 'duration':
       return 'a time such as 90s, 5m or 2h';
     case 'choice':
@@ -241,6 +263,18 @@ function expectation(spec: OptionSpec): string {
     case 'switch':
       return 'true or false';
   }
+}
+
+function areIncreasing(values: readonly unknown[]): boolean {
+  const follows = (value: unknown, i: number) =>
+    Number.isSafeInteger(value) && (value as number) > (i === 0 ? 0 : (values[i - 1] as number));
+  return values.length > 0 && values.every(follows);
+}
+
+function parseIntegers(spec: IntegersSpec, typed: string): number[] {
+  const values = typed.split(',').map((part) => (part.trim() === '' ? Number.NaN : Number(part)));
+  if (!areIncreasing(values)) throw misfit(spec, expectation(spec), typed);
+  return values;
 }
 
 function parseDuration(spec: DurationSpec, typed: string): number {

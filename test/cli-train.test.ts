@@ -1,5 +1,5 @@
 import type { ChildProcess } from 'node:child_process';
-import { existsSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { beforeAll, describe, expect, test } from 'vitest';
@@ -169,6 +169,47 @@ describe('ways to train', () => {
     expect(steps.at(-1)?.epoch).toBeCloseTo(0.5, 1);
     for (const { gradientNorm } of steps) expect(gradientNorm).toBeLessThan(1e-3);
   });
+});
+
+test('--softmax adaptive is kept: info, eval, sample and --resume know it', async () => {
+  const flags = ['--tokenizer', 'word', '--softmax', 'adaptive', '--warmup', '0'];
+  const train = (out: string, ...more: string[]) =>
+    trainTiny(cwd, [...flags, '--lr-decay', 'none', '--out', out, ...more]);
+  const events = await train('adaptive');
+  const [start] = events;
+  expect(start).toMatchObject({ vocabularySize: 24 });
+
+  const { model, tensors } = await infoOf('adaptive');
+  expect(model).toMatchObject({ softmaxCutoffs: [3, 8] });
+  expect(tensors).toContainEqual({ name: 'fc.tail.1.1.weight', shape: [16, 1] });
+  const { stdout } = await runCli(['info', 'adaptive'], { cwd });
+  expect(stdout).toContain('word, vocabulary 24; reset-after, adaptive softmax cut at 3 and 8, ');
+  expect(stdout).toMatch(/^fc\.head\.weight +5 × 8 +40$/m);
+
+  const evaluated = await runCli(['eval', 'adaptive', '--json', '--backend', 'wasm'], { cwd });
+  const validated = events.filter(({ event }) => event === 'eval').at(-1);
+  const { natsPerToken } = JSON.parse(evaluated.stdout) as { natsPerToken: number };
+  expect(natsPerToken).toBeCloseTo(validated!.natsPerToken as number, 5);
+  const sampled = await runCli(
+    ['sample', 'adaptive', '--length', '9', '--json', '--backend', 'wasm'],
+    { cwd },
+  );
+  expect(JSON.parse(sampled.stdout)).toMatchObject({ tokens: 9 });
+
+  await train('adaptive-apart', '--max-steps', '10');
+  const args = ['train', 'corpus.txt', '--resume', '--out', 'adaptive-apart', '--max-steps', '20'];
+  const resumed = await runCli([...args, '--backend', 'wasm'], { cwd });
+  expect(resumed.exitCode).toBe(0);
+  const [whole, apart] = ['adaptive', 'adaptive-apart'].map((out) =>
+    readFileSync(join(lastCheckpoint(join(cwd, out)), 'weights.safetensors')),
+  );
+  expect(apart!.equals(whole!)).toBe(true);
+
+  const wrong = ['--softmax-cutoffs', '9,24', '--out', 'refused', '--backend', 'wasm'];
+  const refused = await runCli(['train', 'corpus.txt', ...flags, ...TINY, ...wrong], { cwd });
+  expect(refused.exitCode).toBe(2);
+  expect(refused.stderr).toContain('expected numbers below the vocabulary’s size, 24, found 24');
+  expect(existsSync(join(cwd, 'refused'))).toBe(false);
 });
 
 describe('--find-lr', () => {

@@ -83,10 +83,10 @@ function showTensors({ modelConfig }: CheckpointModel): void {
   printLine(`${'parameters'.padEnd(36)}${outStyle.bold(parameters.padStart(14))}\n`);
 }
 
-function showTraining({ options, tokenizer, training }: CheckpointModel): void {
+function showTraining({ options, tokenizer, training, modelConfig }: CheckpointModel): void {
   const { data, run, clock: times } = training;
   printLine(
-    `tokens     ${tokenizer.kind}, vocabulary ${count(tokenizer.vocabularySize)}; ${options.cell === 'gru' ? options.gruVariant : options.cell}${options.tied ? ', tied' : ''}, dropout ${options.dropout}`,
+    `tokens     ${tokenizer.kind}, vocabulary ${count(tokenizer.vocabularySize)}; ${options.cell === 'gru' ? options.gruVariant : options.cell}${options.tied ? ', tied' : ''}${softmaxText(modelConfig)}, dropout ${options.dropout}`,
   );
   for (const { name, bytes, sha256, files } of [...data.corpus, ...data.valid, ...data.test]) {
     const size =
@@ -97,6 +97,12 @@ function showTraining({ options, tokenizer, training }: CheckpointModel): void {
     `training   ${clock(times.elapsedSeconds)}${run.finished ? ', finished' : ', not finished'}; ` +
       `${options.optimizer}, learning rate ${options.learningRate}, ${options.learningRateDecay}`,
   );
+}
+
+function softmaxText({ softmaxCutoffs }: CheckpointModel['modelConfig']): string {
+  if (!softmaxCutoffs) return '';
+  const cuts = softmaxCutoffs.map(count).join(' and ');
+  return `, adaptive softmax${cuts && ` cut at ${cuts}`}`;
 }
 
 function showHistory(model: CheckpointModel): void {

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { resolveTrainOptions } from '../config/train.ts';
+import { resolveTrainOptions, type TrainOptions } from '../config/train.ts';
 import type { RunSnapshot } from '../training/run-snapshot.ts';
 import { resumeOptions, withRate } from './train-resume.ts';
 
@@ -35,6 +35,15 @@ describe('resumeOptions', () => {
     for (const given of [{ hiddenSize: 9 }, { seed: 2 }, { batchSize: 5 }, { lowercase: true }]) {
       expect(() => resumeOptions(stored, given)).toThrow(/^--[a-z-]+: expected .*, found/);
     }
+  });
+
+  test('lists are compared by what they hold', () => {
+    const before: TrainOptions = { ...stored, softmax: 'adaptive', softmaxCutoffs: [3, 9] };
+    const options = resumeOptions(before, { softmaxCutoffs: [3, 9] });
+    expect(options).toMatchObject({ softmax: 'adaptive', softmaxCutoffs: [3, 9] });
+    expect(() => resumeOptions(before, { softmaxCutoffs: [3, 8] })).toThrow(
+      '--softmax-cutoffs: expected 3,9, as the run to resume has it, found 3,8',
+    );
   });
 
   test('the message names the flag, what the run has and what was given', () => {

@@ -60,7 +60,8 @@ export function resumeOptions(
   }
   for (const [name, value] of Object.entries(given)) {
     if (value === undefined) continue;
-    if (!CHANGEABLE.has(name) && options[name] !== value) {
+    // As texts: some values are lists.
+    if (!CHANGEABLE.has(name) && String(options[name]) !== String(value)) {
       const { flag } = trainOptions[name as keyof typeof trainOptions];
       throw new UserError(
         'usage',

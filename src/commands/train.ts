@@ -11,6 +11,7 @@ import {
 } from '../checkpoint/resumable.ts';
 import { openRun, type RunWriter } from '../checkpoint/run.ts';
 import { assertFree, RUNS_DIRECTORY } from '../checkpoint/run-directory.ts';
+import { assertSoftmaxFits } from '../config/softmax-options.ts';
 import {
   modelConfigOf,
   resolveTrainOptions,
@@ -119,6 +120,7 @@ async function prepare(given: Given, corpus: string[], signal: AbortSignal): Pro
   );
   try {
     if (resumed) assertSameData(resumed.training.data, dataset.record);
+    assertSoftmaxFits(options, dataset.tokenizer);
     const train = dataset.parts.get('train') as TokenizedPart;
     const valid = dataset.parts.get('valid') as TokenizedPart;
     // Complains of a text that is too short, before anything is fetched or written.

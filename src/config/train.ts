@@ -19,6 +19,7 @@ import {
   textOptions,
   tokenizerOptions,
 } from './shared.ts';
+import { assertSoftmaxOptions, cutoffsOf } from './softmax-options.ts';
 import { assertTokenizerOptions } from './tokenizer-options.ts';
 
 /** What `gru-lm train` takes; a checkpoint stores these values. */
@@ -154,6 +155,20 @@ export const trainOptions = {
     flag: 'tied',
     type: 'switch',
     help: 'score tokens by their embeddings instead of by weights of their own',
+    group: MODEL,
+  },
+  softmax: {
+    flag: 'softmax',
+    type: 'choice',
+    choices: ['full', 'adaptive'],
+    default: 'full',
+    help: 'how words are scored; adaptive: rare ones in clusters, for vocabularies of tens of thousands',
+    group: MODEL,
+  },
+  softmaxCutoffs: {
+    flag: 'softmax-cutoffs',
+    type: 'integers',
+    help: 'ids at which clusters of rarer words begin (default: a tenth and a third of all)',
     group: MODEL,
   },
   batchSize: {
@@ -408,6 +423,8 @@ export function resolveTrainOptions(given: GivenOptions<typeof trainOptions>): T
       'The streams of a batch are shared out evenly: give one of the two another number.',
     );
   }
+  // A run that goes on has a model already.
+  if (!options.resume) assertSoftmaxOptions(options);
   if (options.findLearningRate && options.resume) {
     throw new UserError(
       'usage',
@@ -435,6 +452,7 @@ export function modelConfigOf(options: TrainOptions, vocabularySize: number): Mo
     cell: options.cell,
     gruVariant: options.gruVariant,
     tied: options.tied,
+    softmaxCutoffs: cutoffsOf(options, vocabularySize),
     dropout: options.dropout,
     dropoutOutput: options.dropoutOutput,
     dropoutEmbedding: options.dropoutEmbedding,

@@ -3,15 +3,9 @@
  * how that goes.
  */
 import * as tf from '@tensorflow/tfjs-core';
-import {
-  forward,
-  type HiddenState,
-  outputLayer,
-  type Weights,
-  zeroState,
-} from '../model/language-model.ts';
+import { forward, type HiddenState, type Weights, zeroState } from '../model/language-model.ts';
 import type { ModelConfig } from '../model/parameters.ts';
-import { linearTokenLosses } from '../ops/linear-cross-entropy.ts';
+import { tokenLossesOf } from '../model/predictions.ts';
 import type { Precision } from '../ops/tensorflow-binding.ts';
 
 interface TextToScore {
@@ -230,11 +224,7 @@ function scoreWindow(
     const { features, state: after } = forward(config, weights, tf.tensor1d(inputs), state, {
       precision,
     });
-    const losses = linearTokenLosses(
-      ...outputLayer(weights, features),
-      tf.tensor1d(targets),
-      precision,
-    );
+    const losses = tokenLossesOf(weights, features, tf.tensor1d(targets), precision);
     nats = Float32Array.from(losses.dataSync());
     // A state may be a view of all the window's outputs, which it would keep alive: hence copies.
     return after.map((layer) => tf.add<tf.Tensor2D>(layer, 0));

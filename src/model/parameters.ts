@@ -1,4 +1,5 @@
 import { UserError } from '../errors.ts';
+import { adaptiveSoftmaxSpecs } from './adaptive-softmax.ts';
 import { type Cell, cellKind } from './cells.ts';
 import type { Regularisation } from './regularisation.ts';
 
@@ -17,6 +18,11 @@ export interface ModelConfig extends Regularisation {
    * Default false.
    */
   tied?: boolean | undefined;
+  /**
+   * Where the adaptive softmax cuts the vocabulary: the ids at which clusters begin, ascending. The model
+   * then is not tied. Default: its softmax is a full one.
+   */
+  softmaxCutoffs?: readonly number[] | undefined;
 }
 
 /** A parameter by its name in PyTorch's state dict. */
@@ -29,7 +35,7 @@ export interface ParameterSpec {
  * The model's parameters, named and shaped as by PyTorch's `Embedding → nn.GRU → Linear`: gates in the
  * order r, z, n; or with `nn.LSTM`: i, f, g, o. Reset-before has no `bias_hh`. A tied
  * model has no `fc.weight`; where a state is not as long as an embedding, `fc.projection` brings it
- * there.
+ * there. An adaptive softmax is PyTorch's `AdaptiveLogSoftmaxWithLoss` for `Linear`.
  */
 export function parameterSpecs(config: ModelConfig): ParameterSpec[] {
   const { vocabularySize: V, embeddingSize: E, hiddenSize: H, layers, cell = 'gru' } = config;
@@ -44,6 +50,8 @@ export function parameterSpecs(config: ModelConfig): ParameterSpec[] {
     );
     if (hasBiasHh) specs.push({ name: `${cell}.bias_hh_l${layer}`, shape: [rows] });
   }
+  const { softmaxCutoffs } = config;
+  if (softmaxCutoffs) return [...specs, ...adaptiveSoftmaxSpecs(softmaxCutoffs, config)];
   if (!config.tied) specs.push({ name: 'fc.weight', shape: [V, H] });
   else if (E !== H) specs.push({ name: 'fc.projection', shape: [E, H] });
   specs.push({ name: 'fc.bias', shape: [V] });

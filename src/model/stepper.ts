@@ -7,12 +7,12 @@ import {
   forward,
   type HiddenState,
   layerWeights,
-  logitsOf,
   outputWeightOf,
   type Weights,
   zeroState,
 } from './language-model.ts';
 import type { ModelConfig } from './parameters.ts';
+import { logProbabilitiesOf } from './predictions.ts';
 
 /** Begins with a state of zeros. The weights must live as long as it is used. */
 export class Stepper {
@@ -37,7 +37,8 @@ export class Stepper {
    * @returns the logarithms of the probabilities [V] of what comes next
    */
   read(ids: Int32Array): Float32Array {
-    const backend = this.#config.cell === 'lstm' ? undefined : nativeBackend();
+    const { cell, softmaxCutoffs } = this.#config;
+    const backend = cell === 'lstm' || softmaxCutoffs ? undefined : nativeBackend();
     if (!backend || (ids.length > 1 && !this.#native)) return this.#readWindow(ids);
     this.#native ??= this.#startNative(backend);
     const native = this.#native;
@@ -71,8 +72,8 @@ export class Stepper {
         this.#state,
       );
       const last = tf.slice(features, features.shape[0] - 1, 1); // [1, H]
-      const logits = tf.reshape(logitsOf(this.#weights, last), [-1]); // [V]
-      logProbabilities = Float32Array.from(tf.logSoftmax(logits).dataSync<'float32'>());
+      const found = logProbabilitiesOf(this.#weights, last); // [1, V]
+      logProbabilities = Float32Array.from(found.dataSync<'float32'>());
       return state;
     });
     tf.dispose(this.#state);

@@ -13,9 +13,11 @@ const tokens = new TokenArray(
 const variants: readonly GruVariant[] = ['reset-after', 'reset-before'];
 
 function configOf(
-  overrides: Partial<TrainerConfig & { gruVariant: GruVariant; cell: Cell }> = {},
+  overrides: Partial<
+    TrainerConfig & { gruVariant: GruVariant; cell: Cell; softmaxCutoffs: readonly number[] }
+  > = {},
 ): TrainerConfig {
-  const { gruVariant = 'reset-after', cell = 'gru', ...rest } = overrides;
+  const { gruVariant = 'reset-after', cell = 'gru', softmaxCutoffs, ...rest } = overrides;
   return {
     model: {
       vocabularySize: 11,
@@ -25,6 +27,7 @@ function configOf(
       cell,
       gruVariant,
       dropout: 0.25,
+      softmaxCutoffs,
     },
     batchSize: 3,
     bptt: 7,
@@ -59,6 +62,7 @@ describe.each(testBackends)('a trainer on %s', (backend) => {
     { optimizer: 'sgd' },
     { optimizer: 'sgd', momentum: 0.9 },
     { cell: 'lstm' },
+    { softmaxCutoffs: [3, 6] },
   ] as const)(
     'goes on from a snapshot with the very losses and parameters, with %o',
     (optimizer) => {
@@ -77,9 +81,14 @@ describe.each(testBackends)('a trainer on %s', (backend) => {
     },
   );
 
-  it.each([3, 2])('has the gradients of the whole batch in %i parts', (parts) => {
+  it.each([
+    [3, undefined],
+    [2, undefined],
+    [3, [2, 7]],
+  ])('has the gradients of the whole batch in %i parts, with cutoffs %j', (parts, cutoffs) => {
     // Without dropout, whose masks differ.
-    const { model, ...rest } = configOf({ batchSize: 6, clipNorm: 0 });
+    const softmax = cutoffs && { softmaxCutoffs: cutoffs };
+    const { model, ...rest } = configOf({ batchSize: 6, clipNorm: 0, ...softmax });
     const config = { ...rest, model: { ...model, dropout: 0 } };
     const held = heldTensors();
     const whole = new Trainer(config, tokens);

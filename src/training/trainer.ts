@@ -4,16 +4,10 @@ import { type BatchCursor, StatefulBatches } from '../data/batches.ts';
 import type { TokenSequence } from '../data/token-sequence.ts';
 import { UserError } from '../errors.ts';
 import { stateNames } from '../model/cells.ts';
-import {
-  forward,
-  type HiddenState,
-  outputLayer,
-  type Weights,
-  zeroState,
-} from '../model/language-model.ts';
+import { forward, type HiddenState, type Weights, zeroState } from '../model/language-model.ts';
 import type { ModelConfig } from '../model/parameters.ts';
+import { meanLossOf } from '../model/predictions.ts';
 import { dataOf, initialParameters, selectParameters, tensorOf } from '../model/weights.ts';
-import { linearCrossEntropy } from '../ops/linear-cross-entropy.ts';
 import type { Precision } from '../ops/tensorflow-binding.ts';
 import { Random, type RandomState } from '../random.ts';
 import type { TensorMap } from '../tensor-data.ts';
@@ -177,8 +171,7 @@ export class Trainer {
       const options = { dropout: this.#dropoutRandom, precision };
       const result = forward(model, weights, inputs, before, options);
       state = result.state.map((tensor) => tf.keep(tensor)); // [B, H] each
-      const output = outputLayer(weights, result.features);
-      const crossEntropy = linearCrossEntropy(...output, targets, precision);
+      const crossEntropy = meanLossOf(weights, result.features, targets, precision);
       if (!result.penalty) return crossEntropy;
       loss = tf.keep(crossEntropy);
       return tf.add(crossEntropy, result.penalty);
