@@ -1,6 +1,11 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { testBackends, useBackend } from '../../test/support/backends.ts';
+import {
+  hasNativeOperations,
+  nativeOperations,
+  testBackends,
+  useBackend,
+} from '../../test/support/backends.ts';
 import {
   expectClose,
   heldTensors,
@@ -166,6 +171,34 @@ describe('chunks side by side', () => {
         onProgress: (share) => shares.push(share),
       });
       expect(shares).toEqual(Array.from({ length: 16 }, (_, window) => (window + 1) / 16));
+    }
+  });
+});
+
+describe.runIf(hasNativeOperations)('chunks side by side in bfloat16', () => {
+  it('take little more than one pass, and come to the loss of one stream', async (ctx) => {
+    await useBackend('native');
+    if (!nativeOperations().bfloat16) ctx.skip('this processor does not multiply in bfloat16');
+    for (const cell of ['gru', 'lstm'] as const) {
+      const wide = { ...config, cell, embeddingSize: 16, hiddenSize: 64 };
+      const parameters = initialParameters(wide, new Random(1));
+      for (const { data } of parameters.values())
+        for (let i = 0; i < data.length; i++) data[i]! *= 3;
+      const score = async (options: Partial<ScoreOptions>) => {
+        let windows = 0;
+        const all: number[] = [];
+        await scoreTokens(wide, weightsOf(parameters), new TokenArray(randomIds(4097)), {
+          ...options,
+          precision: 'bfloat16',
+          signal: { throwIfAborted: () => (windows += 1) } as unknown as AbortSignal,
+          onLosses: ({ losses }) => all.push(...losses),
+        });
+        return { windows, losses: Float32Array.from(all) };
+      };
+      const [one, many] = [await score({ maxChunks: 1 }), await score({ shortestChunk: 512 })];
+      // Eight windows of eight chunks, and again until the chunks have come to where they had been.
+      expect(many.windows).toBeLessThanOrEqual(12);
+      expect(Math.abs(meanOf(many.losses) - meanOf(one.losses))).toBeLessThan(1e-3);
     }
   });
 });
