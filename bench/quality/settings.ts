@@ -1,0 +1,100 @@
+/** What the experiments compare: on each text, a base and what is changed about it. */
+
+export interface Experiment {
+  /** Names the experiment on the command line and in the document. */
+  name: string;
+  title: string;
+  /** In `corpora`. */
+  text: string;
+  seconds: number;
+  /** What every setting has. */
+  base: string[];
+  /** What each setting has instead or besides, by its name. */
+  settings: Record<string, string[]>;
+}
+
+const COMMON = ['--sample-every', '0', '--precision', 'bfloat16'];
+const minutes = (count: number) => count * 60;
+
+const CHARACTERS = [
+  ...COMMON,
+  ...['--embedding', '64', '--layers', '2', '--bptt', '64', '--batch-size', '32'],
+];
+
+const WORDS = [
+  ...COMMON,
+  ...['--tokenizer', 'word', '--max-vocab', '10000', '--layers', '2', '--bptt', '35'],
+];
+
+/** Settings that were tried for a given time, to choose the defaults by. */
+export const experiments: readonly Experiment[] = [
+  {
+    name: 'minute',
+    title: 'tinyshakespeare, characters, one minute',
+    text: 'tinyshakespeare.txt',
+    seconds: minutes(1),
+    base: [...CHARACTERS, '--hidden', '256', '--lr', '6e-3'],
+    settings: {
+      base: [],
+      'rate 4e-3': ['--lr', '4e-3'],
+      'rate 1e-2': ['--lr', '1e-2'],
+      'hidden 192': ['--hidden', '192'],
+      'hidden 384': ['--hidden', '384', '--lr', '4e-3'],
+      'batch 16': ['--batch-size', '16'],
+      'batch 64': ['--batch-size', '64'],
+      'one layer, 384': ['--layers', '1', '--hidden', '384'],
+      muon: ['--optimizer', 'muon'],
+      'muon, batch 64, rate 1.2e-2': [
+        ...['--optimizer', 'muon', '--batch-size', '64', '--lr', '1.2e-2'],
+      ],
+      'linear decay': ['--lr-decay', 'linear'],
+      'one cycle': ['--lr-decay', 'one-cycle'],
+      'reset before': ['--gru-variant', 'reset-before'],
+      lstm: ['--cell', 'lstm'],
+      ema: ['--ema', '0.98'],
+    },
+  },
+  {
+    name: 'characters',
+    title: 'tinyshakespeare, characters, five minutes',
+    text: 'tinyshakespeare.txt',
+    seconds: minutes(5),
+    base: [...CHARACTERS, '--hidden', '384', '--lr', '4e-3', '--dropout', '0.3'],
+    settings: {
+      base: [],
+      'no dropout': ['--dropout', '0'],
+      'dropout 0.2': ['--dropout', '0.2'],
+      'dropout a step': ['--dropout-mask', 'step'],
+      'dropout of the output 0.3': ['--dropout-output', '0.3'],
+      'dropout of embeddings 0.1': ['--dropout-embedding', '0.1'],
+      'weight drop 0.2': ['--weight-drop', '0.2'],
+      'activation regularisation': ['--activation-reg', '2', '--temporal-reg', '1'],
+      'decay 0.1': ['--optimizer', 'adamw', '--weight-decay', '0.1'],
+      tied: ['--embedding', '384', '--tied'],
+      muon: ['--optimizer', 'muon'],
+      ema: ['--ema', '0.99'],
+      'reset before': ['--gru-variant', 'reset-before'],
+      lstm: ['--cell', 'lstm'],
+      'hidden 512': ['--hidden', '512'],
+      'batch 64': ['--batch-size', '64'],
+    },
+  },
+  {
+    name: 'words',
+    title: 'presidential-addresses, 10,000 words, fifteen minutes',
+    text: 'presidential-addresses.txt',
+    seconds: minutes(15),
+    base: [
+      ...WORDS,
+      ...['--hidden', '256', '--embedding', '256', '--tied', '--batch-size', '32'],
+      ...['--lr', '3e-3', '--dropout', '0.4', '--dropout-output', '0.4'],
+    ],
+    settings: {
+      base: [],
+      'no dropout': ['--dropout', '0', '--dropout-output', '0'],
+      'weight drop 0.3': ['--weight-drop', '0.3'],
+      muon: ['--optimizer', 'muon'],
+      lstm: ['--cell', 'lstm'],
+    },
+  },
+];
