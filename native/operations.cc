@@ -8,6 +8,7 @@
 #include "gru.h"
 #include "linear_cross_entropy.h"
 #include "lstm.h"
+#include "orthogonalise.h"
 #include "tensorflow_op.h"
 
 namespace gru_lm {
@@ -314,6 +315,16 @@ const OpDeclaration kClipByGlobalNorm{
       }
     }};
 
+const OpDeclaration kOrthogonalise{
+    "GruLmOrthogonalise",
+    {{"matrices: float", "N R C"}},
+    {{"orthogonal: float", "N R C"}},
+    {kPrecisionAttribute},
+    [](Call& call) {
+      Orthogonalise({call.Size("N"), call.Size("R"), call.Size("C"), call.precision()},
+                    call.Input(0), call.Output(0));
+    }};
+
 }  // namespace
 
 std::string RegisterOperations() {
@@ -323,7 +334,8 @@ std::string RegisterOperations() {
     for (const auto& attempt :
          {Register<kGruForward>, Register<kGruBackward>, Register<kEmbeddedGruForward>,
           Register<kEmbeddedGruBackward>, Register<kLstmForward>, Register<kLstmBackward>,
-          Register<kLinearCrossEntropy>, Register<kGenerationStep>, Register<kClipByGlobalNorm>}) {
+          Register<kLinearCrossEntropy>, Register<kGenerationStep>, Register<kClipByGlobalNorm>,
+          Register<kOrthogonalise>}) {
       if (failure.empty()) failure = attempt();
     }
   });

@@ -17,6 +17,7 @@
 #include "../gru.h"
 #include "../linear_cross_entropy.h"
 #include "../lstm.h"
+#include "../orthogonalise.h"
 #include "../parallel.h"
 
 namespace {
@@ -85,6 +86,13 @@ std::string NameOf(const char* op, std::initializer_list<int64_t> sizes, Precisi
   std::string name = op;
   for (const int64_t size : sizes) name += " " + std::to_string(size);
   return name + (precision == Precision::kBfloat16 ? " bfloat16" : " float32");
+}
+
+void RunOrthogonalise(int64_t count, int64_t rows, int64_t columns, Precision precision) {
+  const Values matrices = RandomValues(count * rows * columns);
+  Values results = Unwritten(count * rows * columns);
+  Orthogonalise({count, rows, columns, precision}, matrices.data(), results.data());
+  RequireFinite("orthogonal matrices", results);
 }
 
 struct Shape {
@@ -312,6 +320,9 @@ void RunAll(Precision precision) {
         RunLinearCrossEntropy(N, H, V, precision, false);
       }
     }
+  }
+  for (const int64_t rows : {1, 2, 31, 64, 130}) {
+    for (const int64_t columns : {1, 3, 32, 65}) RunOrthogonalise(3, rows, columns, precision);
   }
   // Three blocks of rows, the last of which is smaller.
   RunLinearCrossEntropy(130, 5, 100'003, precision, false);

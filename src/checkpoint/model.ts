@@ -4,7 +4,7 @@ import { modelConfigOf, type TrainOptions, trainOptions } from '../config/train.
 import { type Tokenizer, tokenizerFromJson } from '../data/tokenizer.ts';
 import { UserError } from '../errors.ts';
 import { stateNames } from '../model/cells.ts';
-import { type ModelConfig, parameterSpecs } from '../model/parameters.ts';
+import { gateMatrices, type ModelConfig, parameterSpecs } from '../model/parameters.ts';
 import { parseStored } from '../option-table.ts';
 import { optimizerTensors } from '../training/optimizer-tensors.ts';
 import { type CheckpointPart, PART_FILES } from './format.ts';
@@ -107,8 +107,11 @@ function tensorSpecs(model: ModelConfig, options: TrainOptions): TensorSpecs {
   const weights = parameterSpecs(model);
   return {
     weights,
-    optimizer: optimizerTensors(options).flatMap((kept) =>
-      weights.map(({ name, shape }) => ({ name: `${kept}.${name}`, shape })),
+    optimizer: weights.flatMap(({ name, shape }) =>
+      optimizerTensors(options, gateMatrices(name, model.cell)).map((kept) => ({
+        name: `${kept}.${name}`,
+        shape,
+      })),
     ),
     state: stateNames(model).map((name) => ({
       name,

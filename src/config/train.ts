@@ -221,7 +221,7 @@ export const trainOptions = {
   optimizer: {
     flag: 'optimizer',
     type: 'choice',
-    choices: ['adam', 'adamw', 'rmsprop', 'sgd'],
+    choices: ['adam', 'adamw', 'muon', 'rmsprop', 'sgd'],
     default: 'adam',
     help: 'how gradients become updates',
     group: TRAINING,

@@ -59,6 +59,14 @@ export function parameterSpecs(config: ModelConfig): ParameterSpec[] {
 }
 
 /**
+ * How many matrices a recurrent layer's weights are, one below the other: one a gate. 0 for any other
+ * parameter.
+ */
+export function gateMatrices(name: string, cell: Cell | undefined): number {
+  return /\.weight_[ih]h_l\d+$/.test(name) ? cellKind(cell).gates : 0;
+}
+
+/**
  * Makes sure that `tensors` has all of `specs`, each of its shape.
  *
  * @param where the file that they are from, for the message

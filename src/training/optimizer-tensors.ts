@@ -1,7 +1,7 @@
 /** What the optimizers keep beside the parameters. */
 
 export interface OptimizerKind {
-  optimizer: 'adam' | 'adamw' | 'rmsprop' | 'sgd';
+  optimizer: 'adam' | 'adamw' | 'muon' | 'rmsprop' | 'sgd';
   /** For SGD: what a step keeps of the one before, in [0, 1). Default 0. */
   momentum?: number | undefined;
   /**
@@ -15,7 +15,12 @@ export interface OptimizerKind {
 /** Running means of the gradient and of its square, and their sum with momentum. */
 export type Moment = 'mean' | 'variance' | 'velocity';
 
-export function momentsOf({ optimizer, momentum = 0 }: OptimizerKind): readonly Moment[] {
+/** @param gates how many matrices the parameter is (see `gateMatrices`) */
+export function momentsOf(
+  { optimizer, momentum = 0 }: OptimizerKind,
+  gates = 0,
+): readonly Moment[] {
+  if (optimizer === 'muon' && gates > 0) return ['velocity'];
   if (optimizer === 'sgd') return momentum > 0 ? ['velocity'] : [];
   return optimizer === 'rmsprop' ? ['variance'] : ['mean', 'variance'];
 }
@@ -23,7 +28,9 @@ export function momentsOf({ optimizer, momentum = 0 }: OptimizerKind): readonly 
 /**
  * What the tensors that are kept for a parameter are called, before the dot and the parameter's name.
  * `value` is the parameter itself, where its running mean is in its place.
+ *
+ * @param gates how many matrices the parameter is (see `gateMatrices`)
  */
-export function optimizerTensors(kind: OptimizerKind): readonly string[] {
-  return [...momentsOf(kind), ...((kind.ema ?? 0) > 0 ? ['value'] : [])];
+export function optimizerTensors(kind: OptimizerKind, gates = 0): readonly string[] {
+  return [...momentsOf(kind, gates), ...((kind.ema ?? 0) > 0 ? ['value'] : [])];
 }

@@ -1,8 +1,10 @@
-/** Clipping and the update: Adam, AdamW, RMSProp and SGD over named parameters. */
+/** Clipping and the update: Adam, AdamW, Muon, RMSProp and SGD over named parameters. */
 import * as tf from '@tensorflow/tfjs-core';
 import { assertTensors } from '../model/parameters.ts';
 import { dataOf, tensorOf } from '../model/weights.ts';
 import { clipByGlobalNorm } from '../ops/clip-by-global-norm.ts';
+import { muon } from '../ops/muon.ts';
+import type { Precision } from '../ops/tensorflow-binding.ts';
 import {
   momentum,
   rmsProp,
@@ -17,8 +19,10 @@ export interface OptimizerConfig extends OptimizerKind {
   clipNorm: number;
   /** Each gradient value is cut to ± this, before the norm is taken; 0: never. */
   clipValue: number;
-  /** For AdamW: what a step takes off a matrix, as a share of it and of the learning rate. */
+  /** For AdamW and Muon: what a step takes off a matrix, as a share of it and of the learning rate. */
   weightDecay: number;
+  /** What Muon's products are computed in where the native library runs them. Default float32. */
+  precision?: Precision | undefined;
 }
 
 /** β₁ and ε as in Kingma & Ba 2015; β₂ lower than their 0.999, for runs of few thousand steps. */
@@ -29,7 +33,12 @@ const EPSILON = 1e-8;
 /** RMSProp's share of the mean square that a step keeps (Tieleman & Hinton 2012; as in PyTorch). */
 const ALPHA = 0.99;
 
+/** What Muon keeps of the sum of gradients (Jordan et al. 2024). */
+const MUON_MOMENTUM = 0.95;
+
 interface Slot {
+  /** How many matrices the value is, one below the other; 0: it is no weight of a recurrent layer. */
+  gates: number;
   value: TrainableVariable;
   moments: Partial<Record<Moment, TrainableVariable>>;
   /** The running mean of the value. */
@@ -47,12 +56,14 @@ export class Optimizer {
   /**
    * @param parameters first values by name, or what {@link exportParameters} gave
    * @param state what {@link exportState} gave, to go on from; otherwise moments start at zero
+   * @param gatesOf how many matrices each parameter is (see `gateMatrices`); only Muon asks
    * @throws UserError `checkpoint-damaged` for a state that does not fit the parameters
    */
   constructor(
     config: OptimizerConfig,
     parameters: TensorMap,
     state?: { step: number; tensors: TensorMap },
+    gatesOf: (name: string) => number = () => 0,
   ) {
     this.#config = config;
     this.#step = state?.step ?? 0;
@@ -61,11 +72,13 @@ export class Optimizer {
       const kept = (what: string, first: () => TensorData) =>
         this.#create(state ? stateOf(state.tensors, `${what}.${name}`, data) : first());
       const zeros = () => ({ shape: data.shape, data: new Float32Array(data.data.length) });
+      const gates = gatesOf(name);
       const slot: Slot = {
+        gates,
         value: averages ? kept('value', () => data) : this.#create(data),
         moments: {},
       };
-      for (const moment of momentsOf(config)) slot.moments[moment] = kept(moment, zeros);
+      for (const moment of momentsOf(config, gates)) slot.moments[moment] = kept(moment, zeros);
       if (averages) slot.average = this.#create(data);
       this.#slots.set(name, slot);
     }
@@ -122,13 +135,16 @@ export class Optimizer {
     return norm;
   }
 
-  #updateOne({ value, moments }: Slot, gradient: tf.Tensor, learningRate: number): void {
-    const { optimizer, weightDecay, momentum: share = 0 } = this.#config;
+  #updateOne({ value, moments, gates }: Slot, gradient: tf.Tensor, learningRate: number): void {
+    const { optimizer, weightDecay, momentum: share = 0, precision } = this.#config;
     const { mean, variance, velocity } = moments;
-    if (mean && variance) {
-      if (optimizer === 'adamw' && weightDecay > 0 && value.shape.length > 1) {
-        tf.tidy(() => value.assign(tf.mul(value.read(), 1 - learningRate * weightDecay)));
-      }
+    const decays = optimizer === 'adamw' || optimizer === 'muon';
+    if (decays && weightDecay > 0 && value.shape.length > 1) {
+      tf.tidy(() => value.assign(tf.mul(value.read(), 1 - learningRate * weightDecay)));
+    }
+    if (velocity && optimizer === 'muon') {
+      muon(value, velocity, gradient, { learningRate, momentum: MUON_MOMENTUM, gates, precision });
+    } else if (mean && variance) {
       this.#updates.adam(value, mean, variance, gradient, {
         learningRate,
         beta1: BETA1,

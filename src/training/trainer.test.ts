@@ -58,6 +58,7 @@ describe.each(testBackends)('a trainer on %s', (backend) => {
   it.each([
     { optimizer: 'adam' },
     { optimizer: 'adamw', ema: 0.95 },
+    { optimizer: 'muon', weightDecay: 0.1 },
     { optimizer: 'rmsprop', ema: 0.5 },
     { optimizer: 'sgd' },
     { optimizer: 'sgd', momentum: 0.9 },
@@ -240,7 +241,7 @@ describe.each(testBackends)('a trainer on %s', (backend) => {
 });
 
 describe.each(variants)('with %s', (gruVariant) => {
-  it.each(['adam', 'adamw', 'rmsprop', 'sgd'] as const)(
+  it.each(['adam', 'adamw', 'muon', 'rmsprop', 'sgd'] as const)(
     'all backends go the same way, by %s',
     async (optimizer) => {
       const trajectories = [];

@@ -5,7 +5,7 @@ import type { TokenSequence } from '../data/token-sequence.ts';
 import { UserError } from '../errors.ts';
 import { stateNames } from '../model/cells.ts';
 import { forward, type HiddenState, type Weights, zeroState } from '../model/language-model.ts';
-import type { ModelConfig } from '../model/parameters.ts';
+import { gateMatrices, type ModelConfig } from '../model/parameters.ts';
 import { meanLossOf } from '../model/predictions.ts';
 import { dataOf, initialParameters, selectParameters, tensorOf } from '../model/weights.ts';
 import type { Precision } from '../ops/tensorflow-binding.ts';
@@ -101,6 +101,7 @@ export class Trainer {
         ? selectParameters(config.model, snapshot.parameters, 'weights')
         : initialParameters(config.model, root.fork('parameters')),
       snapshot && { step: snapshot.progress.step, tensors: snapshot.optimizer },
+      (name) => gateMatrices(name, config.model.cell),
     );
     this.#state = snapshot ? this.#restoreState(snapshot) : this.#zeroState();
   }

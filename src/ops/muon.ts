@@ -1,0 +1,74 @@
+/** Muon (Jordan et al. 2024): updates of a matrix whose singular values are all about 1. */
+import * as tf from '@tensorflow/tfjs-core';
+import { nativeBackend, type Precision, precisionAttribute } from './tensorflow-binding.ts';
+import type { TrainableVariable } from './trainable-variable.ts';
+
+/** Of the polynomial ax + bx³ + cx⁵, which takes singular values in (0, 1] towards 1. */
+const [A, B, C] = [3.4445, -4.775, 2.0315];
+const ITERATIONS = 5;
+
+export interface MuonStep {
+  learningRate: number;
+  momentum: number;
+  /** How many matrices the variable is, one below the other, each of which is made orthogonal. */
+  gates: number;
+  precision?: Precision | undefined;
+}
+
+/**
+ * velocity ← momentum · velocity + gradient, and of each matrix in the value [rows, columns]
+ * value −= rate · 0.2 · √max(rows, columns) · orthogonalise(gradient + momentum · velocity). The root
+ * makes numbers of an update as large as Adam's mostly are, so that both learn at one rate (Liu et al.
+ * 2025, “Muon is scalable for LLM training”).
+ */
+export function muon(
+  value: TrainableVariable,
+  velocity: TrainableVariable,
+  gradient: tf.Tensor,
+  { learningRate, momentum, gates, precision }: MuonStep,
+): void {
+  tf.tidy(() => {
+    const next = tf.add(tf.mul(velocity.read(), momentum), gradient);
+    velocity.assign(next);
+    const nesterov = tf.add(gradient, tf.mul(next, momentum));
+    const [rows, columns] = [(value.shape[0] as number) / gates, value.shape[1] as number];
+    const direction = orthogonalise(tf.reshape(nesterov, [gates, rows, columns]), precision);
+    const rate = learningRate * 0.2 * Math.sqrt(Math.max(rows, columns));
+    const update = tf.mul(tf.reshape(direction, [gates * rows, columns]), rate);
+    value.assign(tf.sub(value.read(), update));
+  });
+}
+
+/**
+ * Matrices with the singular vectors of those given and singular values of about 1 (0.68 to 1.21 for
+ * those above 0.002 of the matrix's norm), by five Newton–Schulz iterations of degree five (Jordan et
+ * al. 2024, “Muon”). It has no gradient. Zeros stay zeros.
+ *
+ * @param matrices [N, rows, columns]; each is made orthogonal by itself
+ * @param precision what products are multiplied in where the native library runs them
+ * @returns [N, rows, columns]
+ */
+export function orthogonalise(
+  matrices: tf.Tensor3D,
+  precision: Precision = 'float32',
+): tf.Tensor3D {
+  const backend = nativeBackend();
+  if (backend) {
+    const attributes = [precisionAttribute(backend, precision)];
+    const op = 'GruLmOrthogonalise';
+    return backend.executeSingleOutput(op, attributes, [matrices]) as tf.Tensor3D;
+  }
+  return tf.tidy(() => {
+    const [, rows, columns] = matrices.shape;
+    const isTall = rows > columns;
+    const norms = tf.sqrt(tf.sum(tf.square(matrices), [1, 2], true));
+    let X = tf.divNoNan<tf.Tensor3D>(matrices, norms);
+    for (let i = 0; i < ITERATIONS; i++) {
+      const gram = tf.matMul(X, X, isTall, !isTall); // of the smaller side
+      const factor = tf.add<tf.Tensor3D>(tf.mul(gram, B), tf.mul(tf.matMul(gram, gram), C));
+      const product = isTall ? tf.matMul(X, factor) : tf.matMul(factor, X);
+      X = tf.add(tf.mul(X, A), product);
+    }
+    return X;
+  });
+}
