@@ -12,12 +12,11 @@ export interface Result {
   seed: number;
   steps: number;
   tokensPerSecond: number;
-  parameters: number;
   /** Of the final weights, over the whole validation part with the state carried on. */
   natsPerToken: number;
 }
 
-/** What training with `--json` printed, one JSON object a line. */
+/** What training with `--json` printed at last: one JSON object a line, but for a first that is cut. */
 export function resultOf(
   run: Pick<Result, 'experiment' | 'setting' | 'flags' | 'seed'>,
   output: string,
@@ -25,9 +24,10 @@ export function resultOf(
   const events = output
     .trim()
     .split('\n')
+    .slice(1)
     .map((line) => JSON.parse(line) as Record<string, unknown>);
   const last = (type: string) => events.findLast(({ event }) => event === type) ?? {};
-  const [start, step, evaluation] = [last('start'), last('step'), last('eval')];
+  const [step, evaluation] = [last('step'), last('eval')];
   if (step.step !== evaluation.step) {
     throw new Error(`expected the weights of step ${step.step} evaluated, not ${evaluation.step}`);
   }
@@ -36,7 +36,6 @@ export function resultOf(
     ...run,
     steps: step.step as number,
     tokensPerSecond: median(speeds.map(({ tokensPerSecond }) => tokensPerSecond as number)),
-    parameters: start.parameters as number,
     natsPerToken: evaluation.natsPerToken as number,
   };
 }

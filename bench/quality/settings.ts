@@ -44,7 +44,7 @@ export const experiments: readonly Experiment[] = [
       'batch 64': ['--batch-size', '64'],
       'one layer, 384': ['--layers', '1', '--hidden', '384'],
       muon: ['--optimizer', 'muon'],
-      'muon, batch 64, rate 1.2e-2': [
+      'muon and batch 64 at 1.2e-2': [
         ...['--optimizer', 'muon', '--batch-size', '64', '--lr', '1.2e-2'],
       ],
       'linear decay': ['--lr-decay', 'linear'],
