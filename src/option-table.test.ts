@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { UserError } from './errors.ts';
 import {
   flagHelp,
+  flagsOf,
   flagUsage,
   type OptionTable,
   parseOption,
@@ -206,5 +207,16 @@ describe('the help', () => {
     } as const;
     expect(flagUsage(many)).toBe('--decay <NAME>');
     expect(flagHelp(many)).toBe('what it does (none, linear, cosine, exponential; default none)');
+  });
+
+  it('tells what to type for values, in the order of the table', () => {
+    const values = { time: 90, loud: true, count: 2, kind: 'word', files: ['a', 'b'] } as const;
+    expect(flagsOf(table, { ...values, files: [...values.files] })).toBe(
+      '--count 2 --time 90s --kind word --files a b --loud',
+    );
+    expect(flagsOf(table, { time: 300, loud: false })).toBe('--time 5m');
+    expect(flagsOf(table, { time: 7200 })).toBe('--time 2h');
+    const negatable = { loud: { ...table.loud, negatable: true } } as const;
+    expect(flagsOf(negatable, { loud: false })).toBe('--no-loud');
   });
 });

@@ -125,6 +125,14 @@ test('--preset seed sets what it says, and options over it count', async () => {
   expect(await infoOf('preset')).toMatchObject({ options: { dropout: 0.2, hiddenSize: 8 } });
 });
 
+test('--no-tied takes back what a preset turns on', async () => {
+  const flags = ['--preset', 'word', '--max-steps', '2', '--valid-split', '0.3'];
+  const [tied] = await trainTiny(cwd, [...flags, '--out', 'tied']);
+  expect(tied).toMatchObject({ options: { tied: true, weightDrop: 0.3 } });
+  const [own] = await trainTiny(cwd, [...flags, '--no-tied', '--out', 'untied']);
+  expect(own).toMatchObject({ options: { tied: false, weightDrop: 0.3 } });
+});
+
 describe('ways to train', () => {
   const decays = trainOptions.learningRateDecay.choices;
   const optimizers = trainOptions.optimizer.choices;

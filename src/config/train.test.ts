@@ -10,7 +10,8 @@ import * as commands from './commands.ts';
 import * as config from './train.ts';
 
 const tables = Object.entries({ ...commands, ...config } as Record<string, unknown>).filter(
-  (entry): entry is [string, OptionTable] => typeof entry[1] === 'object',
+  (entry): entry is [string, OptionTable] =>
+    typeof entry[1] === 'object' && !Array.isArray(entry[1]),
 );
 const specs = tables.flatMap(([table, options]) =>
   Object.entries(options).map(([name, spec]) => [`${table}.${name}`, spec] as [string, OptionSpec]),

@@ -7,6 +7,7 @@ import {
   type OptionValues,
   withDefaults,
 } from '../option-table.ts';
+import { PRESET_NAMES, PRESETS, type PresetName } from './presets.ts';
 import {
   DATA,
   jsonOption,
@@ -59,8 +60,8 @@ export const trainOptions = {
   preset: {
     flag: 'preset',
     type: 'choice',
-    choices: ['seed'],
-    help: 'a named set of options; seed: words, vocabulary 10000, embedding 300, hidden 512, 2 layers',
+    choices: PRESET_NAMES,
+    help: 'a named set of options, over which those that are given count',
     group: MODEL,
   },
   cell: {
@@ -153,6 +154,7 @@ export const trainOptions = {
   tied: {
     flag: 'tied',
     type: 'switch',
+    negatable: true,
     help: 'score tokens by their embeddings instead of by weights of their own',
     group: MODEL,
   },
@@ -371,20 +373,15 @@ export const trainOptions = {
 } as const satisfies OptionTable;
 
 export type TrainOptions = OptionValues<typeof trainOptions>;
+type Given = GivenOptions<typeof trainOptions>;
 
-const presets: Record<'seed', GivenOptions<typeof trainOptions>> = {
-  seed: {
-    tokenizer: 'word',
-    vocabularySize: 10_000,
-    embeddingSize: 300,
-    hiddenSize: 512,
-    layers: 2,
-    batchSize: 32,
-    bptt: 35,
-    dropout: 0.2,
-    learningRate: 0.002,
-  },
-};
+/** What ends a run. One that is given takes the place of all that a preset or a run had. */
+export const LIMITS = ['epochs', 'maxSteps', 'maxTime'] as const;
+
+/** What each preset gives. */
+export function presetOptions(name: PresetName): Given {
+  return PRESETS[name].options;
+}
 
 const DEFAULT_MAX_TIME = 135;
 
@@ -393,10 +390,10 @@ const DEFAULT_MAX_TIME = 135;
  *
  * @throws UserError `usage` for options that do not go together
  */
-export function resolveTrainOptions(given: GivenOptions<typeof trainOptions>): TrainOptions {
-  const preset = given.preset ? presets[given.preset] : {};
+export function resolveTrainOptions(given: Given): TrainOptions {
+  const preset = given.preset ? presetOptions(given.preset) : {};
   assertTokenizerOptions(given, preset.tokenizer);
-  const options = withDefaults(trainOptions, preset, given);
+  const options = withDefaults(trainOptions, withoutLimits(preset, given), given);
   if (options.epochs === undefined && options.maxSteps === undefined) {
     options.maxTime ??= DEFAULT_MAX_TIME;
   }
@@ -423,6 +420,13 @@ export function resolveTrainOptions(given: GivenOptions<typeof trainOptions>): T
     );
   }
   return options;
+}
+
+/** The preset, less its limit where the user gave any. */
+function withoutLimits(preset: Given, given: Given): Given {
+  if (LIMITS.every((limit) => given[limit] === undefined)) return preset;
+  const { epochs, maxSteps, maxTime, ...rest } = preset;
+  return rest;
 }
 
 /** The model that the options describe, for a vocabulary of the given size. */
