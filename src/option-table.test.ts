@@ -198,6 +198,9 @@ describe('the help', () => {
     expect(flagHelp(table.count)).toBe('what it does (default 3)');
     expect(flagHelp(table.time)).toBe('what it does (default 150s)');
     expect(flagHelp(table.rate)).toBe('what it does');
+    expect(flagHelp({ ...table.count, defaultNote: 'by the text' })).toBe(
+      'what it does (default by the text)',
+    );
     const many = {
       ...base,
       flag: 'decay',

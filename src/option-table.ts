@@ -12,6 +12,8 @@ interface Described {
   group: string;
   /** What a stored config means that was written before there was this option. Default: its default. */
   absent?: string | number;
+  /** What the help says of a default that a command finds out by more than its options. */
+  defaultNote?: string;
 }
 
 interface NumberSpec extends Described {
@@ -209,7 +211,9 @@ export function flagHelp(spec: OptionSpec): string {
   if (spec.type === 'choice' && flagUsage(spec).endsWith('<NAME>')) {
     notes.push(spec.choices.join(', '));
   }
-  if ('default' in spec && spec.default !== undefined) {
+  if (spec.defaultNote !== undefined) {
+    notes.push(`default ${spec.defaultNote}`);
+  } else if ('default' in spec && spec.default !== undefined) {
     notes.push(`default ${spec.type === 'duration' ? `${spec.default}s` : spec.default}`);
   }
   return notes.length > 0 ? `${spec.help} (${notes.join('; ')})` : spec.help;

@@ -36,7 +36,7 @@ class JsonView implements TrainView {
   #path = '';
 
   start(info: StartInfo): void {
-    const { backend, directory, vocabularySize, train, valid, resumedAtStep } = info;
+    const { backend, directory, vocabularySize, train, valid, resumedAtStep, byRule } = info;
     const { json, quiet, ...settings } = info.options;
     const { warnings = [], ...figures } = info.preflight ?? {};
     printJson({
@@ -51,6 +51,7 @@ class JsonView implements TrainView {
       resumedAtStep: resumedAtStep ?? null,
       warnings: [...info.notices, ...warnings],
       options: settings,
+      byRule,
     });
   }
 

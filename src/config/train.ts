@@ -7,6 +7,7 @@ import {
   type OptionValues,
   withDefaults,
 } from '../option-table.ts';
+import { chosenByRule, type RuledOptions, type RuleInput } from './defaults-by-rule.ts';
 import { PRESET_NAMES, PRESETS, type PresetName } from './presets.ts';
 import {
   DATA,
@@ -22,7 +23,10 @@ import {
 } from './shared.ts';
 import { assertTokenizerOptions } from './tokenizer-options.ts';
 
-/** What `gru-lm train` takes; a checkpoint stores these values. */
+/**
+ * What `gru-lm train` takes; a checkpoint stores these values. Of those with a `defaultNote` the default
+ * is what a stored config means that lacks them; a new run's is that of `defaultsByRule`.
+ */
 export const trainOptions = {
   ...tokenizerOptions,
   ...textOptions,
@@ -86,6 +90,7 @@ export const trainOptions = {
     min: 1,
     max: 65_536,
     default: 64,
+    defaultNote: 'by the vocabulary',
     help: 'size of the token embeddings',
     group: MODEL,
   },
@@ -95,6 +100,7 @@ export const trainOptions = {
     min: 1,
     max: 65_536,
     default: 256,
+    defaultNote: 'by the text and the time',
     help: 'size of each recurrent layer’s state',
     group: MODEL,
   },
@@ -104,6 +110,7 @@ export const trainOptions = {
     min: 1,
     max: 64,
     default: 2,
+    defaultNote: 'by the text and the time',
     help: 'recurrent layers',
     group: MODEL,
   },
@@ -113,6 +120,7 @@ export const trainOptions = {
     min: 0,
     below: 1,
     default: 0,
+    defaultNote: 'by the text and the time',
     help: 'share of each layer’s outputs dropped in training',
     group: MODEL,
   },
@@ -164,6 +172,7 @@ export const trainOptions = {
     min: 1,
     max: 65_536,
     default: 32,
+    defaultNote: 'by the text',
     help: 'streams of text trained side by side',
     group: TRAINING,
   },
@@ -218,6 +227,7 @@ export const trainOptions = {
     type: 'number',
     above: 0,
     default: 0.004,
+    defaultNote: 'by the text and the time',
     help: 'highest learning rate',
     group: TRAINING,
   },
@@ -398,7 +408,8 @@ export function resolveTrainOptions(given: Given): TrainOptions {
     options.maxTime ??= DEFAULT_MAX_TIME;
   }
   const { batchSize, gradientAccumulation } = options;
-  if (batchSize % gradientAccumulation !== 0) {
+  const isBatchGiven = (given.batchSize ?? preset.batchSize) !== undefined;
+  if (isBatchGiven && batchSize % gradientAccumulation !== 0) {
     throw new UserError(
       'usage',
       `--grad-accum: expected a number that divides --batch-size ${batchSize}, found ${gradientAccumulation}`,
@@ -420,6 +431,18 @@ export function resolveTrainOptions(given: Given): TrainOptions {
     );
   }
   return options;
+}
+
+/** What is left of the options for the rule to decide, once the text is known. */
+export function ruleOptions(
+  given: Given,
+  { epochs, maxSteps, maxTime, bptt, gradientAccumulation }: TrainOptions,
+  text: Pick<RuleInput, 'trainTokens' | 'vocabularySize'>,
+): Partial<RuledOptions> {
+  const preset = given.preset ? presetOptions(given.preset) : {};
+  const budget = { epochs, maxSteps, maxTime };
+  const input = { ...text, budget, bptt, gradientAccumulation };
+  return chosenByRule(input, preset, given);
 }
 
 /** The preset, less its limit where the user gave any. */
