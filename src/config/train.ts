@@ -185,6 +185,16 @@ export const trainOptions = {
     help: 'tokens of each stream that a step looks back over',
     group: TRAINING,
   },
+  bpttSchedule: {
+    flag: 'bptt-schedule',
+    type: 'choice',
+    choices: ['constant', 'random', 'grow'],
+    default: 'constant',
+    help:
+      'how far each step looks back: as --bptt says; by chance about as far, or half; ' +
+      'from an eighth up, over the first 0.3 of the run',
+    group: TRAINING,
+  },
   gradientAccumulation: {
     flag: 'grad-accum',
     type: 'integer',

@@ -6,6 +6,7 @@ import { LossTotals } from '../evaluation/report.ts';
 import { weightsOf } from '../model/weights.ts';
 import { trainRun } from './run.ts';
 import type { RunEvent } from './run-events.ts';
+import type { RunConfig } from './run-options.ts';
 import { learningRateAt } from './schedule.ts';
 import {
   configOf,
@@ -55,21 +56,27 @@ describe.each(['wasm', 'tensorflow'] as const)('a run on %s', (backend) => {
     }
   });
 
-  it('stops by a signal with a save, and goes on from it to the very same end', async () => {
-    const whole = await eventsOf(configOf());
-    const first = await eventsOf(configOf(), { abortAt: ({ step }) => step === 6 });
-    expect(outline(first)).toEqual(['eval 4', 'save 4', 'save 6', 'stopped 6']);
-    const resumeFrom = stored(ofType(first, 'save').at(-1)!.snapshot);
-    const second = await eventsOf(configOf(), { resumeFrom });
-    expect(outline(second)).toEqual(['eval 8', 'save 8', 'eval 12', 'save 12', 'end 12']);
+  it.each<Partial<RunConfig>>([{}, { bpttSchedule: 'random' }, { bpttSchedule: 'grow' }])(
+    'stops by a signal with a save, and goes on from it to the very same end, with %o',
+    async (more) => {
+      const config = configOf(more);
+      const whole = await eventsOf(config);
+      const first = await eventsOf(config, { abortAt: ({ step }) => step === 6 });
+      expect(outline(first)).toEqual(['eval 4', 'save 4', 'save 6', 'stopped 6']);
+      const resumeFrom = stored(ofType(first, 'save').at(-1)!.snapshot);
+      const second = await eventsOf(config, { resumeFrom });
+      expect(outline(second)).toEqual(['eval 8', 'save 8', 'eval 12', 'save 12', 'end 12']);
 
-    const figures = (events: RunEvent[]) =>
-      ofType(events, 'step').map(({ step, epoch, loss, learningRate, gradientNorm, progress }) => ({
-        ...{ step, epoch, loss, learningRate, gradientNorm, progress },
-      }));
-    expect([...figures(first), ...figures(second)]).toEqual(figures(whole));
-    expect(lastOf(second)).toEqual(lastOf(whole));
-  });
+      const figures = (events: RunEvent[]) =>
+        ofType(events, 'step').map(
+          ({ step, epoch, loss, learningRate, gradientNorm, progress }) => ({
+            ...{ step, epoch, loss, learningRate, gradientNorm, progress },
+          }),
+        );
+      expect([...figures(first), ...figures(second)]).toEqual(figures(whole));
+      expect(lastOf(second)).toEqual(lastOf(whole));
+    },
+  );
 
   it('leaves no tensor behind, ended, stopped or left', async () => {
     await eventsOf(configOf({ sampleEvery: 1 }));
@@ -85,6 +92,21 @@ describe.each(['wasm', 'tensorflow'] as const)('a run on %s', (backend) => {
 
 describe('a run', () => {
   beforeAll(() => useBackend('wasm'));
+
+  it('counts epochs by the text where windows differ in length, and ends where one does', async () => {
+    for (const bpttSchedule of ['random', 'grow'] as const) {
+      const config = configOf({ bpttSchedule, maxSteps: undefined, epochs: 2 });
+      const steps = ofType(await eventsOf(config), 'step');
+      expect(steps.at(-1)).toMatchObject({ epoch: 2, progress: 1 });
+      for (const { epoch, progress } of steps) expect(progress).toBe(epoch / 2);
+      const [first] = steps;
+      // Streams of 112 tokens, of which the first window leaves out up to 7.
+      const tokens = first!.epoch * 112;
+      expect(tokens).toBeCloseTo(Math.round(tokens), 9);
+      expect(tokens).toBeGreaterThanOrEqual(5);
+      expect(tokens).toBeLessThanOrEqual(7 + 18);
+    }
+  });
 
   it('ends when its patience does, and goes on with more', async () => {
     // A rate that does harm.

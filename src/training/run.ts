@@ -109,26 +109,27 @@ class Run {
   }
 
   *#step(): Generator<RunEvent, void, void> {
-    const { batchSize, bptt } = this.#config;
+    const { batchSize } = this.#config;
     const { plateaus, rollbacks } = this.#record;
+    const share = this.#share();
     const learningRate =
-      learningRateAt(this.#config, this.#share(), plateaus) * ROLLBACK_SHARE ** rollbacks;
+      learningRateAt(this.#config, share, plateaus) * ROLLBACK_SHARE ** rollbacks;
     const startedSeconds = this.#watch.seconds;
-    const result = this.#trainer.trainStep(learningRate);
+    const result = this.#trainer.trainStep(learningRate, share);
     const seconds = this.#watch.seconds - startedSeconds;
     this.#isSaved = false;
     const { loss, gradientNorm, epoch, startsEpoch } = result;
-    const { step, stepsPerEpoch } = this.#trainer;
+    const { step, stepsPerEpoch, passes } = this.#trainer;
     if (!result.isApplied) return yield this.#leaveOut(result, learningRate);
     this.#record.addStep(loss, { epoch, learningRate });
     yield {
       type: 'step',
       step,
-      epoch: step / stepsPerEpoch,
+      epoch: passes ?? step / stepsPerEpoch,
       loss,
       learningRate,
       gradientNorm,
-      tokensPerSecond: (batchSize * bptt) / seconds,
+      tokensPerSecond: (batchSize * result.steps) / seconds,
       elapsedSeconds: this.#watch.seconds,
       progress: this.#share(),
     };
@@ -265,7 +266,8 @@ class Run {
 
   /** The share of the budget that is used, in [0, 1]. */
   #share(): number {
-    const spent = { steps: this.#trainer.step, elapsedSeconds: this.#watch.seconds };
-    return progressOf(this.#config, spent, this.#trainer.stepsPerEpoch);
+    const { step: steps, passes, stepsPerEpoch } = this.#trainer;
+    const spent = { steps, passes, elapsedSeconds: this.#watch.seconds };
+    return progressOf(this.#config, spent, stepsPerEpoch);
   }
 }
