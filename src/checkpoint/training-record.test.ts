@@ -54,6 +54,7 @@ describe('what a checkpoint says of its training', () => {
     ['training', 'progress.cursor.position', 0.5, '"progress.cursor.position" to be a whole'],
     ['training', 'progress.cursor.offset', '2', '"progress.cursor.offset" to be a whole'],
     ['training', 'progress.cursor.taken', -1, '"progress.cursor.taken" to be a whole number at'],
+    ['training', 'progress.averaged', 0.5, '"progress.averaged" to be a whole number at'],
     ['training', 'progress.windowRandom', {}, '"progress.windowRandom.algorithm" to be'],
     ['training', 'progress.offsetRandom.algorithm', 'dice', '.algorithm" to be "xoshiro128**"'],
     ['training', 'progress.offsetRandom.words', [0, 0, 0, 0], 'four whole numbers, not all zero'],

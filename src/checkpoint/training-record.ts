@@ -50,6 +50,7 @@ export function readTrainingRecord(
 function readProgress(field: JsonField, step: number): TrainerProgress {
   const cursor = field.get('cursor');
   const taken = cursor.get('taken').optional((taken) => taken.count());
+  const averaged = field.get('averaged').optional((averaged) => averaged.count());
   const windowRandom = field.get('windowRandom').optional(readRandom);
   if (field.get('step').count() !== step) {
     throw field.get('step').bad(`${step}, as in ${MANIFEST_FILE}`);
@@ -65,6 +66,7 @@ function readProgress(field: JsonField, step: number): TrainerProgress {
     offsetRandom: readRandom(field.get('offsetRandom')),
     dropoutRandom: readRandom(field.get('dropoutRandom')),
     ...(windowRandom && { windowRandom }),
+    ...(averaged !== undefined && { averaged }),
   };
 }
 

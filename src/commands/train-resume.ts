@@ -15,6 +15,7 @@ const CHANGEABLE: ReadonlySet<string> = new Set<keyof TrainOptions>([
   'clipValue',
   'weightDecay',
   'patience',
+  'nonMonotone',
   'dropout',
   'dropoutOutput',
   'dropoutEmbedding',

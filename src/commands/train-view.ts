@@ -68,6 +68,7 @@ class JsonView implements TrainView {
         printJson({ event: 'eval', step, split: 'valid', natsPerToken, perplexity, isBest });
         break;
       }
+      case 'averaging':
       case 'sample':
       case 'spike':
       case 'skip':
@@ -140,6 +141,9 @@ class TextView implements TrainView {
             `perplexity ${figure(Math.exp(event.natsPerToken))}${event.isBest ? errorStyle.green('  best so far') : ''}`,
         );
         this.#showLast();
+        break;
+      case 'averaging':
+        this.#progress.log(`step ${event.step}: from here on the weights are averaged`);
         break;
       case 'sample':
         this.#progress.log(`${errorStyle.dim(indent(event.text))}`);

@@ -124,6 +124,12 @@ describe('training options', () => {
     );
   });
 
+  it('refuse two kinds of means of the weights', () => {
+    expect(() => config.resolveTrainOptions({ optimizer: 'nt-asgd', ema: 0.9 })).toThrow(
+      'expected at most one of --optimizer nt-asgd and --ema, found both',
+    );
+  });
+
   it('refuse --json beside --quiet', () => {
     expect(() => config.resolveTrainOptions({ json: true, quiet: true })).toThrow(
       'expected at most one of --json and --quiet, found both',

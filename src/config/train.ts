@@ -7,6 +7,7 @@ import {
   type OptionValues,
   withDefaults,
 } from '../option-table.ts';
+import { NON_MONOTONE_INTERVAL } from '../training/averaging.ts';
 import { chosenByRule, type RuledOptions, type RuleInput } from './defaults-by-rule.ts';
 import { PRESET_NAMES, PRESETS, type PresetName } from './presets.ts';
 import {
@@ -227,7 +228,7 @@ export const trainOptions = {
   optimizer: {
     flag: 'optimizer',
     type: 'choice',
-    choices: ['adam', 'adamw', 'rmsprop', 'sgd'],
+    choices: ['adam', 'adamw', 'rmsprop', 'sgd', 'nt-asgd'],
     default: 'adam',
     help: 'how gradients become updates',
     group: TRAINING,
@@ -310,7 +311,17 @@ export const trainOptions = {
     min: 0,
     below: 1,
     default: 0,
-    help: 'what sgd keeps of its last step',
+    help: 'what sgd and nt-asgd keep of their last step',
+    group: TRAINING,
+  },
+  nonMonotone: {
+    flag: 'nonmono',
+    type: 'integer',
+    min: 1,
+    default: NON_MONOTONE_INTERVAL,
+    help:
+      'nt-asgd averages the weights once a validation is worse than one more than this many ' +
+      'before it',
     group: TRAINING,
   },
   ema: {
@@ -431,6 +442,13 @@ export function resolveTrainOptions(given: Given): TrainOptions {
       'usage',
       'expected at most one of --find-lr and --resume, found both',
       'The test begins with a new model: leave out --resume.',
+    );
+  }
+  if (options.optimizer === 'nt-asgd' && options.ema > 0) {
+    throw new UserError(
+      'usage',
+      'expected at most one of --optimizer nt-asgd and --ema, found both',
+      'Each evaluates and saves a mean of the weights of its own: leave out one of them.',
     );
   }
   if (options.json && options.quiet) {

@@ -1,8 +1,12 @@
 /** What the optimizers keep beside the parameters. */
 
 export interface OptimizerKind {
-  optimizer: 'adam' | 'adamw' | 'rmsprop' | 'sgd';
-  /** For SGD: what a step keeps of the one before, in [0, 1). Default 0. */
+  /**
+   * `nt-asgd` is SGD that keeps, once it is told to, the mean of all parameters from then on; the mean is
+   * then what is evaluated, saved and sampled from (Merity, Keskar & Socher 2017).
+   */
+  optimizer: 'adam' | 'adamw' | 'rmsprop' | 'sgd' | 'nt-asgd';
+  /** For SGD and nt-asgd: what a step keeps of the one before, in [0, 1). Default 0. */
   momentum?: number | undefined;
   /**
    * What an update leaves of the running mean of each parameter, in [0, 1) (Polyak & Juditsky 1992);
@@ -16,14 +20,19 @@ export interface OptimizerKind {
 export type Moment = 'mean' | 'variance' | 'velocity';
 
 export function momentsOf({ optimizer, momentum = 0 }: OptimizerKind): readonly Moment[] {
-  if (optimizer === 'sgd') return momentum > 0 ? ['velocity'] : [];
+  if (optimizer === 'sgd' || optimizer === 'nt-asgd') return momentum > 0 ? ['velocity'] : [];
   return optimizer === 'rmsprop' ? ['variance'] : ['mean', 'variance'];
+}
+
+/** Whether a mean of the parameters is kept, or may come to be. */
+export function keepsAverages({ optimizer, ema = 0 }: OptimizerKind): boolean {
+  return ema > 0 || optimizer === 'nt-asgd';
 }
 
 /**
  * What the tensors that are kept for a parameter are called, before the dot and the parameter's name.
- * `value` is the parameter itself, where its running mean is in its place.
+ * `value` is the parameter itself, where its mean is in its place, or may come to be.
  */
 export function optimizerTensors(kind: OptimizerKind): readonly string[] {
-  return [...momentsOf(kind), ...((kind.ema ?? 0) > 0 ? ['value'] : [])];
+  return [...momentsOf(kind), ...(keepsAverages(kind) ? ['value'] : [])];
 }

@@ -108,6 +108,51 @@ describe('a run', () => {
     }
   });
 
+  describe('with nt-asgd', () => {
+    // A rate that soon does harm, so that validations get worse.
+    const config = configOf({
+      ...{ optimizer: 'nt-asgd', nonMonotone: 2, maxSteps: 30, evalEvery: 2 },
+      ...{ learningRate: 20, warmup: 0, learningRateDecay: 'none' },
+    });
+
+    it('averages the weights once validations get no better, and evaluates the mean', async () => {
+      const events = await eventsOf(config);
+      const losses = ofType(events, 'eval').map(({ natsPerToken }) => natsPerToken);
+      const [averaging, ...more] = ofType(events, 'averaging');
+      expect(more).toEqual([]);
+      const { step } = averaging!;
+      const at = step / 2 - 1;
+      expect(losses[at]).toBeGreaterThan(Math.min(...losses.slice(0, at - 2)));
+      for (let i = 3; i < at; i++) {
+        expect(losses[i]).toBeLessThanOrEqual(Math.min(...losses.slice(0, i - 2)));
+      }
+      expect(step).toBeLessThan(26);
+      const { snapshot } = ofType(events, 'save').at(-1)!;
+      expect(snapshot.progress.averaged).toBe(30 - step);
+      const totals = new LossTotals();
+      const weights = weightsOf(snapshot.parameters);
+      await scoreTokens(config.model, weights, data.valid, { onLosses: totals.add });
+      expect(totals.mean).toBe(losses.at(-1));
+      // The run learns as it would without: it is what is looked at that is another.
+      const without = await eventsOf({ ...config, optimizer: 'sgd' });
+      const stepLosses = (all: RunEvent[]) => ofType(all, 'step').map(({ loss }) => loss);
+      expect(stepLosses(events)).toEqual(stepLosses(without));
+      expect(losses.at(-1)).toBeLessThan(ofType(without, 'eval').at(-1)!.natsPerToken);
+    });
+
+    it('goes on to the very same end from before, at and after the step where that begins', async () => {
+      const whole = await eventsOf({ ...config, saveEvery: 1 });
+      const { step } = ofType(whole, 'averaging')[0]!;
+      for (const from of [step - 1, step, step + 1, step + 4]) {
+        const { snapshot } = ofType(whole, 'save').find((save) => save.step === from)!;
+        expect(snapshot.progress.averaged).toBe(from < step ? undefined : from - step);
+        const rest = await eventsOf({ ...config, saveEvery: 1 }, { resumeFrom: stored(snapshot) });
+        expect(ofType(rest, 'averaging')).toEqual(from < step ? [{ type: 'averaging', step }] : []);
+        expect(lastOf(rest)).toEqual(lastOf(whole));
+      }
+    });
+  });
+
   it('ends when its patience does, and goes on with more', async () => {
     // A rate that does harm.
     const config = configOf({

@@ -8,6 +8,7 @@ import { LossTotals } from '../evaluation/report.ts';
 import { turnEventLoop } from '../event-loop.ts';
 import { generate } from '../generation/generate.ts';
 import { Random } from '../random.ts';
+import { isTimeToAverage } from './averaging.ts';
 import { stepsBetweenValidations } from './cadence.ts';
 import {
   divergence,
@@ -218,8 +219,20 @@ class Run {
     const seconds = elapsedSeconds - startedSeconds;
     const isBest = this.#record.addValidation({ step, natsPerToken, seconds, elapsedSeconds });
     this.#isSaved = false;
+    // Before anything is handed out: what is saved of this validation has it in it.
+    const startsAveraging = this.#startAveragingIfDue();
     yield { type: 'eval', step, natsPerToken, isBest };
+    if (startsAveraging) yield { type: 'averaging', step };
     if (sampleEvery > 0 && this.#record.validations % sampleEvery === 0) yield* this.#sample();
+  }
+
+  /** Returns whether it does. */
+  #startAveragingIfDue(): boolean {
+    const { optimizer, nonMonotone } = this.#config;
+    if (optimizer !== 'nt-asgd' || this.#trainer.isAveraging) return false;
+    if (!isTimeToAverage(this.#record.validLosses, nonMonotone)) return false;
+    this.#trainer.startAveraging();
+    return true;
   }
 
   async *#sample(): AsyncGenerator<RunEvent, void, void> {

@@ -58,6 +58,7 @@ describe.each(testBackends)('a trainer on %s', (backend) => {
     { optimizer: 'rmsprop', ema: 0.5 },
     { optimizer: 'sgd' },
     { optimizer: 'sgd', momentum: 0.9 },
+    { optimizer: 'nt-asgd' },
     { cell: 'lstm' },
   ] as const)(
     'goes on from a snapshot with the very losses and parameters, with %o',

@@ -78,6 +78,8 @@ export type TrainerProgress = {
   readonly dropoutRandom: RandomState;
   /** Draws the lengths of windows. Absent where every window has T. */
   readonly windowRandom?: RandomState;
+  /** Updates in the means of nt-asgd. Absent: none are kept yet, or ever. */
+  readonly averaged?: number;
 };
 
 /** Trains a model on token ids by truncated backpropagation through time. */
@@ -119,7 +121,7 @@ export class Trainer {
       snapshot
         ? selectParameters(config.model, snapshot.parameters, 'weights')
         : initialParameters(config.model, root.fork('parameters')),
-      snapshot && { step: snapshot.progress.step, tensors: snapshot.optimizer },
+      snapshot && { ...snapshot.progress, tensors: snapshot.optimizer },
     );
     this.#state = snapshot ? this.#restoreState(snapshot) : this.#zeroState();
   }
@@ -127,6 +129,16 @@ export class Trainer {
   /** Steps made so far, with those that changed no parameter. */
   get step(): number {
     return this.#optimizer.step;
+  }
+
+  /** Whether nt-asgd keeps means of the parameters, or does from the next step on. */
+  get isAveraging(): boolean {
+    return this.#optimizer.averaged !== undefined;
+  }
+
+  /** From the next step on, nt-asgd keeps the mean of each parameter, which is then evaluated. */
+  startAveraging(): void {
+    this.#optimizer.startAveraging();
   }
 
   /** Steps that one pass over the text takes; where windows differ in length, if they had T. */
@@ -226,6 +238,7 @@ export class Trainer {
 
   /** Copies of all that the next step depends on. */
   snapshot(): TrainerSnapshot {
+    const { averaged } = this.#optimizer;
     return {
       parameters: this.#optimizer.exportParameters(),
       optimizer: this.#optimizer.exportState(),
@@ -238,6 +251,7 @@ export class Trainer {
         offsetRandom: this.#offsetRandom.state(),
         dropoutRandom: this.#dropoutRandom.state(),
         ...(this.#windowsDiffer && { windowRandom: this.#windowRandom.state() }),
+        ...(averaged !== undefined && { averaged }),
       },
     };
   }
