@@ -13,6 +13,7 @@ import {
   setupOptions,
   tokenizeOptions,
 } from './config/commands.ts';
+import { presetHelp } from './config/preset-help.ts';
 import { trainOptions } from './config/train.ts';
 import { UserError } from './errors.ts';
 import { listenForInterruption } from './interruption.ts';
@@ -27,6 +28,8 @@ interface CommandSpec {
   summary: string;
   examples: string[];
   options: OptionTable;
+  /** More to be said after the options. */
+  notes?: string[];
   load: () => Promise<{ run: Run }>;
 }
 
@@ -41,6 +44,7 @@ const commands: CommandSpec[] = [
       'gru-lm train corpus.txt --resume --max-time 20m',
     ],
     options: trainOptions,
+    notes: presetHelp(),
     load: () => import('./commands/train.ts'),
   },
   {
@@ -137,6 +141,7 @@ function buildProgram(signal: AbortSignal): Command {
     const command = program
       .command(spec.operands ? `${spec.name} ${spec.operands}` : spec.name)
       .description(spec.summary)
+      .addHelpText('after', spec.notes ? ['', ...spec.notes].join('\n') : '')
       .addHelpText('after', `\nExamples:\n${spec.examples.map((line) => `  ${line}`).join('\n')}`)
       .showSuggestionAfterError()
       .exitOverride();
@@ -170,6 +175,9 @@ function addOptions(command: Command, table: OptionTable): [string, string][] {
       option.argParser((typed) => parseOption(spec, typed));
     }
     command.addOption(option);
+    if (spec.type === 'switch' && spec.negatable) {
+      command.addOption(new Option(`--no-${spec.flag}`).hideHelp());
+    }
     attributes.push([name, option.attributeName()]);
   }
   const help = 'Output:';

@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { UserError } from './errors.ts';
 import {
   flagHelp,
+  flagsOf,
   flagUsage,
   type OptionTable,
   parseOption,
@@ -220,6 +221,9 @@ describe('the help', () => {
     expect(flagHelp(table.count)).toBe('what it does (default 3)');
     expect(flagHelp(table.time)).toBe('what it does (default 150s)');
     expect(flagHelp(table.rate)).toBe('what it does');
+    expect(flagHelp({ ...table.count, defaultNote: 'by the text' })).toBe(
+      'what it does (default by the text)',
+    );
     const many = {
       ...base,
       flag: 'decay',
@@ -229,5 +233,16 @@ describe('the help', () => {
     } as const;
     expect(flagUsage(many)).toBe('--decay <NAME>');
     expect(flagHelp(many)).toBe('what it does (none, linear, cosine, exponential; default none)');
+  });
+
+  it('tells what to type for values, in the order of the table', () => {
+    const values = { time: 90, loud: true, count: 2, kind: 'word', files: ['a', 'b'] } as const;
+    expect(flagsOf(table, { ...values, files: [...values.files] })).toBe(
+      '--count 2 --time 90s --kind word --files a b --loud',
+    );
+    expect(flagsOf(table, { time: 300, loud: false })).toBe('--time 5m');
+    expect(flagsOf(table, { time: 7200 })).toBe('--time 2h');
+    const negatable = { loud: { ...table.loud, negatable: true } } as const;
+    expect(flagsOf(negatable, { loud: false })).toBe('--no-loud');
   });
 });

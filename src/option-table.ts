@@ -12,6 +12,8 @@ interface Described {
   group: string;
   /** What a stored config means that was written before there was this option. Default: its default. */
   absent?: string | number;
+  /** What the help says of a default that a command finds out by more than its options. */
+  defaultNote?: string;
 }
 
 interface NumberSpec extends Described {
@@ -58,6 +60,8 @@ interface TextsSpec extends Described {
 
 interface SwitchSpec extends Described {
   type: 'switch';
+  /** Whether `--no-…` takes it back, for what a preset may turn on. */
+  negatable?: boolean;
 }
 
 export type OptionSpec =
@@ -189,13 +193,45 @@ export function flagUsage(spec: OptionSpec): string {
   }
 }
 
+/** What a user would type to give these values, in the order of the table: `--hidden 512 --tied`. */
+export function flagsOf<Table extends OptionTable>(
+  table: Table,
+  given: GivenOptions<Table>,
+): string {
+  const values = given as Record<string, unknown>;
+  return Object.entries(table)
+    .filter(([name, spec]) => values[name] !== undefined && !isSilent(spec, values[name]))
+    .map(([name, spec]) => flagOf(spec, values[name]))
+    .join(' ');
+}
+
+/** Whether nothing that can be typed gives the value, which is then the one without the flag. */
+function isSilent(spec: OptionSpec, value: unknown): boolean {
+  return spec.type === 'switch' && value === false && !spec.negatable;
+}
+
+function flagOf(spec: OptionSpec, value: unknown): string {
+  if (spec.type === 'switch') return `--${value ? '' : 'no-'}${spec.flag}`;
+  const typed = [value].flat().map((one) => (spec.type === 'duration' ? showDuration(one) : one));
+  return `--${spec.flag} ${typed.join(' ')}`;
+}
+
+/** In the largest unit of which it is a whole number. */
+function showDuration(value: unknown): string {
+  const seconds = value as number;
+  if (seconds % 3600 === 0) return `${seconds / 3600}h`;
+  return seconds % 60 === 0 ? `${seconds / 60}m` : `${seconds}s`;
+}
+
 /** The help with the default and, where the usage does not show them, the choices. */
 export function flagHelp(spec: OptionSpec): string {
   const notes: string[] = [];
   if (spec.type === 'choice' && flagUsage(spec).endsWith('<NAME>')) {
     notes.push(spec.choices.join(', '));
   }
-  if ('default' in spec && spec.default !== undefined) {
+  if (spec.defaultNote !== undefined) {
+    notes.push(`default ${spec.defaultNote}`);
+  } else if ('default' in spec && spec.default !== undefined) {
     notes.push(`default ${spec.type === 'duration' ? `${spec.default}s` : spec.default}`);
   }
   return notes.length > 0 ? `${spec.help} (${notes.join('; ')})` : spec.help;

@@ -78,6 +78,31 @@ describe.for(usableBackends().filter((name) => name !== 'cuda'))('on %s', (backe
   );
 });
 
+const ways = [
+  ['--bptt-schedule', 'random'],
+  ['--optimizer', 'nt-asgd', '--nonmono', '1', '--lr', '20', '--lr-decay', 'none'],
+];
+
+test.concurrent.for(ways.map((way) => [way.join(' '), way] as const))(
+  'a run with %s that was stopped and goes on ends with the same bytes',
+  async ([, way]) => {
+    const name = way[0] as string;
+    const flags = (out: string) => [
+      ...['train', 'corpus.txt', ...TINY, '--dropout', '0.2', '--json', '--backend', 'wasm'],
+      ...['--max-steps', '40', '--eval-every', '5', '--out', out, ...way],
+    ];
+    const [whole, parts] = [`whole${name}`, `parts${name}`];
+    const { exitCode, stdout } = await runCli(flags(whole), { cwd });
+    expect(exitCode).toBe(0);
+    expect(stdout.includes('"event":"averaging"')).toBe(way.includes('nt-asgd'));
+    const first = await runCli(flags(parts), { cwd, onOutput: atStep(17, 'SIGINT') });
+    expect(first.exitCode).toBe(130);
+    const resume = ['train', 'corpus.txt', '--resume', '--out', parts, '--backend', 'wasm'];
+    expect((await runCli(resume, { cwd })).exitCode).toBe(0);
+    expect(await hashesOfLast(join(cwd, parts))).toEqual(await hashesOfLast(join(cwd, whole)));
+  },
+);
+
 test('runs that are limited by time end with the same bytes wherever they are stopped', async () => {
   await useBackend('wasm');
   // Throws unless they do.

@@ -125,6 +125,50 @@ test('--preset seed sets what it says, and options over it count', async () => {
   expect(await infoOf('preset')).toMatchObject({ options: { dropout: 0.2, hiddenSize: 8 } });
 });
 
+test('what is not given follows from the text, is told, and stays as it is on --resume', async () => {
+  const byRule = {
+    embeddingSize: 64,
+    hiddenSize: 64,
+    layers: 1,
+    dropout: 0.1,
+    batchSize: 3,
+    learningRate: 0.0075,
+  };
+  const always = [
+    'train',
+    'corpus.txt',
+    '--backend',
+    'wasm',
+    '--sample-every',
+    '0',
+    '--out',
+    'ruled',
+  ];
+  const flags = [...always, '--lr', '0.0075', '--max-steps', '2'];
+  const { learningRate, ...ruled } = byRule;
+  const { stdout } = await runCli([...flags, '--json'], { cwd });
+  expect(jsonLines(stdout)[0]).toMatchObject({ byRule: ruled, options: byRule });
+  expect(await infoOf('ruled')).toMatchObject({ options: byRule });
+
+  // So much time would make another model of it.
+  const resumed = await runCli([...always, '--resume', '--max-steps', '40', '--json'], { cwd });
+  const [start] = jsonLines(resumed.stdout);
+  expect(start).toMatchObject({ byRule: {}, options: byRule, resumedAtStep: 2 });
+
+  const shown = await runCli([...flags, '--overwrite'], { cwd });
+  expect(shown.stderr).toContain(
+    '\nby rule   embedding 64; hidden 64; layers 1; dropout 0.1; batch-size 3\n',
+  );
+});
+
+test('--no-tied takes back what a preset turns on', async () => {
+  const flags = ['--preset', 'word', '--max-steps', '2', '--valid-split', '0.3'];
+  const [tied] = await trainTiny(cwd, [...flags, '--out', 'tied']);
+  expect(tied).toMatchObject({ options: { tied: true, weightDrop: 0.3 } });
+  const [own] = await trainTiny(cwd, [...flags, '--no-tied', '--out', 'untied']);
+  expect(own).toMatchObject({ options: { tied: false, weightDrop: 0.3 } });
+});
+
 describe('ways to train', () => {
   const decays = trainOptions.learningRateDecay.choices;
   const optimizers = trainOptions.optimizer.choices;
@@ -137,7 +181,8 @@ describe('ways to train', () => {
     [
       ...ways,
       ['--gru-variant', 'reset-before', '--dropout', '0.1', '--layers', '2', '--grad-accum', '2'],
-      ['--cell', 'lstm', '--layers', '2'],
+      ['--cell', 'lstm', '--layers', '2', '--bptt-schedule', 'random'],
+      ['--bptt-schedule', 'grow'],
       [
         ...['--tied', '--weight-drop', '0.2', '--dropout', '0.2', '--dropout-embedding', '0.1'],
         ...['--dropout-output', '0.3', '--activation-reg', '1', '--temporal-reg', '1'],
@@ -158,8 +203,8 @@ describe('ways to train', () => {
     const rates = events
       .filter(({ event }) => event === 'step')
       .map(({ learningRate }) => learningRate as number);
-    expect(rates[0]).toBeCloseTo(0.004, 3);
-    expect(rates.at(-1)).toBeLessThan(0.004 / 2);
+    expect(rates[0]).toBeCloseTo(0.01, 3);
+    expect(rates.at(-1)).toBeLessThan(0.01 / 2);
   });
 
   test.concurrent('--epochs ends it; --clip-value bounds the norms', async () => {

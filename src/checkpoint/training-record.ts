@@ -49,6 +49,9 @@ export function readTrainingRecord(
 /** @param step that of the checkpoint */
 function readProgress(field: JsonField, step: number): TrainerProgress {
   const cursor = field.get('cursor');
+  const taken = cursor.get('taken').optional((taken) => taken.count());
+  const averaged = field.get('averaged').optional((averaged) => averaged.count());
+  const windowRandom = field.get('windowRandom').optional(readRandom);
   if (field.get('step').count() !== step) {
     throw field.get('step').bad(`${step}, as in ${MANIFEST_FILE}`);
   }
@@ -58,9 +61,12 @@ function readProgress(field: JsonField, step: number): TrainerProgress {
       epoch: cursor.get('epoch').count(),
       position: cursor.get('position').count(),
       offset: cursor.get('offset').count(),
+      ...(taken !== undefined && { taken }),
     },
     offsetRandom: readRandom(field.get('offsetRandom')),
     dropoutRandom: readRandom(field.get('dropoutRandom')),
+    ...(windowRandom && { windowRandom }),
+    ...(averaged !== undefined && { averaged }),
   };
 }
 

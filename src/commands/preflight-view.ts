@@ -1,6 +1,7 @@
 /** What `gru-lm train` says before it begins: one screen of 80 columns. */
 import stringWidth from 'string-width';
-import type { TrainOptions } from '../config/train.ts';
+import type { RuledOptions } from '../config/defaults-by-rule.ts';
+import { type TrainOptions, trainOptions } from '../config/train.ts';
 import type { PartSize } from '../data/encode-text.ts';
 import type { DataRecord } from '../data/record.ts';
 import type { SelectedBackend } from '../runtime/backend.ts';
@@ -11,6 +12,8 @@ export interface StartInfo {
   directory: string;
   backend: SelectedBackend;
   options: TrainOptions;
+  /** Those of the options that the rule decided. */
+  byRule: Partial<RuledOptions>;
   record: DataRecord;
   vocabularySize: number;
   train: PartSize;
@@ -47,6 +50,7 @@ function warningLine(line: string, i: number): string {
 function rowsOf({
   backend,
   options,
+  byRule,
   record,
   vocabularySize,
   train,
@@ -83,6 +87,13 @@ function rowsOf({
       `${count(expectedSteps)} steps of ${count(options.batchSize * options.bptt)} tokens`,
       `${rough(expectedEpochs)} passes over the text`,
       `${byteCount(preflight.expectedBytes)} of memory`,
+    ]);
+  }
+  const decided = Object.entries(byRule) as [keyof RuledOptions, number][];
+  if (decided.length > 0) {
+    rows.push([
+      'by rule',
+      ...decided.map(([name, value]) => `${trainOptions[name].flag} ${value}`),
     ]);
   }
   rows.push(['machine', ...backend.description.split('; ')]);

@@ -1,4 +1,4 @@
-import { type TrainOptions, trainOptions } from '../config/train.ts';
+import { LIMITS, type TrainOptions, trainOptions } from '../config/train.ts';
 import { UserError } from '../errors.ts';
 import type { GivenOptions } from '../option-table.ts';
 import type { RunSnapshot } from '../training/run-snapshot.ts';
@@ -15,6 +15,7 @@ const CHANGEABLE: ReadonlySet<string> = new Set<keyof TrainOptions>([
   'clipValue',
   'weightDecay',
   'patience',
+  'nonMonotone',
   'dropout',
   'dropoutOutput',
   'dropoutEmbedding',
@@ -38,8 +39,6 @@ const CHANGEABLE: ReadonlySet<string> = new Set<keyof TrainOptions>([
   'valid',
   'test',
 ]);
-
-const LIMITS = ['epochs', 'maxSteps', 'maxTime'] as const;
 
 /**
  * The options of a run that goes on: its own, with those over them that may change.

@@ -36,7 +36,7 @@ class JsonView implements TrainView {
   #path = '';
 
   start(info: StartInfo): void {
-    const { backend, directory, vocabularySize, train, valid, resumedAtStep } = info;
+    const { backend, directory, vocabularySize, train, valid, resumedAtStep, byRule } = info;
     const { json, quiet, ...settings } = info.options;
     const { warnings = [], ...figures } = info.preflight ?? {};
     printJson({
@@ -51,6 +51,7 @@ class JsonView implements TrainView {
       resumedAtStep: resumedAtStep ?? null,
       warnings: [...info.notices, ...warnings],
       options: settings,
+      byRule,
     });
   }
 
@@ -67,6 +68,7 @@ class JsonView implements TrainView {
         printJson({ event: 'eval', step, split: 'valid', natsPerToken, perplexity, isBest });
         break;
       }
+      case 'averaging':
       case 'sample':
       case 'spike':
       case 'skip':
@@ -139,6 +141,9 @@ class TextView implements TrainView {
             `perplexity ${figure(Math.exp(event.natsPerToken))}${event.isBest ? errorStyle.green('  best so far') : ''}`,
         );
         this.#showLast();
+        break;
+      case 'averaging':
+        this.#progress.log(`step ${event.step}: from here on the weights are averaged`);
         break;
       case 'sample':
         this.#progress.log(`${errorStyle.dim(indent(event.text))}`);

@@ -11,10 +11,12 @@ import {
 } from '../checkpoint/resumable.ts';
 import { openRun, type RunWriter } from '../checkpoint/run.ts';
 import { assertFree, RUNS_DIRECTORY } from '../checkpoint/run-directory.ts';
+import type { RuledOptions } from '../config/defaults-by-rule.ts';
 import { assertSoftmaxFits } from '../config/softmax-options.ts';
 import {
   modelConfigOf,
   resolveTrainOptions,
+  ruleOptions,
   type TrainOptions,
   type trainOptions,
 } from '../config/train.ts';
@@ -44,6 +46,8 @@ type Given = GivenOptions<typeof trainOptions>;
 /** What a run trains on and from, before a backend is started. */
 interface Prepared {
   options: TrainOptions;
+  /** Those of the options that the rule decided. */
+  byRule: Partial<RuledOptions>;
   directory: string;
   dataset: Dataset;
   train: TokenizedPart;
@@ -64,7 +68,7 @@ export async function run(given: Given, corpus: string[], signal: AbortSignal): 
 }
 
 async function trainPrepared(prepared: Prepared, signal: AbortSignal): Promise<void> {
-  const { options, directory, dataset, train, valid, resumeFrom, resumable } = prepared;
+  const { options, byRule, directory, dataset, train, valid, resumeFrom, resumable } = prepared;
   const backend = await startBackend(options, signal);
   const precision = effectivePrecision(options.precision, backend);
   signal.throwIfAborted();
@@ -83,6 +87,7 @@ async function trainPrepared(prepared: Prepared, signal: AbortSignal): Promise<v
       directory,
       backend,
       options,
+      byRule,
       record: dataset.record,
       vocabularySize: dataset.tokenizer.vocabularySize,
       train,
@@ -108,21 +113,24 @@ async function prepare(given: Given, corpus: string[], signal: AbortSignal): Pro
   }
   const resumable = fresh.resume ? await openResumable(directory) : undefined;
   const resumed = resumable?.model;
-  const options = resumed ? resumeOptions(resumed.options, given) : fresh;
-  const silent = options.json || options.quiet;
+  const asked = resumed ? resumeOptions(resumed.options, given) : fresh;
+  const silent = asked.json || asked.quiet;
   const tokenizer =
-    resumed?.tokenizer ??
-    (options.tokenizerFile && (await readTokenizerFile(options.tokenizerFile)));
+    resumed?.tokenizer ?? (asked.tokenizerFile && (await readTokenizerFile(asked.tokenizerFile)));
   const recorded = (['valid', 'test'] as const).filter((text) => given[text] === undefined);
   const dataset = await openTexts(
-    { ...options, corpus },
+    { ...asked, corpus },
     { runDirectory: directory, tokenizer: tokenizer || undefined, recorded, silent, signal },
   );
   try {
     if (resumed) assertSameData(resumed.training.data, dataset.record);
-    assertSoftmaxFits(options, dataset.tokenizer);
+    assertSoftmaxFits(asked, dataset.tokenizer);
     const train = dataset.parts.get('train') as TokenizedPart;
     const valid = dataset.parts.get('valid') as TokenizedPart;
+    const { vocabularySize } = dataset.tokenizer;
+    const text = { trainTokens: train.tokens, vocabularySize };
+    const byRule = resumed ? {} : ruleOptions(given, asked, text);
+    const options = { ...asked, ...byRule };
     // Complains of a text that is too short, before anything is fetched or written.
     new StatefulBatches(train.sequence, { batchSize: options.batchSize, steps: options.bptt });
     if (valid.tokens < 2) {
@@ -133,7 +141,7 @@ async function prepare(given: Given, corpus: string[], signal: AbortSignal): Pro
       );
     }
     const resumeFrom = resumed && withRate(snapshotOf(resumed), resumed.options, options);
-    return { options, directory, dataset, train, valid, resumeFrom, resumable };
+    return { options, byRule, directory, dataset, train, valid, resumeFrom, resumable };
   } catch (error) {
     await dataset.close();
     throw error;

@@ -10,7 +10,8 @@ import * as commands from './commands.ts';
 import * as config from './train.ts';
 
 const tables = Object.entries({ ...commands, ...config } as Record<string, unknown>).filter(
-  (entry): entry is [string, OptionTable] => typeof entry[1] === 'object',
+  (entry): entry is [string, OptionTable] =>
+    typeof entry[1] === 'object' && !Array.isArray(entry[1]),
 );
 const specs = tables.flatMap(([table, options]) =>
   Object.entries(options).map(([name, spec]) => [`${table}.${name}`, spec] as [string, OptionSpec]),
@@ -97,9 +98,35 @@ describe('training options', () => {
     expect(config.resolveTrainOptions({ epochs: 1, maxTime: 9 }).maxTime).toBe(9);
   });
 
+  it('are the rule’s where neither the user nor the preset decides', () => {
+    const text = { trainTokens: 1e6, vocabularySize: 65 };
+    const rule = (given: Parameters<typeof config.ruleOptions>[0]) =>
+      config.ruleOptions(given, config.resolveTrainOptions(given), text);
+    expect(rule({ hiddenSize: 8, maxTime: 60 })).toEqual({
+      layers: 2,
+      embeddingSize: 64,
+      dropout: 0,
+      batchSize: 32,
+      learningRate: 0.006,
+    });
+    // As the command line has them: what was not given is undefined.
+    const silent = { preset: 'seed', hiddenSize: undefined } as { preset: 'seed' };
+    expect(rule(silent)).toEqual({});
+    expect(rule({ gradientAccumulation: 5 })).toMatchObject({ batchSize: 30 });
+  });
+
   it('refuse parts of a batch that are not alike', () => {
     expect(() => config.resolveTrainOptions({ batchSize: 12, gradientAccumulation: 5 })).toThrow(
       '--grad-accum: expected a number that divides --batch-size 12, found 5',
+    );
+    expect(() => config.resolveTrainOptions({ preset: 'seed', gradientAccumulation: 5 })).toThrow(
+      '--grad-accum: expected a number that divides --batch-size 32, found 5',
+    );
+  });
+
+  it('refuse two kinds of means of the weights', () => {
+    expect(() => config.resolveTrainOptions({ optimizer: 'nt-asgd', ema: 0.9 })).toThrow(
+      'expected at most one of --optimizer nt-asgd and --ema, found both',
     );
   });
 

@@ -7,6 +7,9 @@ import {
   type OptionValues,
   withDefaults,
 } from '../option-table.ts';
+import { NON_MONOTONE_INTERVAL } from '../training/averaging.ts';
+import { chosenByRule, type RuledOptions, type RuleInput } from './defaults-by-rule.ts';
+import { PRESET_NAMES, PRESETS, type PresetName } from './presets.ts';
 import {
   DATA,
   jsonOption,
@@ -22,7 +25,10 @@ import {
 import { assertSoftmaxOptions, cutoffsOf } from './softmax-options.ts';
 import { assertTokenizerOptions } from './tokenizer-options.ts';
 
-/** What `gru-lm train` takes; a checkpoint stores these values. */
+/**
+ * What `gru-lm train` takes; a checkpoint stores these values. Of those with a `defaultNote` the default
+ * is what a stored config means that lacks them; a new run's is that of `defaultsByRule`.
+ */
 export const trainOptions = {
   ...tokenizerOptions,
   ...textOptions,
@@ -60,8 +66,8 @@ export const trainOptions = {
   preset: {
     flag: 'preset',
     type: 'choice',
-    choices: ['seed'],
-    help: 'a named set of options; seed: words, vocabulary 10000, embedding 300, hidden 512, 2 layers',
+    choices: PRESET_NAMES,
+    help: 'a named set of options, over which those that are given count',
     group: MODEL,
   },
   cell: {
@@ -86,6 +92,7 @@ export const trainOptions = {
     min: 1,
     max: 65_536,
     default: 64,
+    defaultNote: 'by the vocabulary',
     help: 'size of the token embeddings',
     group: MODEL,
   },
@@ -95,6 +102,7 @@ export const trainOptions = {
     min: 1,
     max: 65_536,
     default: 256,
+    defaultNote: 'by the text and the time',
     help: 'size of each recurrent layer’s state',
     group: MODEL,
   },
@@ -104,6 +112,7 @@ export const trainOptions = {
     min: 1,
     max: 64,
     default: 2,
+    defaultNote: 'by the text and the time',
     help: 'recurrent layers',
     group: MODEL,
   },
@@ -113,6 +122,7 @@ export const trainOptions = {
     min: 0,
     below: 1,
     default: 0,
+    defaultNote: 'by the text and the time',
     help: 'share of each layer’s outputs dropped in training',
     group: MODEL,
   },
@@ -154,6 +164,7 @@ export const trainOptions = {
   tied: {
     flag: 'tied',
     type: 'switch',
+    negatable: true,
     help: 'score tokens by their embeddings instead of by weights of their own',
     group: MODEL,
   },
@@ -177,6 +188,7 @@ export const trainOptions = {
     min: 1,
     max: 65_536,
     default: 32,
+    defaultNote: 'by the text',
     help: 'streams of text trained side by side',
     group: TRAINING,
   },
@@ -187,6 +199,16 @@ export const trainOptions = {
     max: 65_536,
     default: 64,
     help: 'tokens of each stream that a step looks back over',
+    group: TRAINING,
+  },
+  bpttSchedule: {
+    flag: 'bptt-schedule',
+    type: 'choice',
+    choices: ['constant', 'random', 'grow'],
+    default: 'constant',
+    help:
+      'how far each step looks back: as --bptt says; by chance about as far, or half; ' +
+      'from an eighth up, over the first 0.3 of the run',
     group: TRAINING,
   },
   gradientAccumulation: {
@@ -221,7 +243,7 @@ export const trainOptions = {
   optimizer: {
     flag: 'optimizer',
     type: 'choice',
-    choices: ['adam', 'adamw', 'muon', 'rmsprop', 'sgd'],
+    choices: ['adam', 'adamw', 'muon', 'rmsprop', 'sgd', 'nt-asgd'],
     default: 'adam',
     help: 'how gradients become updates',
     group: TRAINING,
@@ -231,6 +253,7 @@ export const trainOptions = {
     type: 'number',
     above: 0,
     default: 0.004,
+    defaultNote: 'by the text and the time',
     help: 'highest learning rate',
     group: TRAINING,
   },
@@ -303,7 +326,17 @@ export const trainOptions = {
     min: 0,
     below: 1,
     default: 0,
-    help: 'what sgd keeps of its last step',
+    help: 'what sgd and nt-asgd keep of their last step',
+    group: TRAINING,
+  },
+  nonMonotone: {
+    flag: 'nonmono',
+    type: 'integer',
+    min: 1,
+    default: NON_MONOTONE_INTERVAL,
+    help:
+      'nt-asgd averages the weights once a validation is worse than one more than this many ' +
+      'before it',
     group: TRAINING,
   },
   ema: {
@@ -386,20 +419,15 @@ export const trainOptions = {
 } as const satisfies OptionTable;
 
 export type TrainOptions = OptionValues<typeof trainOptions>;
+type Given = GivenOptions<typeof trainOptions>;
 
-const presets: Record<'seed', GivenOptions<typeof trainOptions>> = {
-  seed: {
-    tokenizer: 'word',
-    vocabularySize: 10_000,
-    embeddingSize: 300,
-    hiddenSize: 512,
-    layers: 2,
-    batchSize: 32,
-    bptt: 35,
-    dropout: 0.2,
-    learningRate: 0.002,
-  },
-};
+/** What ends a run. One that is given takes the place of all that a preset or a run had. */
+export const LIMITS = ['epochs', 'maxSteps', 'maxTime'] as const;
+
+/** What each preset gives. */
+export function presetOptions(name: PresetName): Given {
+  return PRESETS[name].options;
+}
 
 const DEFAULT_MAX_TIME = 135;
 
@@ -408,15 +436,16 @@ const DEFAULT_MAX_TIME = 135;
  *
  * @throws UserError `usage` for options that do not go together
  */
-export function resolveTrainOptions(given: GivenOptions<typeof trainOptions>): TrainOptions {
-  const preset = given.preset ? presets[given.preset] : {};
+export function resolveTrainOptions(given: Given): TrainOptions {
+  const preset = given.preset ? presetOptions(given.preset) : {};
   assertTokenizerOptions(given, preset.tokenizer);
-  const options = withDefaults(trainOptions, preset, given);
+  const options = withDefaults(trainOptions, withoutLimits(preset, given), given);
   if (options.epochs === undefined && options.maxSteps === undefined) {
     options.maxTime ??= DEFAULT_MAX_TIME;
   }
   const { batchSize, gradientAccumulation } = options;
-  if (batchSize % gradientAccumulation !== 0) {
+  const isBatchGiven = (given.batchSize ?? preset.batchSize) !== undefined;
+  if (isBatchGiven && batchSize % gradientAccumulation !== 0) {
     throw new UserError(
       'usage',
       `--grad-accum: expected a number that divides --batch-size ${batchSize}, found ${gradientAccumulation}`,
@@ -432,6 +461,13 @@ export function resolveTrainOptions(given: GivenOptions<typeof trainOptions>): T
       'The test begins with a new model: leave out --resume.',
     );
   }
+  if (options.optimizer === 'nt-asgd' && options.ema > 0) {
+    throw new UserError(
+      'usage',
+      'expected at most one of --optimizer nt-asgd and --ema, found both',
+      'Each evaluates and saves a mean of the weights of its own: leave out one of them.',
+    );
+  }
   if (options.json && options.quiet) {
     throw new UserError(
       'usage',
@@ -440,6 +476,25 @@ export function resolveTrainOptions(given: GivenOptions<typeof trainOptions>): T
     );
   }
   return options;
+}
+
+/** What is left of the options for the rule to decide, once the text is known. */
+export function ruleOptions(
+  given: Given,
+  { epochs, maxSteps, maxTime, bptt, gradientAccumulation }: TrainOptions,
+  text: Pick<RuleInput, 'trainTokens' | 'vocabularySize'>,
+): Partial<RuledOptions> {
+  const preset = given.preset ? presetOptions(given.preset) : {};
+  const budget = { epochs, maxSteps, maxTime };
+  const input = { ...text, budget, bptt, gradientAccumulation };
+  return chosenByRule(input, preset, given);
+}
+
+/** The preset, less its limit where the user gave any. */
+function withoutLimits(preset: Given, given: Given): Given {
+  if (LIMITS.every((limit) => given[limit] === undefined)) return preset;
+  const { epochs, maxSteps, maxTime, ...rest } = preset;
+  return rest;
 }
 
 /** The model that the options describe, for a vocabulary of the given size. */

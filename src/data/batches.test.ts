@@ -36,12 +36,14 @@ describe('StatefulBatches', () => {
     expect(batches.next()).toEqual({
       inputs: Int32Array.of(0, 6, 1, 7, 2, 8),
       targets: Int32Array.of(1, 7, 2, 8, 3, 9),
+      steps: 3,
       startsEpoch: true,
       epoch: 0,
     });
     expect(batches.next()).toEqual({
       inputs: Int32Array.of(3, 9, 4, 10, 5, 11),
       targets: Int32Array.of(4, 10, 5, 11, 6, 12),
+      steps: 3,
       startsEpoch: false,
       epoch: 0,
     });
@@ -117,6 +119,87 @@ describe('StatefulBatches', () => {
         expect(take(resumed, 20)).toEqual(take(batches, 20));
       }),
     );
+  });
+
+  describe('told how long each window is to be', () => {
+    const wanted = fc.array(fc.integer({ min: 2, max: 9 }), { minLength: 30, maxLength: 30 });
+    const text = { batchSize: fc.integer({ min: 1, max: 4 }), extra: fc.nat(60) };
+    const steps = 6;
+    const open = (batchSize: number, extra: number, randomOffset: Random) => {
+      const tokens = sequence(batchSize * steps + 1 + extra);
+      return new StatefulBatches(tokens, { batchSize, steps, randomOffset, shortest: 2 });
+    };
+
+    it('goes through each epoch without a gap, but for less than the shortest at its end', () => {
+      fc.assert(
+        fc.property(wanted, text.batchSize, text.extra, (lengths, batchSize, extra) => {
+          const batches = open(batchSize, extra, new Random(extra));
+          const n = Math.floor((batchSize * steps + extra) / batchSize);
+          let next = 0;
+          let passes = 0;
+          for (const length of lengths) {
+            const before = { next, epoch: batches.cursor().epoch };
+            const batch = batches.next(length);
+            const { offset, taken } = batches.cursor();
+            if (batch.startsEpoch) {
+              // All that was left of the one before.
+              if (batch.epoch > 0) expect(n - before.next).toBeLessThan(2);
+              next = offset;
+            }
+            const left = n - next;
+            expect(batch.steps).toBe(Math.min(length, left));
+            expect(batch.inputs).toHaveLength(batchSize * batch.steps);
+            for (let b = 0; b < batchSize; b += 1) {
+              const inputs = stream(batch.inputs, b, batchSize);
+              expect(inputs).toEqual(inputs.map((_, i) => b * n + next + i));
+              expect(stream(batch.targets, b, batchSize)).toEqual(inputs.map((id) => id + 1));
+            }
+            next += batch.steps;
+            expect(taken).toBe(next - offset);
+            expect(batches.passes).toBeGreaterThan(passes);
+            passes = batches.passes;
+            expect(passes).toBe(batch.epoch + (n - next < 2 ? 1 : next / n));
+          }
+        }),
+      );
+    });
+
+    it('goes on from a cursor exactly as without a stop', () => {
+      fc.assert(
+        fc.property(wanted, text.batchSize, text.extra, fc.nat(29), (lengths, size, extra, at) => {
+          const random = new Random(extra);
+          const batches = open(size, extra, random);
+          for (const length of lengths.slice(0, at)) batches.next(length);
+          const saved = JSON.parse(JSON.stringify([batches.cursor(), random.state()]));
+          const resumed = open(size, extra, Random.fromState(saved[1]));
+          resumed.restore(saved[0]);
+          expect(resumed.passes).toBe(batches.passes);
+          for (const length of lengths.slice(at)) {
+            expect(resumed.next(length)).toEqual(batches.next(length));
+          }
+        }),
+      );
+    });
+
+    it('refuses a cursor that does not say how much was taken, or more than there is', () => {
+      const cursor = { epoch: 0, position: 2, offset: 3 };
+      const message = (taken?: number) => {
+        try {
+          open(2, 10, new Random(1)).restore({ ...cursor, ...(taken !== undefined && { taken }) });
+        } catch (error) {
+          return (error as UserError).message;
+        }
+        return undefined;
+      };
+      // Streams of 11 tokens.
+      expect(message(8)).toBeUndefined();
+      expect(message()).toContain(
+        '"progress.cursor.taken" to be a whole number from 0 to 8, found',
+      );
+      expect(message(9)).toContain(
+        '"progress.cursor.taken" to be a whole number from 0 to 8, found 9',
+      );
+    });
   });
 
   it('gives the same windows of a file as of memory', async () => {

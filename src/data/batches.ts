@@ -21,6 +21,11 @@ export interface BatchOptions {
    * windows are cut elsewhere each time. Without it every epoch begins at the first token.
    */
   readonly randomOffset?: Random | undefined;
+  /**
+   * The fewest steps of a window, at most T, where `next` is told how many each is to have: an epoch ends
+   * when fewer are left. Without it every window has T.
+   */
+  readonly shortest?: number | undefined;
 }
 
 /** One window of every stream; the arrays belong to the receiver. */
@@ -29,6 +34,8 @@ export interface Batch {
   readonly inputs: Int32Array;
   /** `[T·B]`, the token after each input. */
   readonly targets: Int32Array;
+  /** T of this window. */
+  readonly steps: number;
   /** Whether this is an epoch's first window: the hidden state must be reset before it. */
   readonly startsEpoch: boolean;
   /** The epoch of this window, counted from 0. */
@@ -43,29 +50,31 @@ export type BatchCursor = {
   readonly position: number;
   /** Tokens of each stream that the epoch leaves out at the beginning. */
   readonly offset: number;
+  /** Tokens of each stream that the windows given had. Absent where every window has T. */
+  readonly taken?: number;
 };
 
 export class StatefulBatches {
-  /** The same for every epoch, so that steps can be counted ahead. */
+  /** The same for every epoch, so that steps can be counted ahead; where windows differ, if they had T. */
   readonly windowsPerEpoch: number;
   private readonly tokens: TokenSequence;
   private readonly batchSize: number;
   private readonly steps: number;
   private readonly randomOffset: Random | undefined;
+  private readonly shortest: number | undefined;
   /** Inputs of each stream: stream b reads token b·n to token (b+1)·n, the last as a target only. */
   private readonly streamLength: number;
   private readonly largestOffset: number;
-  /** `[T + 1]`, a window of one stream and the token after it. */
-  private readonly window: Int32Array;
   private epoch = 0;
   private position = 0;
   private offset = 0;
+  private taken = 0;
 
   /**
    * @param tokens at least B·T + 1 of them; throws a UserError (`corpus-too-short`) otherwise and
    * RangeError for sizes that are not positive whole numbers.
    */
-  constructor(tokens: TokenSequence, { batchSize, steps, randomOffset }: BatchOptions) {
+  constructor(tokens: TokenSequence, { batchSize, steps, randomOffset, shortest }: BatchOptions) {
     for (const [name, value] of Object.entries({ batchSize, steps })) {
       if (!Number.isInteger(value) || value < 1) {
         throw new RangeError(`expected ${name} to be a positive whole number, found ${value}`);
@@ -84,24 +93,39 @@ export class StatefulBatches {
     this.batchSize = batchSize;
     this.steps = steps;
     this.randomOffset = randomOffset;
+    this.shortest = shortest;
     this.streamLength = Math.floor((tokens.length - 1) / batchSize);
     this.largestOffset =
       randomOffset === undefined ? 0 : Math.min(steps - 1, this.streamLength - steps);
     this.windowsPerEpoch = Math.floor((this.streamLength - this.largestOffset) / steps);
-    this.window = new Int32Array(steps + 1);
   }
 
-  /** The next window of every stream; after an epoch's last window, the next epoch's first. */
-  next(): Batch {
-    if (this.position === this.windowsPerEpoch) {
+  /**
+   * Passes over the text so far, with what of the present one the windows given have gone through.
+   */
+  get passes(): number {
+    if (this.isEpochOver) return this.epoch + 1;
+    return this.epoch + (this.position === 0 ? 0 : (this.offset + this.taken) / this.streamLength);
+  }
+
+  /**
+   * The next window of every stream; after an epoch's last window, the next epoch's first.
+   *
+   * @param wanted its T, where windows differ: the last one of an epoch has what is left
+   */
+  next(wanted = this.steps): Batch {
+    if (this.isEpochOver) {
       this.epoch += 1;
       this.position = 0;
     }
     if (this.position === 0) {
       this.offset = this.randomOffset?.integer(this.largestOffset + 1) ?? 0;
+      this.taken = 0;
     }
-    const { tokens, window, batchSize, steps, streamLength } = this;
-    const first = this.offset + this.position * steps;
+    const { tokens, batchSize, streamLength } = this;
+    const first = this.offset + this.taken;
+    const steps = this.shortest === undefined ? this.steps : Math.min(wanted, streamLength - first);
+    const window = new Int32Array(steps + 1);
     const inputs = new Int32Array(steps * batchSize);
     const targets = new Int32Array(steps * batchSize);
     for (let b = 0; b < batchSize; b += 1) {
@@ -113,7 +137,13 @@ export class StatefulBatches {
     }
     const startsEpoch = this.position === 0;
     this.position += 1;
-    return { inputs, targets, startsEpoch, epoch: this.epoch };
+    this.taken += steps;
+    return { inputs, targets, steps, startsEpoch, epoch: this.epoch };
+  }
+
+  private get isEpochOver(): boolean {
+    if (this.shortest === undefined) return this.position === this.windowsPerEpoch;
+    return this.streamLength - this.offset - this.taken < this.shortest;
   }
 
   /**
@@ -121,7 +151,8 @@ export class StatefulBatches {
    * `randomOffset` at this moment, the cursor determines all that follows.
    */
   cursor(): BatchCursor {
-    return { epoch: this.epoch, position: this.position, offset: this.offset };
+    const { epoch, position, offset, taken } = this;
+    return { epoch, position, offset, ...(this.shortest !== undefined && { taken }) };
   }
 
   /**
@@ -130,8 +161,13 @@ export class StatefulBatches {
    */
   restore(cursor: BatchCursor): void {
     this.epoch = checkCursor(cursor, 'epoch', Number.MAX_SAFE_INTEGER);
-    this.position = checkCursor(cursor, 'position', this.windowsPerEpoch);
+    const windows = this.shortest === undefined ? this.windowsPerEpoch : this.streamLength;
+    this.position = checkCursor(cursor, 'position', windows);
     this.offset = checkCursor(cursor, 'offset', this.largestOffset);
+    this.taken =
+      this.shortest === undefined
+        ? this.position * this.steps
+        : checkCursor(cursor, 'taken', this.streamLength - this.offset);
   }
 }
 

@@ -1,8 +1,12 @@
 /** What the optimizers keep beside the parameters. */
 
 export interface OptimizerKind {
-  optimizer: 'adam' | 'adamw' | 'muon' | 'rmsprop' | 'sgd';
-  /** For SGD: what a step keeps of the one before, in [0, 1). Default 0. */
+  /**
+   * `nt-asgd` is SGD that keeps, once it is told to, the mean of all parameters from then on; the mean is
+   * then what is evaluated, saved and sampled from (Merity, Keskar & Socher 2017).
+   */
+  optimizer: 'adam' | 'adamw' | 'muon' | 'rmsprop' | 'sgd' | 'nt-asgd';
+  /** For SGD and nt-asgd: what a step keeps of the one before, in [0, 1). Default 0. */
   momentum?: number | undefined;
   /**
    * What an update leaves of the running mean of each parameter, in [0, 1) (Polyak & Juditsky 1992);
@@ -21,16 +25,21 @@ export function momentsOf(
   gates = 0,
 ): readonly Moment[] {
   if (optimizer === 'muon' && gates > 0) return ['velocity'];
-  if (optimizer === 'sgd') return momentum > 0 ? ['velocity'] : [];
+  if (optimizer === 'sgd' || optimizer === 'nt-asgd') return momentum > 0 ? ['velocity'] : [];
   return optimizer === 'rmsprop' ? ['variance'] : ['mean', 'variance'];
+}
+
+/** Whether a mean of the parameters is kept, or may come to be. */
+export function keepsAverages({ optimizer, ema = 0 }: OptimizerKind): boolean {
+  return ema > 0 || optimizer === 'nt-asgd';
 }
 
 /**
  * What the tensors that are kept for a parameter are called, before the dot and the parameter's name.
- * `value` is the parameter itself, where its running mean is in its place.
+ * `value` is the parameter itself, where its mean is in its place, or may come to be.
  *
  * @param gates how many matrices the parameter is (see `gateMatrices`)
  */
 export function optimizerTensors(kind: OptimizerKind, gates = 0): readonly string[] {
-  return [...momentsOf(kind, gates), ...((kind.ema ?? 0) > 0 ? ['value'] : [])];
+  return [...momentsOf(kind, gates), ...(keepsAverages(kind) ? ['value'] : [])];
 }

@@ -164,6 +164,72 @@ describe.each(testBackends)('the optimizer on %s', (backend) => {
     without.dispose();
   });
 
+  it.each(golden.cases.filter(({ optimizer }) => optimizer === 'sgd'))(
+    'makes PyTorch’s updates for nt-asgd, and once told to gives their mean, momentum $momentum',
+    ({ gradientNorms, after, ...chosen }) => {
+      const { learningRate, weightDecay, first, gradients } = golden;
+      const config = { ...chosen, weightDecay, optimizer: 'nt-asgd' } as const;
+      const subject = new Optimizer(config, parametersOf(first));
+      for (const [step, gradient] of gradients.entries()) {
+        subject.update(tensorsOf(gradient), learningRate);
+        const means = subject.exportParameters();
+        const values = subject.exportState();
+        // The mean is that of the parameters after each update since.
+        const since = step < 2 ? after.slice(step, step + 1) : after.slice(2, step + 1);
+        for (const name of names) {
+          const mean = since[0]![name].map(
+            (_, i) => since.reduce((sum, of) => sum + of[name][i]!, 0) / since.length,
+          );
+          expectClose(valuesIn(means, name), mean, 3e-6, `${name} ${step}`);
+          expectClose(valuesIn(values, `value.${name}`), after[step]![name], 3e-6, name);
+        }
+        if (step === 1) {
+          subject.startAveraging();
+          expect(subject.exportParameters()).toEqual(means);
+        }
+        expect(subject.averaged).toBe(step === 0 ? undefined : step - 1);
+      }
+      expect(gradients.length).toBeGreaterThan(3);
+      subject.dispose();
+    },
+  );
+
+  it('leaves no update in the means of nt-asgd that was left out', () => {
+    const subject = oneParameter({ optimizer: 'nt-asgd' }, [0]);
+    subject.startAveraging();
+    for (const gradient of [-1, Number.NaN, -2, -3]) subject.update([tf.tensor1d([gradient])], 1);
+    // 1, 3, 6.
+    expectClose(valuesIn(subject.exportParameters(), 'w'), [10 / 3], 1e-6);
+    subject.dispose();
+  });
+
+  it.each([0, 1, 2])(
+    'goes on with nt-asgd from a state of which the mean has %i updates',
+    (count) => {
+      const config = { ...plain, optimizer: 'nt-asgd', momentum: 0.5 } as const;
+      const whole = oneParameter(config, [1, 2]);
+      whole.update([tf.tensor1d([3, -4])], 0.1);
+      whole.startAveraging();
+      for (let i = 0; i < count; i++) whole.update([tf.tensor1d([i, 1])], 0.1);
+      const resumed = new Optimizer(config, whole.exportParameters(), {
+        step: whole.step,
+        averaged: whole.averaged,
+        tensors: whole.exportState(),
+      });
+      for (const gradient of [2, -1, 0.5]) {
+        for (const each of [whole, resumed]) each.update([tf.tensor1d([gradient, 1])], 0.1);
+      }
+      expect(resumed.exportParameters()).toEqual(whole.exportParameters());
+      expect(resumed.exportState()).toEqual(whole.exportState());
+      expect(resumed.exportParameters().get('w')).not.toEqual(resumed.exportState().get('value.w'));
+      expect([...whole.exportState().keys()]).toEqual(
+        optimizerTensors(config).map((kept) => `${kept}.w`),
+      );
+      whole.dispose();
+      resumed.dispose();
+    },
+  );
+
   it('goes on from an exported state as if it had not been interrupted', () => {
     const config = { ...plain, optimizer: 'adam' as const, clipNorm: 1, ema: 0.9 };
     const rest = golden.gradients.slice(2);
@@ -215,11 +281,12 @@ describe.each(testBackends)('the optimizer on %s', (backend) => {
 
   it('disposes the gradients, and all that it holds when it is disposed', () => {
     const before = tf.memory().numTensors;
-    for (const optimizer of ['adam', 'adamw', 'rmsprop', 'sgd'] as const) {
-      const more = { momentum: 0.5, ema: 0.9 };
+    for (const optimizer of ['adam', 'adamw', 'rmsprop', 'sgd', 'nt-asgd'] as const) {
+      const more = { momentum: 0.5, ema: optimizer === 'nt-asgd' ? 0 : 0.9 };
       const config = { optimizer, clipNorm: 0.1, clipValue: 0.5, weightDecay: 0.1, ...more };
       const subject = new Optimizer(config, parametersOf(golden.first));
       const held = tf.memory().numTensors;
+      subject.startAveraging();
       for (const gradient of golden.gradients) {
         subject.update(tensorsOf(gradient), 0.1);
         subject.exportState();

@@ -1,4 +1,4 @@
-/** Clipping and the update: Adam, AdamW, Muon, RMSProp and SGD over named parameters. */
+/** Clipping and the update: Adam, AdamW, Muon, RMSProp, SGD and NT-ASGD over named parameters. */
 import * as tf from '@tensorflow/tfjs-core';
 import { assertTensors } from '../model/parameters.ts';
 import { dataOf, tensorOf } from '../model/weights.ts';
@@ -12,7 +12,7 @@ import {
   variableUpdates,
 } from '../ops/trainable-variable.ts';
 import type { TensorData, TensorMap } from '../tensor-data.ts';
-import { type Moment, momentsOf, type OptimizerKind } from './optimizer-tensors.ts';
+import { keepsAverages, type Moment, momentsOf, type OptimizerKind } from './optimizer-tensors.ts';
 
 export interface OptimizerConfig extends OptimizerKind {
   /** Gradients are scaled down to this global norm; 0: never. */
@@ -41,7 +41,7 @@ interface Slot {
   gates: number;
   value: TrainableVariable;
   moments: Partial<Record<Moment, TrainableVariable>>;
-  /** The running mean of the value. */
+  /** The mean of the value; of nt-asgd nothing that counts before that is kept. */
   average?: TrainableVariable;
 }
 
@@ -52,6 +52,8 @@ export class Optimizer {
   readonly #slots = new Map<string, Slot>();
   /** Updates made or left out so far. */
   #step: number;
+  /** Updates in the means of nt-asgd; undefined: none are kept yet. */
+  #averaged: number | undefined;
 
   /**
    * @param parameters first values by name, or what {@link exportParameters} gave
@@ -62,12 +64,13 @@ export class Optimizer {
   constructor(
     config: OptimizerConfig,
     parameters: TensorMap,
-    state?: { step: number; tensors: TensorMap },
+    state?: { step: number; tensors: TensorMap; averaged?: number | undefined },
     gatesOf: (name: string) => number = () => 0,
   ) {
     this.#config = config;
     this.#step = state?.step ?? 0;
-    const averages = (config.ema ?? 0) > 0;
+    this.#averaged = state?.averaged;
+    const averages = keepsAverages(config);
     for (const [name, data] of parameters) {
       const kept = (what: string, first: () => TensorData) =>
         this.#create(state ? stateOf(state.tensors, `${what}.${name}`, data) : first());
@@ -89,6 +92,16 @@ export class Optimizer {
     return this.#step;
   }
 
+  /** Updates in the means of nt-asgd; undefined: none are kept yet. */
+  get averaged(): number | undefined {
+    return this.#averaged;
+  }
+
+  /** From the next update on, nt-asgd keeps the mean of each parameter. */
+  startAveraging(): void {
+    this.#averaged ??= 0;
+  }
+
   /** The parameters' names, in the order of {@link read} and {@link update}. */
   get names(): string[] {
     return [...this.#slots.keys()];
@@ -99,9 +112,14 @@ export class Optimizer {
     return [...this.#slots.values()].map(({ value }) => value.read());
   }
 
-  /** What is to be evaluated, in the order of {@link names}: the parameters, or their running means. */
+  /** What is to be evaluated, in the order of {@link names}: the parameters, or their means. */
   readAverages(): tf.Tensor[] {
-    return [...this.#slots.values()].map(({ value, average = value }) => average.read());
+    return [...this.#slots.values()].map((slot) => this.#evaluated(slot).read());
+  }
+
+  #evaluated({ value, average }: Slot): TrainableVariable {
+    const isKept = (this.#config.ema ?? 0) > 0 || (this.#averaged ?? 0) > 0;
+    return isKept && average ? average : value;
   }
 
   /**
@@ -118,11 +136,13 @@ export class Optimizer {
     const { norm, clipped } = clipByGlobalNorm(cut, clipNorm);
     if (!Number.isFinite(norm)) return this.leaveOut(clipped, norm);
     this.#step += 1;
+    if (this.#averaged !== undefined) this.#averaged += 1;
+    const keep = this.#averageShare();
     let i = 0;
     for (const slot of this.#slots.values()) {
       const gradient = clipped[i++] as tf.Tensor;
       this.#updateOne(slot, gradient, learningRate);
-      this.#updateAverage(slot);
+      if (keep !== undefined) updateAverage(slot, keep);
       gradient.dispose();
     }
     return norm;
@@ -162,18 +182,17 @@ export class Optimizer {
     }
   }
 
-  #updateAverage({ value, average }: Slot): void {
-    if (!average) return;
-    const keep = Math.min(this.#config.ema as number, (1 + this.#step) / (10 + this.#step));
-    tf.tidy(() =>
-      average.assign(tf.add(tf.mul(average.read(), keep), tf.mul(value.read(), 1 - keep))),
-    );
+  /** What the update leaves of the means before it; undefined: none are kept. */
+  #averageShare(): number | undefined {
+    const { ema = 0 } = this.#config;
+    if (ema > 0) return Math.min(ema, (1 + this.#step) / (10 + this.#step));
+    return this.#averaged && (this.#averaged - 1) / this.#averaged;
   }
 
   /** What {@link readAverages} reads, by name. */
   exportParameters(): TensorMap {
     return new Map(
-      [...this.#slots].map(([name, { value, average = value }]) => [name, exportVariable(average)]),
+      [...this.#slots].map(([name, slot]) => [name, exportVariable(this.#evaluated(slot))]),
     );
   }
 
@@ -202,6 +221,13 @@ export class Optimizer {
     first.dispose();
     return variable;
   }
+}
+
+function updateAverage({ value, average }: Slot, keep: number): void {
+  if (!average) return;
+  tf.tidy(() =>
+    average.assign(tf.add(tf.mul(average.read(), keep), tf.mul(value.read(), 1 - keep))),
+  );
 }
 
 /** Whether all values are, before cutting makes numbers of those that are not. */

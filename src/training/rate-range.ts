@@ -40,7 +40,8 @@ export async function* tryRates(
   signal: AbortSignal,
   { lowest, highest, steps }: RateRange = RATE_RANGE,
 ): AsyncGenerator<RatePoint, void, void> {
-  const trainer = new Trainer(config, tokens);
+  // Windows of other lengths have other losses.
+  const trainer = new Trainer({ ...config, bpttSchedule: 'constant' }, tokens);
   try {
     let [sum, weight] = [0, 0];
     let first = 0;

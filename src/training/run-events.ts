@@ -22,6 +22,8 @@ export type RunEvent =
   | { type: 'rollback'; step: number; toStep: number; found: string; rateShare: number }
   | { type: 'evaluating'; step: number; share: number }
   | { type: 'eval'; step: number; natsPerToken: number; isBest: boolean }
+  /** From the next step on, the mean of the weights is kept and evaluated. */
+  | { type: 'averaging'; step: number }
   | { type: 'sample'; step: number; text: string }
   /** Before a snapshot is taken: two at a time would take much memory. */
   | { type: 'saving'; step: number }

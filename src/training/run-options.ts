@@ -15,6 +15,8 @@ export interface RunConfig extends TrainerConfig, ScheduleConfig, Budget {
   sampleEvery: number;
   /** Validations in a row without a better one that end the run. Default: none do. */
   patience?: number | undefined;
+  /** For nt-asgd: see `isTimeToAverage`. */
+  nonMonotone?: number | undefined;
   /** What to do about numbers that are not finite. Default rollback. */
   onNan?: OnNan | undefined;
 }

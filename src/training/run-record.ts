@@ -59,6 +59,11 @@ export class RunRecord {
     return this.#history.filter(({ step }) => step > (best?.step ?? 0)).length;
   }
 
+  /** Of all validations, the first one first. */
+  get validLosses(): number[] {
+    return this.#history.map(({ validLoss }) => validLoss);
+  }
+
   get validations(): number {
     return this.#history.length;
   }

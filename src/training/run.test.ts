@@ -6,6 +6,7 @@ import { LossTotals } from '../evaluation/report.ts';
 import { weightsOf } from '../model/weights.ts';
 import { trainRun } from './run.ts';
 import type { RunEvent } from './run-events.ts';
+import type { RunConfig } from './run-options.ts';
 import { learningRateAt } from './schedule.ts';
 import {
   configOf,
@@ -55,21 +56,27 @@ describe.each(['wasm', 'tensorflow'] as const)('a run on %s', (backend) => {
     }
   });
 
-  it('stops by a signal with a save, and goes on from it to the very same end', async () => {
-    const whole = await eventsOf(configOf());
-    const first = await eventsOf(configOf(), { abortAt: ({ step }) => step === 6 });
-    expect(outline(first)).toEqual(['eval 4', 'save 4', 'save 6', 'stopped 6']);
-    const resumeFrom = stored(ofType(first, 'save').at(-1)!.snapshot);
-    const second = await eventsOf(configOf(), { resumeFrom });
-    expect(outline(second)).toEqual(['eval 8', 'save 8', 'eval 12', 'save 12', 'end 12']);
+  it.each<Partial<RunConfig>>([{}, { bpttSchedule: 'random' }, { bpttSchedule: 'grow' }])(
+    'stops by a signal with a save, and goes on from it to the very same end, with %o',
+    async (more) => {
+      const config = configOf(more);
+      const whole = await eventsOf(config);
+      const first = await eventsOf(config, { abortAt: ({ step }) => step === 6 });
+      expect(outline(first)).toEqual(['eval 4', 'save 4', 'save 6', 'stopped 6']);
+      const resumeFrom = stored(ofType(first, 'save').at(-1)!.snapshot);
+      const second = await eventsOf(config, { resumeFrom });
+      expect(outline(second)).toEqual(['eval 8', 'save 8', 'eval 12', 'save 12', 'end 12']);
 
-    const figures = (events: RunEvent[]) =>
-      ofType(events, 'step').map(({ step, epoch, loss, learningRate, gradientNorm, progress }) => ({
-        ...{ step, epoch, loss, learningRate, gradientNorm, progress },
-      }));
-    expect([...figures(first), ...figures(second)]).toEqual(figures(whole));
-    expect(lastOf(second)).toEqual(lastOf(whole));
-  });
+      const figures = (events: RunEvent[]) =>
+        ofType(events, 'step').map(
+          ({ step, epoch, loss, learningRate, gradientNorm, progress }) => ({
+            ...{ step, epoch, loss, learningRate, gradientNorm, progress },
+          }),
+        );
+      expect([...figures(first), ...figures(second)]).toEqual(figures(whole));
+      expect(lastOf(second)).toEqual(lastOf(whole));
+    },
+  );
 
   it('leaves no tensor behind, ended, stopped or left', async () => {
     await eventsOf(configOf({ sampleEvery: 1 }));
@@ -85,6 +92,66 @@ describe.each(['wasm', 'tensorflow'] as const)('a run on %s', (backend) => {
 
 describe('a run', () => {
   beforeAll(() => useBackend('wasm'));
+
+  it('counts epochs by the text where windows differ in length, and ends where one does', async () => {
+    for (const bpttSchedule of ['random', 'grow'] as const) {
+      const config = configOf({ bpttSchedule, maxSteps: undefined, epochs: 2 });
+      const steps = ofType(await eventsOf(config), 'step');
+      expect(steps.at(-1)).toMatchObject({ epoch: 2, progress: 1 });
+      for (const { epoch, progress } of steps) expect(progress).toBe(epoch / 2);
+      const [first] = steps;
+      // Streams of 112 tokens, of which the first window leaves out up to 7.
+      const tokens = first!.epoch * 112;
+      expect(tokens).toBeCloseTo(Math.round(tokens), 9);
+      expect(tokens).toBeGreaterThanOrEqual(5);
+      expect(tokens).toBeLessThanOrEqual(7 + 18);
+    }
+  });
+
+  describe('with nt-asgd', () => {
+    // A rate that soon does harm, so that validations get worse.
+    const config = configOf({
+      ...{ optimizer: 'nt-asgd', nonMonotone: 2, maxSteps: 30, evalEvery: 2 },
+      ...{ learningRate: 20, warmup: 0, learningRateDecay: 'none' },
+    });
+
+    it('averages the weights once validations get no better, and evaluates the mean', async () => {
+      const events = await eventsOf(config);
+      const losses = ofType(events, 'eval').map(({ natsPerToken }) => natsPerToken);
+      const [averaging, ...more] = ofType(events, 'averaging');
+      expect(more).toEqual([]);
+      const { step } = averaging!;
+      const at = step / 2 - 1;
+      expect(losses[at]).toBeGreaterThan(Math.min(...losses.slice(0, at - 2)));
+      for (let i = 3; i < at; i++) {
+        expect(losses[i]).toBeLessThanOrEqual(Math.min(...losses.slice(0, i - 2)));
+      }
+      expect(step).toBeLessThan(26);
+      const { snapshot } = ofType(events, 'save').at(-1)!;
+      expect(snapshot.progress.averaged).toBe(30 - step);
+      const totals = new LossTotals();
+      const weights = weightsOf(snapshot.parameters);
+      await scoreTokens(config.model, weights, data.valid, { onLosses: totals.add });
+      expect(totals.mean).toBe(losses.at(-1));
+      // The run learns as it would without: it is what is looked at that is another.
+      const without = await eventsOf({ ...config, optimizer: 'sgd' });
+      const stepLosses = (all: RunEvent[]) => ofType(all, 'step').map(({ loss }) => loss);
+      expect(stepLosses(events)).toEqual(stepLosses(without));
+      expect(losses.at(-1)).toBeLessThan(ofType(without, 'eval').at(-1)!.natsPerToken);
+    });
+
+    it('goes on to the very same end from before, at and after the step where that begins', async () => {
+      const whole = await eventsOf({ ...config, saveEvery: 1 });
+      const { step } = ofType(whole, 'averaging')[0]!;
+      for (const from of [step - 1, step, step + 1, step + 4]) {
+        const { snapshot } = ofType(whole, 'save').find((save) => save.step === from)!;
+        expect(snapshot.progress.averaged).toBe(from < step ? undefined : from - step);
+        const rest = await eventsOf({ ...config, saveEvery: 1 }, { resumeFrom: stored(snapshot) });
+        expect(ofType(rest, 'averaging')).toEqual(from < step ? [{ type: 'averaging', step }] : []);
+        expect(lastOf(rest)).toEqual(lastOf(whole));
+      }
+    });
+  });
 
   it('ends when its patience does, and goes on with more', async () => {
     // A rate that does harm.

@@ -8,6 +8,7 @@ import { LossTotals } from '../evaluation/report.ts';
 import { turnEventLoop } from '../event-loop.ts';
 import { generate } from '../generation/generate.ts';
 import { Random } from '../random.ts';
+import { isTimeToAverage } from './averaging.ts';
 import { stepsBetweenValidations } from './cadence.ts';
 import {
   divergence,
@@ -109,26 +110,27 @@ class Run {
   }
 
   *#step(): Generator<RunEvent, void, void> {
-    const { batchSize, bptt } = this.#config;
+    const { batchSize } = this.#config;
     const { plateaus, rollbacks } = this.#record;
+    const share = this.#share();
     const learningRate =
-      learningRateAt(this.#config, this.#share(), plateaus) * ROLLBACK_SHARE ** rollbacks;
+      learningRateAt(this.#config, share, plateaus) * ROLLBACK_SHARE ** rollbacks;
     const startedSeconds = this.#watch.seconds;
-    const result = this.#trainer.trainStep(learningRate);
+    const result = this.#trainer.trainStep(learningRate, share);
     const seconds = this.#watch.seconds - startedSeconds;
     this.#isSaved = false;
     const { loss, gradientNorm, epoch, startsEpoch } = result;
-    const { step, stepsPerEpoch } = this.#trainer;
+    const { step, stepsPerEpoch, passes } = this.#trainer;
     if (!result.isApplied) return yield this.#leaveOut(result, learningRate);
     this.#record.addStep(loss, { epoch, learningRate });
     yield {
       type: 'step',
       step,
-      epoch: step / stepsPerEpoch,
+      epoch: passes ?? step / stepsPerEpoch,
       loss,
       learningRate,
       gradientNorm,
-      tokensPerSecond: (batchSize * bptt) / seconds,
+      tokensPerSecond: (batchSize * result.steps) / seconds,
       elapsedSeconds: this.#watch.seconds,
       progress: this.#share(),
     };
@@ -217,8 +219,20 @@ class Run {
     const seconds = elapsedSeconds - startedSeconds;
     const isBest = this.#record.addValidation({ step, natsPerToken, seconds, elapsedSeconds });
     this.#isSaved = false;
+    // Before anything is handed out: what is saved of this validation has it in it.
+    const startsAveraging = this.#startAveragingIfDue();
     yield { type: 'eval', step, natsPerToken, isBest };
+    if (startsAveraging) yield { type: 'averaging', step };
     if (sampleEvery > 0 && this.#record.validations % sampleEvery === 0) yield* this.#sample();
+  }
+
+  /** Returns whether it does. */
+  #startAveragingIfDue(): boolean {
+    const { optimizer, nonMonotone } = this.#config;
+    if (optimizer !== 'nt-asgd' || this.#trainer.isAveraging) return false;
+    if (!isTimeToAverage(this.#record.validLosses, nonMonotone)) return false;
+    this.#trainer.startAveraging();
+    return true;
   }
 
   async *#sample(): AsyncGenerator<RunEvent, void, void> {
@@ -265,7 +279,8 @@ class Run {
 
   /** The share of the budget that is used, in [0, 1]. */
   #share(): number {
-    const spent = { steps: this.#trainer.step, elapsedSeconds: this.#watch.seconds };
-    return progressOf(this.#config, spent, this.#trainer.stepsPerEpoch);
+    const { step: steps, passes, stepsPerEpoch } = this.#trainer;
+    const spent = { steps, passes, elapsedSeconds: this.#watch.seconds };
+    return progressOf(this.#config, spent, stepsPerEpoch);
   }
 }

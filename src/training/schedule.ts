@@ -12,6 +12,8 @@ export interface Budget {
 export interface Spent {
   steps: number;
   elapsedSeconds: number;
+  /** Passes over the text, where windows differ in length. Default: by the steps. */
+  passes?: number | undefined;
 }
 
 export type DecayKind = 'none' | 'linear' | 'cosine' | 'exponential' | 'plateau' | 'one-cycle';
@@ -38,11 +40,15 @@ const ONE_CYCLE = { rise: 0.3, first: 1 / 25, last: 1 / 250_000 };
  */
 export function progressOf(budget: Budget, spent: Spent, stepsPerEpoch: number): number {
   const shares = [
-    budget.epochs === undefined ? 0 : spent.steps / Math.ceil(budget.epochs * stepsPerEpoch),
+    budget.epochs === undefined ? 0 : shareOfEpochs(budget.epochs, spent, stepsPerEpoch),
     budget.maxSteps === undefined ? 0 : spent.steps / budget.maxSteps,
     budget.maxTime === undefined ? 0 : spent.elapsedSeconds / budget.maxTime,
   ];
   return Math.min(1, Math.max(...shares));
+}
+
+function shareOfEpochs(epochs: number, { steps, passes }: Spent, stepsPerEpoch: number): number {
+  return passes === undefined ? steps / Math.ceil(epochs * stepsPerEpoch) : passes / epochs;
 }
 
 /**

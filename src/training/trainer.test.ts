@@ -62,6 +62,7 @@ describe.each(testBackends)('a trainer on %s', (backend) => {
     { optimizer: 'rmsprop', ema: 0.5 },
     { optimizer: 'sgd' },
     { optimizer: 'sgd', momentum: 0.9 },
+    { optimizer: 'nt-asgd' },
     { cell: 'lstm' },
     { softmaxCutoffs: [3, 6] },
   ] as const)(
@@ -81,6 +82,70 @@ describe.each(testBackends)('a trainer on %s', (backend) => {
       resumed.dispose();
     },
   );
+
+  it.each(['random', 'grow'] as const)(
+    'goes on from a snapshot with windows of the very lengths, %s',
+    (bpttSchedule) => {
+      const config = configOf({ bpttSchedule });
+      const lengthsAndLosses = (trainer: Trainer, from: number, to: number) =>
+        Array.from({ length: to - from }, (_, i) => {
+          const { steps, loss } = trainer.trainStep(0.01, (from + i) / 60);
+          return { steps, loss };
+        });
+      const whole = new Trainer(config, tokens);
+      lengthsAndLosses(whole, 0, 11);
+      const resumed = new Trainer(config, tokens, frozen(whole.snapshot()));
+      expect(resumed.passes).toBe(whole.passes);
+      const rest = lengthsAndLosses(whole, 11, 60);
+      expect(lengthsAndLosses(resumed, 11, 60)).toEqual(rest);
+      expect(new Set(rest.map(({ steps }) => steps)).size).toBeGreaterThan(1);
+      expect(resumed.snapshot()).toEqual(whole.snapshot());
+      expect(whole.snapshot().progress.cursor.epoch).toBeGreaterThan(0);
+      const { windowRandom, ...progress } = whole.snapshot().progress;
+      expect(() => new Trainer(config, tokens, { ...whole.snapshot(), progress })).toThrow();
+      whole.dispose();
+      resumed.dispose();
+    },
+  );
+
+  it('learns from a window of chance in proportion to its length', () => {
+    const config = configOf({
+      bpttSchedule: 'random',
+      optimizer: 'sgd',
+      clipNorm: 0,
+      clipValue: 0,
+    });
+    const trainer = new Trainer(config, tokens);
+    const lengths = new Set<number>();
+    for (let i = 0; i < 6; i++) {
+      const before = trainer.snapshot().parameters;
+      const { steps, gradientNorm } = trainer.trainStep(0.1);
+      lengths.add(steps);
+      let squares = 0;
+      for (const [name, { data }] of trainer.snapshot().parameters) {
+        const old = before.get(name)!.data;
+        for (const [j, value] of data.entries()) squares += (value - old[j]!) ** 2;
+      }
+      // Gradient descent goes as far as the gradient is long.
+      expect(Math.sqrt(squares) / (0.1 * (steps / 7) * gradientNorm)).toBeCloseTo(1, 3);
+    }
+    expect(lengths.size).toBeGreaterThan(2);
+    trainer.dispose();
+  });
+
+  it('has the gradients of the whole batch in parts of whatever length', () => {
+    const config = configOf({ bpttSchedule: 'random', model: { ...configOf().model, dropout: 0 } });
+    const trainers = [1, 3].map(
+      (gradientAccumulation) => new Trainer({ ...config, gradientAccumulation }, tokens),
+    );
+    for (let i = 0; i < 4; i++) {
+      const [whole, parts] = trainers.map((trainer) => trainer.trainStep(0.01));
+      expect(parts!.steps).toBe(whole!.steps);
+      expect(parts!.loss).toBeCloseTo(whole!.loss, 4);
+      expect(parts!.gradientNorm).toBeCloseTo(whole!.gradientNorm, 4);
+    }
+    for (const trainer of trainers) trainer.dispose();
+  });
 
   it.each([
     [3, undefined],

@@ -12,6 +12,7 @@ import type { Precision } from '../ops/tensorflow-binding.ts';
 import { Random, type RandomState } from '../random.ts';
 import type { TensorMap } from '../tensor-data.ts';
 import { Optimizer, type OptimizerConfig } from './optimizer.ts';
+import { type BpttSchedule, rateShareOf, shortestWindow, windowLength } from './window-lengths.ts';
 
 export interface TrainerConfig extends OptimizerConfig {
   model: ModelConfig;
@@ -19,6 +20,8 @@ export interface TrainerConfig extends OptimizerConfig {
   batchSize: number;
   /** T, steps of a window. */
   bptt: number;
+  /** How the steps of a window differ from T. Default constant: not. */
+  bpttSchedule?: BpttSchedule | undefined;
   /**
    * Parts that a batch is cut into by streams, gone through one after the other: less memory, and the
    * gradients of the whole batch but for the rounding of sums. Divides B. Default 1.
@@ -35,6 +38,8 @@ export interface StepResult {
   loss: number;
   /** The global norm of the gradients, before it is clipped; NaN if the loss was not finite. */
   gradientNorm: number;
+  /** T of the window. */
+  steps: number;
   /** The epoch of the window, counted from 0. */
   epoch: number;
   /** Whether the window is an epoch's first. */
@@ -65,6 +70,10 @@ export type TrainerProgress = {
   readonly cursor: BatchCursor;
   readonly offsetRandom: RandomState;
   readonly dropoutRandom: RandomState;
+  /** Draws the lengths of windows. Absent where every window has T. */
+  readonly windowRandom?: RandomState;
+  /** Updates in the means of nt-asgd. Absent: none are kept yet, or ever. */
+  readonly averaged?: number;
 };
 
 /** Trains a model on token ids by truncated backpropagation through time. */
@@ -74,6 +83,7 @@ export class Trainer {
   readonly #optimizer: Optimizer;
   readonly #offsetRandom: Random;
   readonly #dropoutRandom: Random;
+  readonly #windowRandom: Random;
   #state: HiddenState;
 
   /**
@@ -89,10 +99,15 @@ export class Trainer {
     this.#dropoutRandom = progress
       ? Random.fromState(progress.dropoutRandom)
       : root.fork('dropout');
+    this.#windowRandom =
+      progress && this.#windowsDiffer
+        ? Random.fromState(progress.windowRandom)
+        : root.fork('window');
     this.#batches = new StatefulBatches(tokens, {
       batchSize: config.batchSize,
       steps: config.bptt,
       randomOffset: this.#offsetRandom,
+      shortest: this.#windowsDiffer ? shortestWindow(config.bptt) : undefined,
     });
     if (progress) this.#batches.restore(progress.cursor);
     this.#optimizer = new Optimizer(
@@ -100,7 +115,7 @@ export class Trainer {
       snapshot
         ? selectParameters(config.model, snapshot.parameters, 'weights')
         : initialParameters(config.model, root.fork('parameters')),
-      snapshot && { step: snapshot.progress.step, tensors: snapshot.optimizer },
+      snapshot && { ...snapshot.progress, tensors: snapshot.optimizer },
       (name) => gateMatrices(name, config.model.cell),
     );
     this.#state = snapshot ? this.#restoreState(snapshot) : this.#zeroState();
@@ -111,38 +126,61 @@ export class Trainer {
     return this.#optimizer.step;
   }
 
-  /** Steps that one pass over the text takes. */
+  /** Whether nt-asgd keeps means of the parameters, or does from the next step on. */
+  get isAveraging(): boolean {
+    return this.#optimizer.averaged !== undefined;
+  }
+
+  /** From the next step on, nt-asgd keeps the mean of each parameter, which is then evaluated. */
+  startAveraging(): void {
+    this.#optimizer.startAveraging();
+  }
+
+  /** Steps that one pass over the text takes; where windows differ in length, if they had T. */
   get stepsPerEpoch(): number {
     return this.#batches.windowsPerEpoch;
   }
 
-  /** Forward and loss, gradients, clip, update, over the next window of every stream. */
-  trainStep(learningRate: number): StepResult {
-    const { inputs, targets, epoch, startsEpoch } = this.#batches.next();
+  /** Passes over the text so far, where windows differ in length: steps do not tell then. */
+  get passes(): number | undefined {
+    return this.#windowsDiffer ? this.#batches.passes : undefined;
+  }
+
+  /**
+   * Forward and loss, gradients, clip, update, over the next window of every stream.
+   *
+   * @param share of the run that is done, in [0, 1], for windows that grow with it
+   */
+  trainStep(learningRate: number, share = 1): StepResult {
+    const { bptt, bpttSchedule = 'constant' } = this.#config;
+    const length = windowLength(bpttSchedule, bptt, share, this.#windowRandom);
+    const { inputs, targets, steps, epoch, startsEpoch } = this.#batches.next(length);
+    const rate = learningRate * rateShareOf(bpttSchedule, bptt, steps);
     if (startsEpoch) this.#replaceState(this.#zeroState());
     const ids = [tf.tensor1d(inputs), tf.tensor1d(targets)] as const; // [T·B] each
 
     const { loss, gradients, state } = this.#lossAndGradients(...ids);
     const lossValue = loss.dataSync<'float32'>()[0] as number;
     const gradientNorm = Number.isFinite(lossValue)
-      ? this.#optimizer.update(gradients, learningRate)
+      ? this.#optimizer.update(gradients, rate)
       : this.#optimizer.leaveOut(gradients);
     const isApplied = Number.isFinite(gradientNorm);
 
     this.#replaceState(isApplied ? state : this.#zeroState());
     tf.dispose([...ids, loss, ...(isApplied ? [] : state)]);
-    return { loss: lossValue, gradientNorm, epoch, startsEpoch, isApplied };
+    return { loss: lossValue, gradientNorm, steps, epoch, startsEpoch, isApplied };
   }
 
   /** Of a batch, part by part. */
   #lossAndGradients(inputs: tf.Tensor1D, targets: tf.Tensor1D): LossAndGradients {
-    const { gradientAccumulation: parts = 1, batchSize, bptt } = this.#config;
+    const { gradientAccumulation: parts = 1, batchSize } = this.#config;
     if (parts === 1) return this.#partOf(inputs, targets, this.#state);
     const B = batchSize / parts;
+    const T = inputs.size / batchSize;
     const streams = (ids: tf.Tensor1D, part: number): tf.Tensor1D =>
       tf.tidy(() => {
-        const some = tf.slice(tf.reshape(ids, [bptt, batchSize]), [0, part * B], [bptt, B]);
-        return tf.reshape(some, [bptt * B]);
+        const some = tf.slice(tf.reshape(ids, [T, batchSize]), [0, part * B], [T, B]);
+        return tf.reshape(some, [T * B]);
       });
     let sums: tf.Tensor[] = [];
     const states: HiddenState[] = [];
@@ -194,6 +232,7 @@ export class Trainer {
 
   /** Copies of all that the next step depends on. */
   snapshot(): TrainerSnapshot {
+    const { averaged } = this.#optimizer;
     return {
       parameters: this.#optimizer.exportParameters(),
       optimizer: this.#optimizer.exportState(),
@@ -205,6 +244,8 @@ export class Trainer {
         cursor: this.#batches.cursor(),
         offsetRandom: this.#offsetRandom.state(),
         dropoutRandom: this.#dropoutRandom.state(),
+        ...(this.#windowsDiffer && { windowRandom: this.#windowRandom.state() }),
+        ...(averaged !== undefined && { averaged }),
       },
     };
   }
@@ -212,6 +253,10 @@ export class Trainer {
   dispose(): void {
     this.#optimizer.dispose();
     tf.dispose(this.#state);
+  }
+
+  get #windowsDiffer(): boolean {
+    return (this.#config.bpttSchedule ?? 'constant') !== 'constant';
   }
 
   #named(parameters: tf.Tensor[]): Weights {

@@ -25,7 +25,8 @@ export async function tryOut(
   tokens: TokenSequence,
   signal: AbortSignal,
 ): Promise<Trial> {
-  const trainer = new Trainer(config, tokens);
+  // Windows that grow begin with less than most steps take.
+  const trainer = new Trainer({ ...config, bpttSchedule: 'constant' }, tokens);
   try {
     let stepSeconds = await timeStep(trainer, signal);
     if (stepSeconds < SLOW_STEP_SECONDS) stepSeconds = await timeStep(trainer, signal);

@@ -1,0 +1,116 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { parseOption } from '../option-table.ts';
+import {
+  chosenByRule,
+  defaultsByRule,
+  type RuledOptions,
+  type RuleInput,
+} from './defaults-by-rule.ts';
+import { trainOptions } from './train.ts';
+
+function ruled(trainTokens: number, maxTime: number, more: Partial<RuleInput> = {}): RuledOptions {
+  const usual = { vocabularySize: 65, bptt: 64, gradientAccumulation: 1 };
+  return defaultsByRule({ trainTokens, budget: { maxTime }, ...usual, ...more });
+}
+
+const tokens = fc.integer({ min: 2, max: 100_000_000 });
+const seconds = fc.double({ min: 0.1, max: 100_000, noNaN: true });
+const vocabulary = fc.integer({ min: 2, max: 1_000_000 });
+const pairOf = (numbers: fc.Arbitrary<number>) =>
+  fc.tuple(numbers, numbers).map(([a, b]) => [Math.min(a, b), Math.max(a, b)] as const);
+
+describe('defaults by rule', () => {
+  it.each([
+    [60, { hiddenSize: 256, layers: 2, embeddingSize: 64, dropout: 0, learningRate: 0.006 }],
+    [135, { hiddenSize: 256, layers: 2, embeddingSize: 64, dropout: 0, learningRate: 0.006 }],
+    [300, { hiddenSize: 384, layers: 2, embeddingSize: 64, dropout: 0.2, learningRate: 0.004 }],
+    [900, { hiddenSize: 512, layers: 2, embeddingSize: 64, dropout: 0.35, learningRate: 0.003 }],
+  ])('for a million characters and %d seconds are as measured', (maxTime, expected) => {
+    expect(ruled(1_000_000, maxTime)).toEqual({ ...expected, batchSize: 32 });
+  });
+
+  it('never make a smaller model of more text or more time', () => {
+    fc.assert(
+      fc.property(pairOf(tokens), pairOf(seconds), ([few, many], [short, long]) => {
+        const [less, more] = [ruled(few, short), ruled(many, long)];
+        for (const size of ['hiddenSize', 'layers', 'embeddingSize', 'batchSize'] as const) {
+          expect(less[size]).toBeLessThanOrEqual(more[size]);
+        }
+      }),
+    );
+  });
+
+  it('drop more of less text, and more in more time', () => {
+    fc.assert(
+      fc.property(pairOf(tokens), pairOf(seconds), ([few, many], [short, long]) => {
+        expect(ruled(few, short).dropout).toBeGreaterThanOrEqual(ruled(many, short).dropout);
+        expect(ruled(few, short).dropout).toBeLessThanOrEqual(ruled(few, long).dropout);
+      }),
+    );
+  });
+
+  it('learn more slowly in more time, and of more different tokens with larger embeddings', () => {
+    fc.assert(
+      fc.property(
+        tokens,
+        pairOf(seconds),
+        pairOf(vocabulary),
+        (text, [short, long], [few, many]) => {
+          const [less, more] = [few, many].map((vocabularySize) =>
+            ruled(text, short, { vocabularySize }),
+          ) as [RuledOptions, RuledOptions];
+          expect(ruled(text, long).learningRate).toBeLessThanOrEqual(
+            ruled(text, short).learningRate,
+          );
+          expect(less.learningRate).toBeGreaterThanOrEqual(more.learningRate);
+          expect(less.embeddingSize).toBeLessThanOrEqual(more.embeddingSize);
+          expect(more.embeddingSize).toBeLessThanOrEqual(more.hiddenSize);
+        },
+      ),
+    );
+  });
+
+  it('are what their options would take, for batches that the text has room for', () => {
+    const bptts = fc.integer({ min: 1, max: 1000 });
+    const parts = fc.integer({ min: 1, max: 100 });
+    fc.assert(
+      fc.property(
+        tokens,
+        seconds,
+        vocabulary,
+        bptts,
+        parts,
+        (text, time, size, bptt, accumulation) => {
+          const input = { vocabularySize: size, bptt, gradientAccumulation: accumulation };
+          const options = ruled(text, time, input);
+          for (const [name, value] of Object.entries(options) as [keyof RuledOptions, number][]) {
+            expect(parseOption(trainOptions[name], String(value))).toBe(value);
+          }
+          expect(options.batchSize % accumulation).toBe(0);
+          if (text > accumulation * bptt) {
+            expect(options.batchSize * bptt).toBeLessThan(text);
+          }
+        },
+      ),
+    );
+  });
+
+  it('take steps and epochs for the time that they need, and the tightest limit', () => {
+    const byTime = ruled(1_000_000, 300);
+    // 300 s of 40 000 tokens, in steps of 32 × 64 or passes over a million.
+    expect(ruled(1_000_000, 0, { budget: { maxSteps: 5860 } })).toEqual(byTime);
+    expect(ruled(1_000_000, 0, { budget: { epochs: 12 } })).toEqual(byTime);
+    expect(ruled(1_000_000, 0, { budget: { epochs: 1e6, maxTime: 300 } })).toEqual(byTime);
+    expect(ruled(1_000_000, 0, { budget: { epochs: 1e6, maxSteps: 10 } })).toEqual(
+      ruled(1_000_000, 1),
+    );
+  });
+
+  it('leave alone what a user or a preset decides', () => {
+    const input = { trainTokens: 1e6, budget: { maxTime: 60 }, vocabularySize: 65, bptt: 64 };
+    const { hiddenSize, dropout, ...rest } = ruled(1e6, 60);
+    const all = { ...input, gradientAccumulation: 1 };
+    expect(chosenByRule(all, { dropout: 0 }, { hiddenSize: 8 })).toEqual(rest);
+  });
+});

@@ -1,0 +1,155 @@
+/**
+ * What a run that is told nothing of its model takes, by a rule: how much text there is, of how many
+ * different tokens, and how long it may take decide. The same text, tokenizer and limits give the same,
+ * on every machine.
+ */
+import type { Budget } from '../training/schedule.ts';
+
+/** The options that the rule decides, where neither a user nor a preset does. */
+export interface RuledOptions {
+  embeddingSize: number;
+  hiddenSize: number;
+  layers: number;
+  dropout: number;
+  batchSize: number;
+  learningRate: number;
+}
+
+/** What the rule decides by. */
+export interface RuleInput {
+  /** Tokens to train on. */
+  readonly trainTokens: number;
+  readonly vocabularySize: number;
+  /** At least one limit is set; the tightest counts. */
+  readonly budget: Budget;
+  /** T, steps of a window. */
+  readonly bptt: number;
+  /** Parts of a batch, which divide it. */
+  readonly gradientAccumulation: number;
+}
+
+type Size = Pick<RuledOptions, 'hiddenSize' | 'layers' | 'dropout' | 'learningRate'>;
+
+/**
+ * The numbers: a row from so many tokens to train on, in it a column from so many seconds of training.
+ *
+ * More text and more time allow larger models; larger ones want lower rates. Dropout is for text that
+ * is seen again and again: the less of it and the more time there is, the more of that.
+ */
+const FROM_SECONDS = [0, 30, 180, 600] as const;
+const BY_TOKENS: readonly { from: number; batchSize: number; bySeconds: readonly Size[] }[] = [
+  {
+    from: 0,
+    batchSize: 8,
+    bySeconds: [
+      { hiddenSize: 64, layers: 1, dropout: 0.1, learningRate: 0.01 },
+      { hiddenSize: 64, layers: 1, dropout: 0.3, learningRate: 0.01 },
+      { hiddenSize: 96, layers: 1, dropout: 0.4, learningRate: 0.008 },
+      { hiddenSize: 128, layers: 1, dropout: 0.5, learningRate: 0.006 },
+    ],
+  },
+  {
+    from: 30_000,
+    batchSize: 16,
+    bySeconds: [
+      { hiddenSize: 128, layers: 1, dropout: 0, learningRate: 0.01 },
+      { hiddenSize: 128, layers: 2, dropout: 0.2, learningRate: 0.008 },
+      { hiddenSize: 192, layers: 2, dropout: 0.35, learningRate: 0.006 },
+      { hiddenSize: 256, layers: 2, dropout: 0.5, learningRate: 0.004 },
+    ],
+  },
+  {
+    from: 300_000,
+    batchSize: 32,
+    bySeconds: [
+      { hiddenSize: 192, layers: 2, dropout: 0, learningRate: 0.008 },
+      { hiddenSize: 256, layers: 2, dropout: 0, learningRate: 0.006 },
+      { hiddenSize: 384, layers: 2, dropout: 0.2, learningRate: 0.004 },
+      { hiddenSize: 512, layers: 2, dropout: 0.35, learningRate: 0.003 },
+    ],
+  },
+  {
+    from: 3_000_000,
+    batchSize: 32,
+    bySeconds: [
+      { hiddenSize: 256, layers: 2, dropout: 0, learningRate: 0.006 },
+      { hiddenSize: 256, layers: 2, dropout: 0, learningRate: 0.006 },
+      { hiddenSize: 512, layers: 2, dropout: 0, learningRate: 0.003 },
+      { hiddenSize: 768, layers: 2, dropout: 0.1, learningRate: 0.002 },
+    ],
+  },
+];
+
+/** By the vocabulary's size: the embeddings', at most that of a layer, and a share of the rate. */
+const BY_VOCABULARY = [
+  { from: 0, embeddingSize: 64, rateShare: 1 },
+  { from: 1000, embeddingSize: 128, rateShare: 0.75 },
+  { from: 5000, embeddingSize: 256, rateShare: 0.5 },
+] as const;
+
+/** What a second is taken to be good for where a limit is one of steps or epochs. */
+const TOKENS_PER_SECOND = 40_000;
+/** The least that the text should give each pass; batches of short texts have fewer streams for it. */
+const WINDOWS_A_PASS = 8;
+
+/** The options for a text; never lower with more text or time, but for dropout and the learning rate. */
+export function defaultsByRule(input: RuleInput): RuledOptions {
+  const row = lastFrom(BY_TOKENS, input.trainTokens);
+  const batchSize = batchSizeFor(input, row.batchSize);
+  const seconds = secondsOf(input, batchSize);
+  const column = FROM_SECONDS.findLastIndex((from) => seconds >= from);
+  const { hiddenSize, layers, dropout, learningRate } = row.bySeconds[column] as Size;
+  const { embeddingSize, rateShare } = lastFrom(BY_VOCABULARY, input.vocabularySize);
+  return {
+    embeddingSize: Math.min(embeddingSize, hiddenSize),
+    hiddenSize,
+    layers,
+    dropout,
+    batchSize,
+    learningRate: Number((learningRate * rateShare).toPrecision(2)),
+  };
+}
+
+/**
+ * What the rule decides of a run's options.
+ *
+ * @param given what is decided already, by a user or a preset
+ */
+export function chosenByRule(
+  input: RuleInput,
+  ...given: Partial<RuledOptions>[]
+): Partial<RuledOptions> {
+  const chosen: Partial<RuledOptions> = defaultsByRule(input);
+  for (const name of Object.keys(chosen) as (keyof RuledOptions)[]) {
+    if (given.some((options) => options[name] !== undefined)) delete chosen[name];
+  }
+  return chosen;
+}
+
+/** At most `most` streams, of which a pass over the text has some windows; whole parts of a batch. */
+function batchSizeFor(
+  { trainTokens, bptt, gradientAccumulation: parts }: RuleInput,
+  most: number,
+): number {
+  const fitting = Math.floor((trainTokens - 1) / (bptt * WINDOWS_A_PASS));
+  const streams = Math.max(1, Math.min(most, fitting));
+  return parts * Math.max(1, Math.floor(streams / parts));
+}
+
+/** About what the budget, whichever limit comes first, allows. */
+function secondsOf({ budget, trainTokens, bptt }: RuleInput, batchSize: number): number {
+  const { epochs, maxSteps, maxTime } = budget;
+  const tokens = [
+    epochs === undefined ? undefined : epochs * trainTokens,
+    maxSteps === undefined ? undefined : maxSteps * batchSize * bptt,
+  ].filter((limit) => limit !== undefined);
+  return Math.min(
+    maxTime ?? Number.POSITIVE_INFINITY,
+    ...tokens.map((limit) => limit / TOKENS_PER_SECOND),
+  );
+}
+
+/** The last entry that begins at `value` or below. */
+function lastFrom<Entry extends { from: number }>(entries: readonly Entry[], value: number): Entry {
+  return entries.findLast(({ from }) => value >= from) as Entry;
+}

@@ -1,0 +1,94 @@
+/**
+ * The named sets of options of `--preset`. Their numbers are in this table and nowhere else: the help and
+ * the README's table are made of it, or held against it.
+ */
+
+interface Preset {
+  /** What it is good for, in a few words. */
+  readonly use: string;
+  /** Options by their names in `trainOptions`, which checks them; all that the rule would choose is here. */
+  readonly options: object;
+}
+
+export const PRESETS = {
+  seed: {
+    use: 'words, by two layers as PyTorch’s nn.GRU has them',
+    options: {
+      tokenizer: 'word',
+      vocabularySize: 10_000,
+      embeddingSize: 300,
+      hiddenSize: 512,
+      layers: 2,
+      dropout: 0.2,
+      batchSize: 32,
+      bptt: 35,
+      learningRate: 0.002,
+    },
+  },
+  char: {
+    use: 'characters, of a text of a megabyte or so',
+    options: {
+      tokenizer: 'char',
+      embeddingSize: 64,
+      hiddenSize: 512,
+      layers: 2,
+      dropout: 0.35,
+      batchSize: 32,
+      bptt: 64,
+      maxTime: 900,
+      learningRate: 0.003,
+    },
+  },
+  word: {
+    use: 'words, with all that keeps them from being learned by heart',
+    options: {
+      tokenizer: 'word',
+      vocabularySize: 10_000,
+      embeddingSize: 512,
+      hiddenSize: 512,
+      layers: 2,
+      dropout: 0.3,
+      dropoutOutput: 0.4,
+      dropoutEmbedding: 0.1,
+      weightDrop: 0.3,
+      tied: true,
+      batchSize: 32,
+      bptt: 64,
+      maxTime: 1800,
+      learningRate: 0.002,
+    },
+  },
+  tiny: {
+    use: 'a model of seconds, for trying things out',
+    options: {
+      embeddingSize: 16,
+      hiddenSize: 64,
+      layers: 1,
+      dropout: 0,
+      batchSize: 16,
+      bptt: 32,
+      maxTime: 10,
+      learningRate: 0.01,
+    },
+  },
+  large: {
+    use: 'much text and much time',
+    options: {
+      tokenizer: 'bpe',
+      vocabularySize: 16_000,
+      embeddingSize: 512,
+      hiddenSize: 1024,
+      layers: 2,
+      dropout: 0.2,
+      tied: true,
+      batchSize: 64,
+      bptt: 128,
+      maxTime: 7200,
+      learningRate: 0.001,
+    },
+  },
+} as const satisfies Record<string, Preset>;
+
+export type PresetName = keyof typeof PRESETS;
+
+export const PRESET_NAMES = Object.keys(PRESETS) as PresetName[];

@@ -1,0 +1,58 @@
+/** How long the windows of a run are: T, or T by chance, or more and more up to T. */
+import type { Random } from '../random.ts';
+
+export type BpttSchedule = 'constant' | 'random' | 'grow';
+
+/**
+ * Merity, Keskar & Socher 2017 ("Regularizing and Optimizing LSTM Language Models", section 5, and the
+ * bounds of the code that came with it): half of T now and then, and a normal deviation from either.
+ */
+const HALF_SHARE = 0.05;
+const DEVIATION = 5;
+const MOST_OVER = 10;
+/** Fewer tokens than this, or T, are not worth a step: what is left of an epoch then is left out. */
+const SHORTEST = 5;
+
+/** Shares of T for so long of the run each; T from then on. Few, as each costs kernels of its own. */
+const GROWTH = { shares: [1 / 8, 1 / 4, 1 / 2], each: 0.1 } as const;
+
+/**
+ * The steps of the next window, at most T + 10.
+ *
+ * @param bptt T
+ * @param progress the share of the run that is done, in [0, 1]
+ * @param random draws lengths of `random`
+ */
+export function windowLength(
+  schedule: BpttSchedule,
+  bptt: number,
+  progress: number,
+  random: Random,
+): number {
+  switch (schedule) {
+    case 'constant':
+      return bptt;
+    case 'random': {
+      const mean = random.uniform() < HALF_SHARE ? bptt / 2 : bptt;
+      const length = Math.round(mean + DEVIATION * random.normal());
+      return Math.min(bptt + MOST_OVER, Math.max(shortestWindow(bptt), length));
+    }
+    case 'grow': {
+      const share = GROWTH.shares[Math.floor(progress / GROWTH.each)] ?? 1;
+      return Math.max(shortestWindow(bptt), Math.round(share * bptt));
+    }
+  }
+}
+
+/** The fewest steps that a window has, where they differ. */
+export function shortestWindow(bptt: number): number {
+  return Math.min(SHORTEST, bptt);
+}
+
+/**
+ * What a window of `steps` takes of the learning rate: windows of chance are learned from in proportion
+ * to their length, as the paper has it, or short ones would weigh too much.
+ */
+export function rateShareOf(schedule: BpttSchedule, bptt: number, steps: number): number {
+  return schedule === 'random' ? steps / bptt : 1;
+}
