@@ -66,7 +66,7 @@ export const trainOptions = {
   cell: {
     flag: 'cell',
     type: 'choice',
-    choices: ['gru', 'lstm'],
+    choices: ['gru', 'lstm', 'rnn'],
     default: 'gru',
     help: 'what the recurrent layers are made of',
     group: MODEL,
@@ -77,6 +77,14 @@ export const trainOptions = {
     choices: ['reset-after', 'reset-before'],
     default: 'reset-after',
     help: 'where the reset gate applies: as in PyTorch, or as in the 2014 paper',
+    group: MODEL,
+  },
+  activation: {
+    flag: 'activation',
+    type: 'choice',
+    choices: ['tanh', 'relu', 'leaky-relu'],
+    default: 'tanh',
+    help: 'what the state of --cell rnn and the candidate of --cell gru go through',
     group: MODEL,
   },
   embeddingSize: {
@@ -408,6 +416,7 @@ export function resolveTrainOptions(given: GivenOptions<typeof trainOptions>): T
       'The streams of a batch are shared out evenly: give one of the two another number.',
     );
   }
+  assertCellOptions(options);
   if (options.findLearningRate && options.resume) {
     throw new UserError(
       'usage',
@@ -425,6 +434,17 @@ export function resolveTrainOptions(given: GivenOptions<typeof trainOptions>): T
   return options;
 }
 
+/** Makes sure that what is chosen of a recurrent layer is there in the cell that is chosen. */
+function assertCellOptions({ cell, activation }: TrainOptions): void {
+  if (activation !== 'tanh' && cell !== 'gru' && cell !== 'rnn') {
+    throw new UserError(
+      'usage',
+      `--activation ${activation}: expected --cell gru or rnn, found ${cell}`,
+      'Other cells have the activations of their definition: leave out --activation.',
+    );
+  }
+}
+
 /** The model that the options describe, for a vocabulary of the given size. */
 export function modelConfigOf(options: TrainOptions, vocabularySize: number): ModelConfig {
   return {
@@ -433,6 +453,7 @@ export function modelConfigOf(options: TrainOptions, vocabularySize: number): Mo
     hiddenSize: options.hiddenSize,
     layers: options.layers,
     cell: options.cell,
+    activation: options.activation,
     gruVariant: options.gruVariant,
     tied: options.tied,
     dropout: options.dropout,

@@ -38,7 +38,7 @@ interface PassOptions {
 const WINDOW = 64;
 /** Passes over all chunks side by side before those that are still not right go one by one. */
 const SIDE_BY_SIDE_PASSES = 6;
-/** States closer than this, in every unit, count as the same; units are in (−1, 1). */
+/** States closer than this, in every unit, count as the same; units of a GRU are in (−1, 1). */
 const SAME_STATE = 1e-4;
 
 /**

@@ -1,8 +1,10 @@
 /** What the recurrent layers are made of. */
 
-export type Cell = 'gru' | 'lstm';
+export type Cell = 'gru' | 'lstm' | 'rnn';
 
 interface CellKind {
+  /** As people write it. */
+  readonly label: string;
   /** Rows of weights for each unit. */
   readonly gates: number;
   /** What a layer hands on from step to step: its output h, and what it keeps to itself. */
@@ -10,8 +12,9 @@ interface CellKind {
 }
 
 const CELLS: Readonly<Record<Cell, CellKind>> = {
-  gru: { gates: 3, states: ['h'] },
-  lstm: { gates: 4, states: ['h', 'c'] },
+  gru: { label: 'GRU', gates: 3, states: ['h'] },
+  lstm: { label: 'LSTM', gates: 4, states: ['h', 'c'] },
+  rnn: { label: 'RNN', gates: 1, states: ['h'] },
 };
 
 export function cellKind(cell: Cell | undefined): CellKind {

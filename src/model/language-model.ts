@@ -8,6 +8,7 @@ import { embeddingLookup } from '../ops/embedding-lookup.ts';
 import { type GruLayerTensors, gruSequence } from '../ops/gru-sequence.ts';
 import { lstmSequence } from '../ops/lstm-sequence.ts';
 import { matrixProduct } from '../ops/matrix-product.ts';
+import { rnnSequence } from '../ops/rnn-sequence.ts';
 import type { Precision } from '../ops/tensorflow-binding.ts';
 import type { Random } from '../random.ts';
 import { type Cell, cellKind, stateNames } from './cells.ts';
@@ -42,7 +43,7 @@ export interface ForwardOptions {
 }
 
 /**
- * Embedding → GRU × layers over a window of text.
+ * Embedding → recurrent layers over a window of text.
  *
  * @param ids token ids, time-major [T·B] int32
  * @param state the states before the first step; its batch size B divides the ids into steps
@@ -89,25 +90,32 @@ export function forward(
  * @returns its outputs [T, B, H], and the states after the last step but for the output itself
  */
 function runLayer(
-  { cell, gruVariant }: ModelConfig,
+  { cell = 'gru', gruVariant, activation }: ModelConfig,
   source: tf.Tensor3D | { table: tf.Tensor2D; ids: tf.Tensor1D },
   tensors: LayerWeights,
   [initialState, initialCell]: HiddenState,
   precision: Precision | undefined,
 ): { made: tf.Tensor3D; after: HiddenState } {
   const withState = { initialState: initialState!, ...tensors };
-  if (cell === 'lstm') {
-    const inputs = source instanceof tf.Tensor ? source : embed(source, initialState!.shape[0]);
-    const biasHh = tensors.biasHh as tf.Tensor1D;
-    const all = { inputs, ...withState, biasHh, initialCell: initialCell! };
-    const { outputs, finalCell } = lstmSequence(all, precision);
-    return { made: outputs, after: [finalCell] };
+  if (cell === 'gru') {
+    const made =
+      source instanceof tf.Tensor
+        ? gruSequence({ inputs: source, ...withState }, gruVariant, precision, activation)
+        : embeddedGruSequence(
+            source.table,
+            source.ids,
+            withState,
+            gruVariant,
+            precision,
+            activation,
+          );
+    return { made, after: [] };
   }
-  const made =
-    source instanceof tf.Tensor
-      ? gruSequence({ inputs: source, ...withState }, gruVariant, precision)
-      : embeddedGruSequence(source.table, source.ids, withState, gruVariant, precision);
-  return { made, after: [] };
+  const inputs = source instanceof tf.Tensor ? source : embed(source, initialState!.shape[0]);
+  const all = { inputs, ...withState, biasHh: tensors.biasHh as tf.Tensor1D };
+  if (cell === 'rnn') return { made: rnnSequence(all, activation), after: [] };
+  const { outputs, finalCell } = lstmSequence({ ...all, initialCell: initialCell! }, precision);
+  return { made: outputs, after: [finalCell] };
 }
 
 /** The embeddings [T, B, E] of tokens [T·B]. */

@@ -1,4 +1,5 @@
 import { UserError } from '../errors.ts';
+import type { Activation } from '../ops/activation.ts';
 import { type Cell, cellKind } from './cells.ts';
 import type { Regularisation } from './regularisation.ts';
 
@@ -10,6 +11,8 @@ export interface ModelConfig extends Regularisation {
   layers: number;
   /** Default gru. */
   cell?: Cell | undefined;
+  /** Of an RNN's state and a GRU's candidate. Default tanh. */
+  activation?: Activation | undefined;
   /** For the GRU. */
   gruVariant: 'reset-after' | 'reset-before';
   /**
@@ -27,7 +30,7 @@ export interface ParameterSpec {
 
 /**
  * The model's parameters, named and shaped as by PyTorch's `Embedding → nn.GRU → Linear`: gates in the
- * order r, z, n; or with `nn.LSTM`: i, f, g, o. Reset-before has no `bias_hh`. A tied
+ * order r, z, n; or with `nn.LSTM`: i, f, g, o; or `nn.RNN`. Reset-before has no `bias_hh`. A tied
  * model has no `fc.weight`; where a state is not as long as an embedding, `fc.projection` brings it
  * there.
  */

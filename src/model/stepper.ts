@@ -1,8 +1,9 @@
 /** A model that reads one stream of text, a few tokens at a time, and says what may come next. */
 import * as tf from '@tensorflow/tfjs-core';
 import { type GenerationTensors, NativeGeneration } from '../ops/generation-step.ts';
+import { nativeGruBackend } from '../ops/gru-sequence.ts';
 import { matrixProduct } from '../ops/matrix-product.ts';
-import { nativeBackend, type TensorFlowBackend } from '../ops/tensorflow-binding.ts';
+import type { TensorFlowBackend } from '../ops/tensorflow-binding.ts';
 import {
   forward,
   type HiddenState,
@@ -37,7 +38,8 @@ export class Stepper {
    * @returns the logarithms of the probabilities [V] of what comes next
    */
   read(ids: Int32Array): Float32Array {
-    const backend = this.#config.cell === 'lstm' ? undefined : nativeBackend();
+    const { cell = 'gru', activation = 'tanh' } = this.#config;
+    const backend = cell === 'gru' ? nativeGruBackend(activation) : undefined;
     if (!backend || (ids.length > 1 && !this.#native)) return this.#readWindow(ids);
     this.#native ??= this.#startNative(backend);
     const native = this.#native;

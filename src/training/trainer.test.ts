@@ -59,6 +59,7 @@ describe.each(testBackends)('a trainer on %s', (backend) => {
     { optimizer: 'sgd' },
     { optimizer: 'sgd', momentum: 0.9 },
     { cell: 'lstm' },
+    { cell: 'rnn' },
   ] as const)(
     'goes on from a snapshot with the very losses and parameters, with %o',
     (optimizer) => {

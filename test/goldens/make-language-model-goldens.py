@@ -1,5 +1,5 @@
 """Makes src/ops/fixtures/language-model.json, a tiny Embedding -> nn.GRU -> Linear in PyTorch, and
-src/ops/fixtures/language-model-lstm.json, the same with nn.LSTM.
+src/ops/fixtures/language-model-lstm.json and language-model-rnn.json, the same with nn.LSTM and nn.RNN.
 
     python3 test/goldens/make-language-model-goldens.py
 
@@ -86,3 +86,4 @@ def make(cell, state_count, file_name):
 torch.manual_seed(512)
 make("GRU", 1, "language-model.json")
 make("LSTM", 2, "language-model-lstm.json")
+make("RNN", 1, "language-model-rnn.json")
