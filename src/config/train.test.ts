@@ -114,6 +114,13 @@ describe('training options', () => {
     }
   });
 
+  it('refuse to drop recurrent weights of a cell that has none', () => {
+    expect(() => config.resolveTrainOptions({ cell: 'mingru', weightDrop: 0.5 })).toThrow(
+      '--weight-drop: expected 0 with --cell mingru, found 0.5',
+    );
+    expect(config.resolveTrainOptions({ cell: 'rnn', weightDrop: 0.5 }).weightDrop).toBe(0.5);
+  });
+
   it('refuse --json beside --quiet', () => {
     expect(() => config.resolveTrainOptions({ json: true, quiet: true })).toThrow(
       'expected at most one of --json and --quiet, found both',

@@ -1,5 +1,6 @@
 /** What `gru-lm train` takes, presets, and what its options mean together. */
 import { UserError } from '../errors.ts';
+import { cellKind } from '../model/cells.ts';
 import type { ModelConfig } from '../model/parameters.ts';
 import {
   type GivenOptions,
@@ -66,7 +67,7 @@ export const trainOptions = {
   cell: {
     flag: 'cell',
     type: 'choice',
-    choices: ['gru', 'lstm', 'rnn'],
+    choices: ['gru', 'lstm', 'rnn', 'mingru'],
     default: 'gru',
     help: 'what the recurrent layers are made of',
     group: MODEL,
@@ -434,13 +435,24 @@ export function resolveTrainOptions(given: GivenOptions<typeof trainOptions>): T
   return options;
 }
 
-/** Makes sure that what is chosen of a recurrent layer is there in the cell that is chosen. */
-function assertCellOptions({ cell, activation }: TrainOptions): void {
+/**
+ * Makes sure that what is chosen of a recurrent layer is there in the cell that is chosen.
+ *
+ * @throws UserError `usage`
+ */
+export function assertCellOptions({ cell, activation, weightDrop }: TrainOptions): void {
   if (activation !== 'tanh' && cell !== 'gru' && cell !== 'rnn') {
     throw new UserError(
       'usage',
       `--activation ${activation}: expected --cell gru or rnn, found ${cell}`,
       'Other cells have the activations of their definition: leave out --activation.',
+    );
+  }
+  if (weightDrop > 0 && !cellKind(cell).hasRecurrentWeights) {
+    throw new UserError(
+      'usage',
+      `--weight-drop: expected 0 with --cell ${cell}, found ${weightDrop}`,
+      'The cell has no recurrent weights to drop: use --dropout, or another cell.',
     );
   }
 }

@@ -164,7 +164,7 @@ describe.each(['reset-after', 'reset-before'] as const)('with %s', (gruVariant: 
   });
 });
 
-const otherCells = (['lstm', 'rnn'] as const).flatMap((cell) =>
+const otherCells = (['lstm', 'rnn', 'mingru'] as const).flatMap((cell) =>
   testBackends.map((backend) => [cell, backend] as const),
 );
 
@@ -227,6 +227,7 @@ describe('a model with all that regularises', () => {
     ['with', { dropoutEmbedding: 0.2 }],
     ['of LSTMs', { cell: 'lstm' as const }],
     ['of RNNs', { cell: 'rnn' as const, activation: 'relu' as const }],
+    ['of minGRUs', { cell: 'mingru' as const }],
     ['of GRUs by another activation', { activation: 'leaky-relu' as const }],
   ])('has the same loss and gradients on all backends, %s', async (_, more) => {
     const model: ModelConfig = {

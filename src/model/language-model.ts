@@ -8,6 +8,7 @@ import { embeddingLookup } from '../ops/embedding-lookup.ts';
 import { type GruLayerTensors, gruSequence } from '../ops/gru-sequence.ts';
 import { lstmSequence } from '../ops/lstm-sequence.ts';
 import { matrixProduct } from '../ops/matrix-product.ts';
+import { minGruSequence } from '../ops/min-gru-sequence.ts';
 import { rnnSequence } from '../ops/rnn-sequence.ts';
 import type { Precision } from '../ops/tensorflow-binding.ts';
 import type { Random } from '../random.ts';
@@ -64,7 +65,9 @@ export function forward(
   let penalty: tf.Scalar | undefined;
   for (let layer = 0; layer < layers; layer++) {
     const tensors = layerWeights(weights, layer, config.cell);
-    if (dropout) tensors.weightHh = dropWeights(tensors.weightHh, config.weightDrop ?? 0, dropout);
+    if (dropout && tensors.weightHh) {
+      tensors.weightHh = dropWeights(tensors.weightHh, config.weightDrop ?? 0, dropout);
+    }
     const before = state.slice(layer * stateCount, (layer + 1) * stateCount);
     const inputs = outputs ?? droppedEmbeddings(config, weights, ids, B, dropout);
     const source = inputs ?? { table: embeddingOf(weights), ids };
@@ -96,7 +99,7 @@ function runLayer(
   [initialState, initialCell]: HiddenState,
   precision: Precision | undefined,
 ): { made: tf.Tensor3D; after: HiddenState } {
-  const withState = { initialState: initialState!, ...tensors };
+  const withState = { initialState: initialState!, ...(tensors as RecurrentLayerWeights) };
   if (cell === 'gru') {
     const made =
       source instanceof tf.Tensor
@@ -112,6 +115,7 @@ function runLayer(
     return { made, after: [] };
   }
   const inputs = source instanceof tf.Tensor ? source : embed(source, initialState!.shape[0]);
+  if (cell === 'mingru') return { made: minGruSequence({ inputs, ...withState }), after: [] };
   const all = { inputs, ...withState, biasHh: tensors.biasHh as tf.Tensor1D };
   if (cell === 'rnn') return { made: rnnSequence(all, activation), after: [] };
   const { outputs, finalCell } = lstmSequence({ ...all, initialCell: initialCell! }, precision);
@@ -140,15 +144,19 @@ function droppedEmbeddings(
   return drop(inputs, dropoutEmbedding, dropoutMask, dropout);
 }
 
-export type LayerWeights = Omit<GruLayerTensors, 'initialState'>;
+type RecurrentLayerWeights = Omit<GruLayerTensors, 'initialState'>;
+/** Those of a minGRU lack `weightHh`. */
+export type LayerWeights = Omit<RecurrentLayerWeights, 'weightHh'> &
+  Partial<Pick<RecurrentLayerWeights, 'weightHh'>>;
 
 /** What a layer multiplies and adds. */
 export function layerWeights(weights: Weights, layer: number, cell: Cell = 'gru'): LayerWeights {
+  const weightHh = weights[`${cell}.weight_hh_l${layer}`] as tf.Tensor2D | undefined;
   const biasHh = weights[`${cell}.bias_hh_l${layer}`] as tf.Tensor1D | undefined;
   return {
     weightIh: weights[`${cell}.weight_ih_l${layer}`] as tf.Tensor2D,
-    weightHh: weights[`${cell}.weight_hh_l${layer}`] as tf.Tensor2D,
     biasIh: weights[`${cell}.bias_ih_l${layer}`] as tf.Tensor1D,
+    ...(weightHh ? { weightHh } : {}),
     ...(biasHh ? { biasHh } : {}),
   };
 }

@@ -22,6 +22,7 @@ const models: Partial<ModelConfig>[] = [
   { activation: 'leaky-relu', gruVariant: 'reset-before' },
   { cell: 'lstm' },
   { cell: 'rnn' },
+  { cell: 'mingru' },
   { cell: 'rnn', activation: 'relu' },
 ];
 const prompt = Int32Array.of(3, 0, 4, 1);

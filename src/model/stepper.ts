@@ -84,7 +84,7 @@ export class Stepper {
 }
 
 /**
- * The model's tensors as a native generation step takes them. Its output weights are made anew, for the
+ * A GRU model's tensors as a native generation step takes them. Its output weights are made anew, for the
  * caller to dispose, where the model has an `fc.projection`.
  */
 export function generationTensors({ layers }: ModelConfig, weights: Weights): GenerationTensors {
@@ -95,6 +95,9 @@ export function generationTensors({ layers }: ModelConfig, weights: Weights): Ge
     embedding: weights['embedding.weight'] as tf.Tensor2D,
     outputWeight,
     outputBias: weights['fc.bias'] as tf.Tensor1D,
-    layers: Array.from({ length: layers }, (_, layer) => layerWeights(weights, layer)),
+    layers: Array.from(
+      { length: layers },
+      (_, layer) => layerWeights(weights, layer) as GenerationTensors['layers'][number],
+    ),
   };
 }

@@ -60,6 +60,7 @@ describe.each(testBackends)('a trainer on %s', (backend) => {
     { optimizer: 'sgd', momentum: 0.9 },
     { cell: 'lstm' },
     { cell: 'rnn' },
+    { cell: 'mingru' },
   ] as const)(
     'goes on from a snapshot with the very losses and parameters, with %o',
     (optimizer) => {
