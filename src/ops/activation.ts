@@ -4,7 +4,8 @@ import * as tf from '@tensorflow/tfjs-core';
 /** `leaky-relu` is x for x > 0, else x / 100, as PyTorch's (Maas, Hannun and Ng 2013). */
 export type Activation = 'tanh' | 'relu' | 'leaky-relu';
 
-const LEAK = 0.01;
+/** The slope of `leaky-relu` below 0. */
+export const LEAK = 0.01;
 
 /** Of each number of a tensor of any shape; it has no gradient of its own: see {@link activationSlope}. */
 export function activate<T extends tf.Tensor>(sums: T, activation: Activation): T {

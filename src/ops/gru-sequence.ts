@@ -40,8 +40,7 @@ const GRU_SEQUENCE_GRADIENT = 'GruSequenceGradient';
  *   (arXiv 1406.1078v3, with z weighing the candidate)
  * @param precision what products are multiplied in where the native library runs them; elsewhere
  *   it is always float32
- * @param activation what the candidate n goes through. Only tanh has faster kernels than the one
- *   composed of TF.js ops
+ * @param activation what the candidate n goes through. The native operation knows tanh alone
  * @returns the state after each step [T, B, H]; the last is the final state. Gradients flow to
  *   every tensor given
  * @throws Error naming the argument whose shape does not fit
@@ -86,8 +85,8 @@ registerComposedKernel(GRU_SEQUENCE, (inputs, attributes) => {
   const keepWorkspace = attributes.keepWorkspace === true;
   const native = nativeGruBackend(activation);
   if (native) return gruForwardNative(native, tensors.inputs, tensors, keepWorkspace, precision);
-  const { outputs, workspace } = isTensorFlows(variant, activation)
-    ? gruForwardTensorFlow(tensorFlowBackend(), tensors, keepWorkspace)
+  const { outputs, workspace } = isTensorFlows(variant)
+    ? gruForwardTensorFlow(tensorFlowBackend(), tensors, keepWorkspace, activation)
     : gruForward(tensors, variant, keepWorkspace, activation);
   return workspace ? [outputs, ...workspaceTensors(workspace)] : [outputs];
 });
@@ -117,8 +116,15 @@ registerComposedKernel(GRU_SEQUENCE_GRADIENT, (inputs, attributes) => {
     tf.Tensor3D | undefined,
   ];
   const workspace = { r, z, n, ...(recurrentN ? { recurrentN } : {}) };
-  const gradients = isTensorFlows(variant, activation)
-    ? gruBackwardTensorFlow(tensorFlowBackend(), tensors, outputs, workspace, outputGradient)
+  const gradients = isTensorFlows(variant)
+    ? gruBackwardTensorFlow(
+        tensorFlowBackend(),
+        tensors,
+        outputs,
+        workspace,
+        outputGradient,
+        activation,
+      )
     : gruBackward(tensors, variant, outputs, workspace, outputGradient, activation);
   return namesOf(variant).map((name) => gradients[name] as tf.Tensor);
 });
@@ -135,8 +141,8 @@ export function nativeGruBackend(activation: Activation): TensorFlowBackend | un
 }
 
 /** Whether the kernels in TensorFlow's ops are for this. */
-function isTensorFlows(variant: GruVariant, activation: Activation): boolean {
-  return runsOnTensorFlow() && variant === 'reset-after' && activation === 'tanh';
+function isTensorFlows(variant: GruVariant): boolean {
+  return runsOnTensorFlow() && variant === 'reset-after';
 }
 
 /** The kernel's inputs are a list: one of them is there in one variant only. */
