@@ -183,6 +183,9 @@ describe('ways to train', () => {
       ['--gru-variant', 'reset-before', '--dropout', '0.1', '--layers', '2', '--grad-accum', '2'],
       ['--cell', 'lstm', '--layers', '2', '--bptt-schedule', 'random'],
       ['--bptt-schedule', 'grow'],
+      ['--cell', 'rnn', '--activation', 'leaky-relu', '--layers', '2'],
+      ['--cell', 'mingru', '--layers', '2', '--bptt', '7'],
+      ['--activation', 'relu', '--gru-variant', 'reset-before'],
       [
         ...['--tied', '--weight-drop', '0.2', '--dropout', '0.2', '--dropout-embedding', '0.1'],
         ...['--dropout-output', '0.3', '--activation-reg', '1', '--temporal-reg', '1'],

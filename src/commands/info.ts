@@ -2,6 +2,7 @@ import { dirname } from 'node:path';
 import { type ListedCheckpoint, listCheckpoints, problemText, verify } from '../checkpoint/list.ts';
 import { type CheckpointModel, openModel } from '../checkpoint/model.ts';
 import type { infoOptions } from '../config/commands.ts';
+import type { TrainOptions } from '../config/train.ts';
 import { UserError } from '../errors.ts';
 import { elementCount, parameterCount, parameterSpecs } from '../model/parameters.ts';
 import type { GivenOptions } from '../option-table.ts';
@@ -83,10 +84,16 @@ function showTensors({ modelConfig }: CheckpointModel): void {
   printLine(`${'parameters'.padEnd(36)}${outStyle.bold(parameters.padStart(14))}\n`);
 }
 
+/** What the layers are made of: `reset-after`, `rnn, relu`. */
+function layersName({ cell, gruVariant, activation }: TrainOptions): string {
+  const name = cell === 'gru' ? gruVariant : cell;
+  return activation === 'tanh' ? name : `${name}, ${activation}`;
+}
+
 function showTraining({ options, tokenizer, training, modelConfig }: CheckpointModel): void {
   const { data, run, clock: times } = training;
   printLine(
-    `tokens     ${tokenizer.kind}, vocabulary ${count(tokenizer.vocabularySize)}; ${options.cell === 'gru' ? options.gruVariant : options.cell}${options.tied ? ', tied' : ''}${softmaxText(modelConfig)}, dropout ${options.dropout}`,
+    `tokens     ${tokenizer.kind}, vocabulary ${count(tokenizer.vocabularySize)}; ${layersName(options)}${options.tied ? ', tied' : ''}${softmaxText(modelConfig)}, dropout ${options.dropout}`,
   );
   for (const { name, bytes, sha256, files } of [...data.corpus, ...data.valid, ...data.test]) {
     const size =

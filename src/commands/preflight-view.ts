@@ -4,6 +4,7 @@ import type { RuledOptions } from '../config/defaults-by-rule.ts';
 import { type TrainOptions, trainOptions } from '../config/train.ts';
 import type { PartSize } from '../data/encode-text.ts';
 import type { DataRecord } from '../data/record.ts';
+import { cellKind } from '../model/cells.ts';
 import type { SelectedBackend } from '../runtime/backend.ts';
 import type { Preflight } from '../training/preflight.ts';
 import { byteCount, clock, count, errorStyle, notice, showInline } from './terminal.ts';
@@ -76,8 +77,11 @@ function rowsOf({
       ...(preflight ? [`${share(preflight.unknownShare)} of these unknown`] : []),
     ],
   ];
-  const { layers, hiddenSize, embeddingSize } = options;
-  rows.push(['model', `${layers} × GRU ${hiddenSize}, embedding ${embeddingSize}`]);
+  const { cell, layers, hiddenSize, embeddingSize } = options;
+  rows.push([
+    'model',
+    `${layers} × ${cellKind(cell).label} ${hiddenSize}, embedding ${embeddingSize}`,
+  ]);
   if (preflight) {
     const { parameters, tokensPerParameter, expectedSteps, expectedEpochs } = preflight;
     rows.at(-1)?.push(`${count(parameters)} parameters, ${rough(tokensPerParameter)} tokens each`);

@@ -56,6 +56,11 @@ describe('resumeOptions', () => {
   });
 });
 
+test('resumeOptions refuses what the run’s cell cannot have', () => {
+  const of = { ...stored, cell: 'mingru' as const };
+  expect(() => resumeOptions(of, { weightDrop: 0.1 })).toThrow('--weight-drop: expected 0');
+});
+
 describe('a learning rate', () => {
   const run = { best: null, plateaus: 2, validLoss: null, rollbacks: 2, finished: false };
   const snapshot = { run } as RunSnapshot;

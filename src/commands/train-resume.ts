@@ -1,4 +1,4 @@
-import { LIMITS, type TrainOptions, trainOptions } from '../config/train.ts';
+import { assertCellOptions, LIMITS, type TrainOptions, trainOptions } from '../config/train.ts';
 import { UserError } from '../errors.ts';
 import type { GivenOptions } from '../option-table.ts';
 import type { RunSnapshot } from '../training/run-snapshot.ts';
@@ -70,6 +70,7 @@ export function resumeOptions(
     }
     options[name] = value;
   }
+  assertCellOptions(options as TrainOptions);
   return {
     json: false,
     quiet: false,

@@ -78,6 +78,7 @@ describe('training options', () => {
       hiddenSize: 512,
       layers: 2,
       cell: 'gru',
+      activation: 'tanh',
       gruVariant: 'reset-after',
       tied: false,
       dropout: 0,
@@ -130,6 +131,23 @@ describe('training options', () => {
     );
   });
 
+  it('refuse an activation for a cell whose definition has its own', () => {
+    expect(() => config.resolveTrainOptions({ cell: 'lstm', activation: 'relu' })).toThrow(
+      '--activation relu: expected --cell gru or rnn, found lstm',
+    );
+    for (const cell of ['gru', 'rnn'] as const) {
+      const options = config.resolveTrainOptions({ cell, activation: 'relu' });
+      expect(config.modelConfigOf(options, 10)).toMatchObject({ cell, activation: 'relu' });
+    }
+  });
+
+  it('refuse to drop recurrent weights of a cell that has none', () => {
+    expect(() => config.resolveTrainOptions({ cell: 'mingru', weightDrop: 0.5 })).toThrow(
+      '--weight-drop: expected 0 with --cell mingru, found 0.5',
+    );
+    expect(config.resolveTrainOptions({ cell: 'rnn', weightDrop: 0.5 }).weightDrop).toBe(0.5);
+  });
+
   it('refuse --json beside --quiet', () => {
     expect(() => config.resolveTrainOptions({ json: true, quiet: true })).toThrow(
       'expected at most one of --json and --quiet, found both',
@@ -137,8 +155,9 @@ describe('training options', () => {
   });
 
   it('mean in a checkpoint without them what was done before they were there', () => {
-    const { dropoutMask, tied } = parseStored(config.trainOptions, { dropout: 0.1 }, 'x');
-    expect({ dropoutMask, tied }).toEqual({ dropoutMask: 'step', tied: false });
+    const stored = parseStored(config.trainOptions, { dropout: 0.1 }, 'x');
+    const before = { dropoutMask: 'step', tied: false, cell: 'gru', activation: 'tanh' };
+    expect(stored).toMatchObject(before);
   });
 
   it('come back from a checkpoint as they were', () => {

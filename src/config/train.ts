@@ -1,5 +1,6 @@
 /** What `gru-lm train` takes, presets, and what its options mean together. */
 import { UserError } from '../errors.ts';
+import { cellKind } from '../model/cells.ts';
 import type { ModelConfig } from '../model/parameters.ts';
 import {
   type GivenOptions,
@@ -73,7 +74,7 @@ export const trainOptions = {
   cell: {
     flag: 'cell',
     type: 'choice',
-    choices: ['gru', 'lstm'],
+    choices: ['gru', 'lstm', 'rnn', 'mingru'],
     default: 'gru',
     help: 'what the recurrent layers are made of',
     group: MODEL,
@@ -84,6 +85,14 @@ export const trainOptions = {
     choices: ['reset-after', 'reset-before'],
     default: 'reset-after',
     help: 'where the reset gate applies: as in PyTorch, or as in the 2014 paper',
+    group: MODEL,
+  },
+  activation: {
+    flag: 'activation',
+    type: 'choice',
+    choices: ['tanh', 'relu', 'leaky-relu'],
+    default: 'tanh',
+    help: 'what the state of --cell rnn and the candidate of --cell gru go through',
     group: MODEL,
   },
   embeddingSize: {
@@ -454,6 +463,7 @@ export function resolveTrainOptions(given: Given): TrainOptions {
   }
   // A run that goes on has a model already.
   if (!options.resume) assertSoftmaxOptions(options);
+  assertCellOptions(options);
   if (options.findLearningRate && options.resume) {
     throw new UserError(
       'usage',
@@ -497,6 +507,28 @@ function withoutLimits(preset: Given, given: Given): Given {
   return rest;
 }
 
+/**
+ * Makes sure that what is chosen of a recurrent layer is there in the cell that is chosen.
+ *
+ * @throws UserError `usage`
+ */
+export function assertCellOptions({ cell, activation, weightDrop }: TrainOptions): void {
+  if (activation !== 'tanh' && cell !== 'gru' && cell !== 'rnn') {
+    throw new UserError(
+      'usage',
+      `--activation ${activation}: expected --cell gru or rnn, found ${cell}`,
+      'Other cells have the activations of their definition: leave out --activation.',
+    );
+  }
+  if (weightDrop > 0 && !cellKind(cell).hasRecurrentWeights) {
+    throw new UserError(
+      'usage',
+      `--weight-drop: expected 0 with --cell ${cell}, found ${weightDrop}`,
+      'The cell has no recurrent weights to drop: use --dropout, or another cell.',
+    );
+  }
+}
+
 /** The model that the options describe, for a vocabulary of the given size. */
 export function modelConfigOf(options: TrainOptions, vocabularySize: number): ModelConfig {
   return {
@@ -505,6 +537,7 @@ export function modelConfigOf(options: TrainOptions, vocabularySize: number): Mo
     hiddenSize: options.hiddenSize,
     layers: options.layers,
     cell: options.cell,
+    activation: options.activation,
     gruVariant: options.gruVariant,
     tied: options.tied,
     softmaxCutoffs: cutoffsOf(options, vocabularySize),

@@ -33,7 +33,7 @@ export function initialValues(
       values.set(randomOrthogonal(columns, random), gate * columns * columns);
     }
   } else {
-    const cell = /^(gru|lstm)\.weight_ih_l/.exec(name)?.[1] as Cell | undefined;
+    const cell = /^(\w+)\.weight_ih_l/.exec(name)?.[1] as Cell | undefined;
     const bound = cell
       ? Math.sqrt(6 / (columns + rows / cellKind(cell).gates))
       : 1 / Math.sqrt(columns);

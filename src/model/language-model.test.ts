@@ -8,6 +8,7 @@ import { linearCrossEntropy } from '../ops/linear-cross-entropy.ts';
 import { matrixProduct } from '../ops/matrix-product.ts';
 import { Random } from '../random.ts';
 import type { TensorMap } from '../tensor-data.ts';
+import { cellKind, stateNames } from './cells.ts';
 import {
   forward,
   type HiddenState,
@@ -163,54 +164,59 @@ describe.each(['reset-after', 'reset-before'] as const)('with %s', (gruVariant: 
   });
 });
 
-describe.each(testBackends)('an LSTM on %s', (backend) => {
-  const lstm = readFixture<Golden>('language-model-lstm');
-  const model: ModelConfig = { ...config, cell: 'lstm' };
+const otherCells = (['lstm', 'rnn', 'mingru'] as const).flatMap((cell) =>
+  testBackends.map((backend) => [cell, backend] as const),
+);
+
+describe.each(otherCells)('a model of cell %s on %s', (cell, backend) => {
+  const golden = readFixture<Golden>(`language-model-${cell}`);
+  const model: ModelConfig = { ...config, cell };
+  const kinds = cellKind(cell).states.length;
   const weights = (): Weights =>
     weightsOf(
       new Map(
-        Object.entries(lstm.stateDict).map(([name, { shape, data }]) => [
+        Object.entries(golden.stateDict).map(([name, { shape, data }]) => [
           name,
           { shape, data: Float32Array.from(data) },
         ]),
       ),
     );
-  /** PyTorch's h of all layers, then c of all layers, as h and c of each layer. */
-  const state = (): HiddenState => {
-    const all = tf.tensor4d(lstm.state, [2, layers, B, H]);
-    const byLayer = tf.reshape(tf.transpose(all, [1, 0, 2, 3]), [2 * layers, B, H]);
+  /** PyTorch's h of all layers, then an LSTM's c of all layers, as h and c of each layer. */
+  const statesOf = (values: number[]): HiddenState => {
+    const all = tf.tensor4d(values, [kinds, layers, B, H]);
+    const byLayer = tf.reshape(tf.transpose(all, [1, 0, 2, 3]), [kinds * layers, B, H]);
     return tf.unstack(byLayer) as HiddenState;
   };
+  const state = () => statesOf(golden.state);
   beforeAll(() => useBackend(backend));
 
   it('has the logits and final states of the same weights in PyTorch', () => {
     expect(parameterSpecs(model)).toEqual(
-      Object.entries(lstm.stateDict).map(([name, { shape }]) => ({ name, shape })),
+      Object.entries(golden.stateDict).map(([name, { shape }]) => ({ name, shape })),
     );
     const run = (from: number, to: number, before: HiddenState) =>
-      forward(model, weights(), tf.tensor1d(lstm.ids.slice(from * B, to * B), 'int32'), before);
+      forward(model, weights(), tf.tensor1d(golden.ids.slice(from * B, to * B), 'int32'), before);
     const first = run(0, 2, state());
     const second = run(2, T, first.state);
     const logits = [first, second].flatMap(({ features }) => [
       ...valuesOf(logitsOf(weights(), features)),
     ]);
-    expectClose(logits, lstm.logits, 1e-5);
-    const [h0, c0, h1, c1] = second.state.map((each) => [...valuesOf(each)]);
-    expectClose(
-      [h0, h1, c0, c1].flatMap((each) => each!),
-      lstm.finalState,
-      1e-5,
-    );
+    expectClose(logits, golden.logits, 1e-5);
+    const expected = statesOf(golden.finalState);
+    expect(second.state).toHaveLength(expected.length);
+    for (const [i, each] of second.state.entries()) {
+      expectClose(valuesOf(each), valuesOf(expected[i]!), 1e-5, stateNames(model)[i]);
+    }
   });
 
   it('has the loss and the gradient of every parameter of PyTorch', () => {
     const { loss, ...gradients } = lossAndGradients(model, weights(), undefined, {
-      ...lstm,
+      ...golden,
       state,
     });
-    expectClose(loss!, [lstm.loss], 1e-5);
+    expectClose(loss!, [golden.loss], 1e-5);
     for (const [name, gradient] of Object.entries(gradients)) {
-      expectClose(gradient, lstm.gradients[name]!, 1e-5, name);
+      expectClose(gradient, golden.gradients[name]!, 1e-5, name);
     }
   });
 });
@@ -220,6 +226,9 @@ describe('a model with all that regularises', () => {
     ['without embeddings that are dropped', {}],
     ['with', { dropoutEmbedding: 0.2 }],
     ['of LSTMs', { cell: 'lstm' as const }],
+    ['of RNNs', { cell: 'rnn' as const, activation: 'relu' as const }],
+    ['of minGRUs', { cell: 'mingru' as const }],
+    ['of GRUs by another activation', { activation: 'leaky-relu' as const }],
   ])('has the same loss and gradients on all backends, %s', async (_, more) => {
     const model: ModelConfig = {
       ...{ ...config, ...more, tied: true, dropout: 0.3, dropoutOutput: 0.5, weightDrop: 0.4 },

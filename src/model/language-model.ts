@@ -8,6 +8,8 @@ import { embeddingLookup } from '../ops/embedding-lookup.ts';
 import { type GruLayerTensors, gruSequence } from '../ops/gru-sequence.ts';
 import { lstmSequence } from '../ops/lstm-sequence.ts';
 import { matrixProduct } from '../ops/matrix-product.ts';
+import { minGruSequence } from '../ops/min-gru-sequence.ts';
+import { rnnSequence } from '../ops/rnn-sequence.ts';
 import type { Precision } from '../ops/tensorflow-binding.ts';
 import type { Random } from '../random.ts';
 import { type Cell, cellKind, stateNames } from './cells.ts';
@@ -42,7 +44,7 @@ export interface ForwardOptions {
 }
 
 /**
- * Embedding → GRU × layers over a window of text.
+ * Embedding → recurrent layers over a window of text.
  *
  * @param ids token ids, time-major [T·B] int32
  * @param state the states before the first step; its batch size B divides the ids into steps
@@ -63,7 +65,9 @@ export function forward(
   let penalty: tf.Scalar | undefined;
   for (let layer = 0; layer < layers; layer++) {
     const tensors = layerWeights(weights, layer, config.cell);
-    if (dropout) tensors.weightHh = dropWeights(tensors.weightHh, config.weightDrop ?? 0, dropout);
+    if (dropout && tensors.weightHh) {
+      tensors.weightHh = dropWeights(tensors.weightHh, config.weightDrop ?? 0, dropout);
+    }
     const before = state.slice(layer * stateCount, (layer + 1) * stateCount);
     const inputs = outputs ?? droppedEmbeddings(config, weights, ids, B, dropout);
     const source = inputs ?? { table: embeddingOf(weights), ids };
@@ -89,25 +93,33 @@ export function forward(
  * @returns its outputs [T, B, H], and the states after the last step but for the output itself
  */
 function runLayer(
-  { cell, gruVariant }: ModelConfig,
+  { cell = 'gru', gruVariant, activation }: ModelConfig,
   source: tf.Tensor3D | { table: tf.Tensor2D; ids: tf.Tensor1D },
   tensors: LayerWeights,
   [initialState, initialCell]: HiddenState,
   precision: Precision | undefined,
 ): { made: tf.Tensor3D; after: HiddenState } {
-  const withState = { initialState: initialState!, ...tensors };
-  if (cell === 'lstm') {
-    const inputs = source instanceof tf.Tensor ? source : embed(source, initialState!.shape[0]);
-    const biasHh = tensors.biasHh as tf.Tensor1D;
-    const all = { inputs, ...withState, biasHh, initialCell: initialCell! };
-    const { outputs, finalCell } = lstmSequence(all, precision);
-    return { made: outputs, after: [finalCell] };
+  const withState = { initialState: initialState!, ...(tensors as RecurrentLayerWeights) };
+  if (cell === 'gru') {
+    const made =
+      source instanceof tf.Tensor
+        ? gruSequence({ inputs: source, ...withState }, gruVariant, precision, activation)
+        : embeddedGruSequence(
+            source.table,
+            source.ids,
+            withState,
+            gruVariant,
+            precision,
+            activation,
+          );
+    return { made, after: [] };
   }
-  const made =
-    source instanceof tf.Tensor
-      ? gruSequence({ inputs: source, ...withState }, gruVariant, precision)
-      : embeddedGruSequence(source.table, source.ids, withState, gruVariant, precision);
-  return { made, after: [] };
+  const inputs = source instanceof tf.Tensor ? source : embed(source, initialState!.shape[0]);
+  if (cell === 'mingru') return { made: minGruSequence({ inputs, ...withState }), after: [] };
+  const all = { inputs, ...withState, biasHh: tensors.biasHh as tf.Tensor1D };
+  if (cell === 'rnn') return { made: rnnSequence(all, activation), after: [] };
+  const { outputs, finalCell } = lstmSequence({ ...all, initialCell: initialCell! }, precision);
+  return { made: outputs, after: [finalCell] };
 }
 
 /** The embeddings [T, B, E] of tokens [T·B]. */
@@ -132,15 +144,19 @@ function droppedEmbeddings(
   return drop(inputs, dropoutEmbedding, dropoutMask, dropout);
 }
 
-export type LayerWeights = Omit<GruLayerTensors, 'initialState'>;
+type RecurrentLayerWeights = Omit<GruLayerTensors, 'initialState'>;
+/** Those of a minGRU lack `weightHh`. */
+export type LayerWeights = Omit<RecurrentLayerWeights, 'weightHh'> &
+  Partial<Pick<RecurrentLayerWeights, 'weightHh'>>;
 
 /** What a layer multiplies and adds. */
 export function layerWeights(weights: Weights, layer: number, cell: Cell = 'gru'): LayerWeights {
+  const weightHh = weights[`${cell}.weight_hh_l${layer}`] as tf.Tensor2D | undefined;
   const biasHh = weights[`${cell}.bias_hh_l${layer}`] as tf.Tensor1D | undefined;
   return {
     weightIh: weights[`${cell}.weight_ih_l${layer}`] as tf.Tensor2D,
-    weightHh: weights[`${cell}.weight_hh_l${layer}`] as tf.Tensor2D,
     biasIh: weights[`${cell}.bias_ih_l${layer}`] as tf.Tensor1D,
+    ...(weightHh ? { weightHh } : {}),
     ...(biasHh ? { biasHh } : {}),
   };
 }

@@ -1,4 +1,5 @@
 import { UserError } from '../errors.ts';
+import type { Activation } from '../ops/activation.ts';
 import { adaptiveSoftmaxSpecs } from './adaptive-softmax.ts';
 import { type Cell, cellKind } from './cells.ts';
 import type { Regularisation } from './regularisation.ts';
@@ -11,6 +12,8 @@ export interface ModelConfig extends Regularisation {
   layers: number;
   /** Default gru. */
   cell?: Cell | undefined;
+  /** Of an RNN's state and a GRU's candidate. Default tanh. */
+  activation?: Activation | undefined;
   /** For the GRU. */
   gruVariant: 'reset-after' | 'reset-before';
   /**
@@ -33,21 +36,21 @@ export interface ParameterSpec {
 
 /**
  * The model's parameters, named and shaped as by PyTorch's `Embedding → nn.GRU → Linear`: gates in the
- * order r, z, n; or with `nn.LSTM`: i, f, g, o. Reset-before has no `bias_hh`. A tied
+ * order r, z, n; or with `nn.LSTM`: i, f, g, o; or `nn.RNN`. A minGRU's are named alike, with the
+ * gates z, n, and without recurrent weights. Reset-before has no `bias_hh`. A tied
  * model has no `fc.weight`; where a state is not as long as an embedding, `fc.projection` brings it
  * there. An adaptive softmax is PyTorch's `AdaptiveLogSoftmaxWithLoss` for `Linear`.
  */
 export function parameterSpecs(config: ModelConfig): ParameterSpec[] {
   const { vocabularySize: V, embeddingSize: E, hiddenSize: H, layers, cell = 'gru' } = config;
-  const rows = cellKind(cell).gates * H;
-  const hasBiasHh = cell !== 'gru' || config.gruVariant === 'reset-after';
+  const { gates, hasRecurrentWeights } = cellKind(cell);
+  const rows = gates * H;
+  const hasBiasHh = hasRecurrentWeights && (cell !== 'gru' || config.gruVariant === 'reset-after');
   const specs: ParameterSpec[] = [{ name: 'embedding.weight', shape: [V, E] }];
   for (let layer = 0; layer < layers; layer++) {
-    specs.push(
-      { name: `${cell}.weight_ih_l${layer}`, shape: [rows, layer === 0 ? E : H] },
-      { name: `${cell}.weight_hh_l${layer}`, shape: [rows, H] },
-      { name: `${cell}.bias_ih_l${layer}`, shape: [rows] },
-    );
+    specs.push({ name: `${cell}.weight_ih_l${layer}`, shape: [rows, layer === 0 ? E : H] });
+    if (hasRecurrentWeights) specs.push({ name: `${cell}.weight_hh_l${layer}`, shape: [rows, H] });
+    specs.push({ name: `${cell}.bias_ih_l${layer}`, shape: [rows] });
     if (hasBiasHh) specs.push({ name: `${cell}.bias_hh_l${layer}`, shape: [rows] });
   }
   const { softmaxCutoffs } = config;

@@ -1,8 +1,9 @@
 /** A model that reads one stream of text, a few tokens at a time, and says what may come next. */
 import * as tf from '@tensorflow/tfjs-core';
 import { type GenerationTensors, NativeGeneration } from '../ops/generation-step.ts';
+import { nativeGruBackend } from '../ops/gru-sequence.ts';
 import { matrixProduct } from '../ops/matrix-product.ts';
-import { nativeBackend, type TensorFlowBackend } from '../ops/tensorflow-binding.ts';
+import type { TensorFlowBackend } from '../ops/tensorflow-binding.ts';
 import {
   forward,
   type HiddenState,
@@ -37,8 +38,9 @@ export class Stepper {
    * @returns the logarithms of the probabilities [V] of what comes next
    */
   read(ids: Int32Array): Float32Array {
-    const { cell, softmaxCutoffs } = this.#config;
-    const backend = cell === 'lstm' || softmaxCutoffs ? undefined : nativeBackend();
+    const { cell = 'gru', activation = 'tanh', softmaxCutoffs } = this.#config;
+    const isNative = cell === 'gru' && !softmaxCutoffs;
+    const backend = isNative ? nativeGruBackend(activation) : undefined;
     if (!backend || (ids.length > 1 && !this.#native)) return this.#readWindow(ids);
     this.#native ??= this.#startNative(backend);
     const native = this.#native;
@@ -83,7 +85,7 @@ export class Stepper {
 }
 
 /**
- * The model's tensors as a native generation step takes them. Its output weights are made anew, for the
+ * A GRU model's tensors as a native generation step takes them. Its output weights are made anew, for the
  * caller to dispose, where the model has an `fc.projection`.
  */
 export function generationTensors({ layers }: ModelConfig, weights: Weights): GenerationTensors {
@@ -94,6 +96,9 @@ export function generationTensors({ layers }: ModelConfig, weights: Weights): Ge
     embedding: weights['embedding.weight'] as tf.Tensor2D,
     outputWeight,
     outputBias: weights['fc.bias'] as tf.Tensor1D,
-    layers: Array.from({ length: layers }, (_, layer) => layerWeights(weights, layer)),
+    layers: Array.from(
+      { length: layers },
+      (_, layer) => layerWeights(weights, layer) as GenerationTensors['layers'][number],
+    ),
   };
 }

@@ -1,10 +1,16 @@
 import * as tf from '@tensorflow/tfjs-core';
+import type { Activation } from './activation.ts';
 import { embeddingLookup } from './embedding-lookup.ts';
-import { type GruLayerTensors, type GruVariant, gruSequence } from './gru-sequence.ts';
+import {
+  type GruLayerTensors,
+  type GruVariant,
+  gruSequence,
+  nativeGruBackend,
+} from './gru-sequence.ts';
 import { gruBackwardNative, gruForwardNative } from './gru-sequence-native.ts';
 import { isRecordingGradient, runWithGradient } from './register.ts';
 import { assertShape } from './shapes.ts';
-import { nativeBackend, type Precision } from './tensorflow-binding.ts';
+import type { Precision } from './tensorflow-binding.ts';
 
 /**
  * A GRU layer over a whole sequence of token ids, whose inputs are the rows of an embedding table:
@@ -14,6 +20,7 @@ import { nativeBackend, type Precision } from './tensorflow-binding.ts';
  * @param table [V, I]
  * @param ids [T·B] int32, time-major, each in [0, V)
  * @param tensors as of `gruSequence`, but for the inputs
+ * @param activation as of `gruSequence`
  * @returns the state after each step [T, B, H]; gradients flow to `table` and every tensor given
  * @throws Error naming the argument whose shape does not fit
  */
@@ -23,13 +30,14 @@ export function embeddedGruSequence(
   tensors: GruLayerTensors,
   variant: GruVariant,
   precision: Precision = 'float32',
+  activation: Activation = 'tanh',
 ): tf.Tensor3D {
-  const backend = nativeBackend();
+  const backend = nativeGruBackend(activation);
   if (!backend) {
     const embedded = embeddingLookup(table, ids); // [T·B, I]
     const B = tensors.initialState.shape[0];
     const inputs = tf.reshape(embedded, [ids.size / B, B, table.shape[1]]) as tf.Tensor3D;
-    return gruSequence({ inputs, ...tensors }, variant, precision);
+    return gruSequence({ inputs, ...tensors }, variant, precision, activation);
   }
   assertShape('embeddedGruSequence table', table, ['V', 'I']);
   assertShape('embeddedGruSequence ids', ids, ['N']);

@@ -11,7 +11,14 @@
  * in each step costs more than three products instead of one.
  */
 import * as tf from '@tensorflow/tfjs-core';
+import { type Activation, activate, activationSlope } from './activation.ts';
 import { matrixProduct } from './matrix-product.ts';
+import {
+  flattenSteps,
+  previousSteps,
+  STEPS_WORTH_PREPARING,
+  transposedProduct,
+} from './sequence-steps.ts';
 import { unstackSteps } from './unstack-steps.ts';
 
 export type GruVariant = 'reset-after' | 'reset-before';
@@ -36,7 +43,7 @@ export type GruLayerTensors = Omit<GruTensors, 'inputs'>;
 
 /** What the forward pass keeps for the gradient, each [T, B, H]. */
 export interface GruWorkspace {
-  /** r and z after their sigmoid, n after its tanh. */
+  /** r and z after their sigmoid, n after its activation. */
   r: tf.Tensor3D;
   z: tf.Tensor3D;
   n: tf.Tensor3D;
@@ -69,14 +76,12 @@ interface StepResult extends Gates<tf.Tensor2D> {
 /** One step: from the gates' input sides and the state before to all that follows. */
 type Step = (inputSide: Gates<tf.Tensor2D>, previous: tf.Tensor2D) => StepResult;
 
-/** From this many steps on, cutting and transposing the weights once beats splitting each product. */
-const STEPS_WORTH_PREPARING = 4;
-
 /** Runs the sequence; with `keepWorkspace` it also returns what {@link gruBackward} needs. */
 export function gruForward(
   tensors: GruTensors,
   variant: GruVariant,
   keepWorkspace: boolean,
+  activation: Activation = 'tanh',
 ): GruForward {
   const [T, B, I] = tensors.inputs.shape;
   const H = tensors.initialState.shape[1];
@@ -87,7 +92,8 @@ export function gruForward(
     const biased = tf.add(products[gate], biases[gate]); // [T·B, H]
     return unstackSteps(tf.reshape(biased, [T, B, H]) as tf.Tensor3D);
   });
-  const step = variant === 'reset-after' ? stepResetAfter(tensors, T) : stepResetBefore(tensors, T);
+  const stepOf = variant === 'reset-after' ? stepResetAfter : stepResetBefore;
+  const step = stepOf(tensors, T, activation);
 
   const states: tf.Tensor2D[] = [];
   const kept: StepResult[] = [];
@@ -119,7 +125,7 @@ export function gruForward(
  *     n    = tanh(W_in x + b_in + r ⊙ (W_hn h + b_hn))
  *     h'   = (1 − z) ⊙ n + z ⊙ h
  */
-function stepResetAfter(tensors: GruTensors, T: number): Step {
+function stepResetAfter(tensors: GruTensors, T: number, activation: Activation): Step {
   const recurrentProducts = gateProducts(tensors.weightHh, T);
   const biases = splitGates(tensors.biasHh as tf.Tensor1D);
   return (inputSide, previous) => {
@@ -127,7 +133,8 @@ function stepResetAfter(tensors: GruTensors, T: number): Step {
     const recurrent = mapGates((gate) => tf.add(products[gate], biases[gate]));
     const r = tf.sigmoid(tf.add(inputSide.r, recurrent.r)) as tf.Tensor2D;
     const z = tf.sigmoid(tf.add(inputSide.z, recurrent.z)) as tf.Tensor2D;
-    const n = tf.tanh(tf.add(inputSide.n, tf.mul(r, recurrent.n))) as tf.Tensor2D;
+    const sums = tf.add(inputSide.n, tf.mul(r, recurrent.n)) as tf.Tensor2D;
+    const n = activate(sums, activation);
     const state = tf.add(n, tf.mul(z, tf.sub(previous, n))) as tf.Tensor2D;
     return { state, r, z, n, recurrentN: recurrent.n as tf.Tensor2D };
   };
@@ -141,14 +148,14 @@ function stepResetAfter(tensors: GruTensors, T: number): Step {
  *     n    = tanh(W_in x + b_n + W_hn (r ⊙ h))
  *     h'   = (1 − z) ⊙ h + z ⊙ n
  */
-function stepResetBefore(tensors: GruTensors, T: number): Step {
+function stepResetBefore(tensors: GruTensors, T: number, activation: Activation): Step {
   const weights = splitGates(tensors.weightHh);
   const product = mapGates((gate) => transposedProduct(weights[gate], T));
   return (inputSide, previous) => {
     const r = tf.sigmoid(tf.add(inputSide.r, product.r(previous))) as tf.Tensor2D;
     const z = tf.sigmoid(tf.add(inputSide.z, product.z(previous))) as tf.Tensor2D;
     const reset = tf.mul(r, previous) as tf.Tensor2D;
-    const n = tf.tanh(tf.add(inputSide.n, product.n(reset))) as tf.Tensor2D;
+    const n = activate(tf.add(inputSide.n, product.n(reset)) as tf.Tensor2D, activation);
     const state = tf.add(previous, tf.mul(z, tf.sub(n, previous))) as tf.Tensor2D;
     return { state, r, z, n };
   };
@@ -157,16 +164,17 @@ function stepResetBefore(tensors: GruTensors, T: number): Step {
 /**
  * The gradients of every input of {@link gruForward}.
  *
- * With a = what a gate's σ or tanh is applied to, and the factors that do not depend on the incoming
- * gradient computed for all steps at once, what is left for the loop is, for reset-after,
+ * With a = what a gate's σ or activation is applied to, and the factors that do not depend on the incoming
+ * gradient computed for all steps at once, what is left for the loop is, for reset-after (φ' is the
+ * slope of the candidate's activation, 1 − n² of tanh),
  *
- *     ∂a_n = ∂h' (1 − z)(1 − n²)       ∂(W_hn h + b_hn) = ∂a_n r
+ *     ∂a_n = ∂h' (1 − z) φ'            ∂(W_hn h + b_hn) = ∂a_n r
  *     ∂a_z = ∂h' (h − n) z(1 − z)      ∂a_r = ∂a_n (W_hn h + b_hn) r(1 − r)
  *     ∂h   = ∂h' z + ∂a_r W_hr + ∂a_z W_hz + ∂(W_hn h + b_hn) W_hn
  *
  * and for reset-before
  *
- *     ∂a_n = ∂h' z(1 − n²)             ∂(r ⊙ h) = ∂a_n W_hn
+ *     ∂a_n = ∂h' z φ'                  ∂(r ⊙ h) = ∂a_n W_hn
  *     ∂a_z = ∂h' (n − h) z(1 − z)      ∂a_r = ∂(r ⊙ h) h r(1 − r)
  *     ∂h   = ∂h' (1 − z) + ∂(r ⊙ h) r + ∂a_r W_hr + ∂a_z W_hz
  *
@@ -179,11 +187,17 @@ export function gruBackward(
   outputs: tf.Tensor3D,
   workspace: GruWorkspace,
   outputGradient: tf.Tensor3D,
+  activation: Activation = 'tanh',
 ): GruGradients {
-  const previous = previousStates(tensors.initialState, outputs); // [T, B, H]
-  return variant === 'reset-after'
-    ? backwardResetAfter(tensors, previous, workspace, outputGradient)
-    : backwardResetBefore(tensors, previous, workspace, outputGradient);
+  const previous = previousSteps(tensors.initialState, outputs); // [T, B, H]
+  const backward = variant === 'reset-after' ? backwardResetAfter : backwardResetBefore;
+  return backward(
+    tensors,
+    previous,
+    workspace,
+    outputGradient,
+    activationSlope(workspace.n, activation),
+  );
 }
 
 function backwardResetAfter(
@@ -191,12 +205,13 @@ function backwardResetAfter(
   previous: tf.Tensor3D,
   { r, z, n, recurrentN }: GruWorkspace,
   outputGradient: tf.Tensor3D,
+  slope: tf.Tensor3D,
 ): GruGradients {
   const T = previous.shape[0];
   const weights = splitGates(tensors.weightHh); // [H, H] each
   const factors = tf.tidy(() => {
     const oneMinusZ = tf.sub(1, z);
-    const byN = tf.mul(oneMinusZ, tf.sub(1, tf.square(n)));
+    const byN = tf.mul(oneMinusZ, slope);
     const byRecurrentN = tf.mul(byN, r);
     const byR = tf.mul(tf.mul(byRecurrentN, recurrentN!), tf.sub(1, r));
     const byZ = tf.mul(tf.mul(tf.sub(previous, n), z), oneMinusZ);
@@ -227,9 +242,9 @@ function backwardResetAfter(
   }
 
   const dh = tf.stack(stateGradients); // [T, B, H]
-  const dGates = mapGates((gate) => flatten(tf.mul(dh, factors[gate])));
-  const dRecurrent = { ...dGates, n: flatten(tf.mul(dh, factors.recurrentN)) };
-  const flatPrevious = flatten(previous);
+  const dGates = mapGates((gate) => flattenSteps(tf.mul(dh, factors[gate])));
+  const dRecurrent = { ...dGates, n: flattenSteps(tf.mul(dh, factors.recurrentN)) };
+  const flatPrevious = flattenSteps(previous);
   return {
     ...inputSideGradients(tensors, dGates),
     initialState: initialState as tf.Tensor2D,
@@ -243,6 +258,7 @@ function backwardResetBefore(
   previous: tf.Tensor3D,
   { r, z, n }: GruWorkspace,
   outputGradient: tf.Tensor3D,
+  slope: tf.Tensor3D,
 ): GruGradients {
   const T = previous.shape[0];
   const weights = splitGates(tensors.weightHh); // [H, H] each
@@ -250,7 +266,7 @@ function backwardResetBefore(
   const at = {
     r: unstackSteps(tf.mul(tf.mul(previous, r), tf.sub(1, r)) as tf.Tensor3D),
     z: unstackSteps(tf.mul(tf.mul(tf.sub(n, previous), z), oneMinusZ) as tf.Tensor3D),
-    n: unstackSteps(tf.mul(z, tf.sub(1, tf.square(n))) as tf.Tensor3D),
+    n: unstackSteps(tf.mul(z, slope) as tf.Tensor3D),
     reset: unstackSteps(r as tf.Tensor3D),
     keep: unstackSteps(oneMinusZ as tf.Tensor3D),
     gradient: unstackSteps(outputGradient as tf.Tensor3D),
@@ -278,9 +294,9 @@ function backwardResetBefore(
     dh = before;
   }
 
-  const dGates = mapGates((gate) => flatten(stackSteps(gateGradients[gate])));
-  const flatPrevious = flatten(previous);
-  const flatReset = flatten(tf.mul(r, previous));
+  const dGates = mapGates((gate) => flattenSteps(stackSteps(gateGradients[gate])));
+  const flatPrevious = flattenSteps(previous);
+  const flatReset = flattenSteps(tf.mul(r, previous));
   return {
     ...inputSideGradients(tensors, dGates),
     initialState: dh as tf.Tensor2D,
@@ -319,13 +335,6 @@ function gateProducts(weight: tf.Tensor2D, T: number): (x: tf.Tensor2D) => Gates
   return (x) => mapGates((gate) => product[gate](x));
 }
 
-/** A product with `weight`ᵀ, for T uses. */
-function transposedProduct(weight: tf.Tensor2D, T: number): (x: tf.Tensor2D) => tf.Tensor2D {
-  if (T < STEPS_WORTH_PREPARING) return (x) => matrixProduct(x, weight, false, true);
-  const transposed = tf.transpose(weight);
-  return (x) => matrixProduct(x, transposed);
-}
-
 function mapGates<Value>(make: (gate: keyof Gates<unknown>) => Value): Gates<Value> {
   return { r: make('r'), z: make('z'), n: make('n') };
 }
@@ -339,18 +348,6 @@ function splitGates<T extends tf.Tensor>(rows: T): Gates<T> {
 /** Undoes {@link splitGates}. */
 function joinGates<T extends tf.Tensor>(make: (gate: keyof Gates<unknown>) => T): T {
   return tf.concat(Object.values(mapGates(make)), 0) as T;
-}
-
-/** The state before each step [T, B, H]. */
-function previousStates(initialState: tf.Tensor2D, outputs: tf.Tensor3D): tf.Tensor3D {
-  const [T, B, H] = outputs.shape;
-  const first = tf.reshape(initialState, [1, B, H]) as tf.Tensor3D;
-  return T === 1 ? first : tf.concat3d([first, tf.slice(outputs, 0, T - 1)], 0);
-}
-
-/** [T, B, H] as rows [T·B, H]. */
-function flatten(tensor: tf.Tensor): tf.Tensor2D {
-  return tf.reshape(tensor, [-1, tensor.shape.at(-1) as number]) as tf.Tensor2D;
 }
 
 function stackSteps(steps: tf.Tensor2D[]): tf.Tensor3D {

@@ -4,6 +4,7 @@
  * only a step needs. Shapes and gate order as there.
  */
 import type * as tf from '@tensorflow/tfjs-core';
+import type { Activation } from './activation.ts';
 import type { GruGradients, GruTensors, GruWorkspace } from './gru-sequence-reference.ts';
 import type { TensorFlowBackend } from './tensorflow-binding.ts';
 import { type Id, TensorFlowProgram } from './tensorflow-program.ts';
@@ -13,6 +14,7 @@ export function gruForwardTensorFlow(
   backend: TensorFlowBackend,
   tensors: GruTensors,
   keepWorkspace: boolean,
+  activation: Activation,
 ): { outputs: tf.Tensor3D; workspace?: GruWorkspace } {
   const { inputs, initialState, weightIh, weightHh, biasIh, biasHh } = tensors;
   const [T, B, I] = inputs.shape;
@@ -48,7 +50,7 @@ export function gruForwardTensorFlow(
     const [r, z] = run.splitLast(sigmoid, [H, H]) as [Id, Id];
     const reset = run.map('Mul', r, recurrentN);
     const preN = run.map('AddV2', candidateAt[t]!, reset);
-    const n = run.map('Tanh', preN);
+    const n = run.activate(preN, activation);
     const difference = run.map('Sub', h, n);
     const carried = run.map('Mul', z, difference);
     states.push(run.map('AddV2', n, carried));
@@ -81,6 +83,7 @@ export function gruBackwardTensorFlow(
   outputs: tf.Tensor3D,
   workspace: GruWorkspace,
   outputGradient: tf.Tensor3D,
+  activation: Activation,
 ): GruGradients {
   const [T, B, H] = outputs.shape;
   const I = tensors.inputs.shape[2];
@@ -105,7 +108,7 @@ export function gruBackwardTensorFlow(
   const difference = run.map('Sub', previous, n);
   const byZ = run.map('SigmoidGrad', z, difference); // (h − n) z(1 − z)
   const complement = run.map('Sub', run.onesLike(z), z); // 1 − z
-  const byN = run.map('TanhGrad', n, complement); // (1 − z)(1 − n²)
+  const byN = run.activationGradient(n, complement, activation); // (1 − z)(1 − n²) of tanh
   const byReset = run.map('Mul', byN, recurrentN);
   const byR = run.map('SigmoidGrad', r, byReset);
   const byRecurrentN = run.map('Mul', byN, r);

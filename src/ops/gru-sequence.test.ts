@@ -18,6 +18,7 @@ import {
   valuesOf,
 } from '../../test/support/numbers.ts';
 import { Random } from '../random.ts';
+import type { Activation } from './activation.ts';
 import { type GruVariant, gruSequence } from './gru-sequence.ts';
 import './core-gradients.ts';
 
@@ -28,7 +29,15 @@ interface Golden extends GruSizes {
   gradients: Record<string, number[]>;
 }
 
-const goldens = readFixture<{ cases: Golden[] }>('gru-sequence').cases;
+interface ActivatedGolden extends Golden {
+  variant: GruVariant;
+  activation: Activation;
+}
+
+const { cases: goldens, activated } = readFixture<{
+  cases: Golden[];
+  activated: ActivatedGolden[];
+}>('gru-sequence');
 const variants: readonly GruVariant[] = ['reset-after', 'reset-before'];
 /** Float32's own share, over a few dozen sums of numbers near 1. */
 const TOLERANCE = 1e-5;
@@ -79,6 +88,21 @@ describe.each(testBackends)('gruSequence on %s', (backend) => {
       expectClose(gradients[i]!, golden.gradients[name]!, TOLERANCE, name);
     }
   });
+
+  it.each(activated)(
+    'has the outputs and gradients of $variant with $activation in PyTorch for T=$T',
+    ({ variant, activation, ...golden }) => {
+      const tensors = gruTensors(golden, variant, (name) => golden.tensors[name]!);
+      const run = () => gruSequence(tensors, variant, 'float32', activation);
+      expectClose(valuesOf(run()), golden.outputs, TOLERANCE, 'outputs');
+      const upstream = Float32Array.from(golden.outputGradient);
+      const gradients = gradientsOf(run, Object.values(tensors), upstream);
+      for (const [i, name] of Object.keys(tensors).entries()) {
+        expectClose(gradients[i]!, golden.gradients[name]!, TOLERANCE, name);
+      }
+      expectNoTensorsLeft(() => run().dispose());
+    },
+  );
 
   it.each(variants)('computes the definition of %s, step by step', (variant) => {
     for (const sizes of [

@@ -1,4 +1,5 @@
 import type * as tf from '@tensorflow/tfjs-core';
+import type { Activation } from './activation.ts';
 import { gruBackwardNative, gruForwardNative } from './gru-sequence-native.ts';
 import {
   type GruTensors,
@@ -19,6 +20,7 @@ import {
   nativeBackend,
   type Precision,
   runsOnTensorFlow,
+  type TensorFlowBackend,
   tensorFlowBackend,
 } from './tensorflow-binding.ts';
 
@@ -38,6 +40,7 @@ const GRU_SEQUENCE_GRADIENT = 'GruSequenceGradient';
  *   (arXiv 1406.1078v3, with z weighing the candidate)
  * @param precision what products are multiplied in where the native library runs them; elsewhere
  *   it is always float32
+ * @param activation what the candidate n goes through. The native operation knows tanh alone
  * @returns the state after each step [T, B, H]; the last is the final state. Gradients flow to
  *   every tensor given
  * @throws Error naming the argument whose shape does not fit
@@ -46,6 +49,7 @@ export function gruSequence(
   tensors: GruTensors,
   variant: GruVariant,
   precision: Precision = 'float32',
+  activation: Activation = 'tanh',
 ): tf.Tensor3D {
   const bound: Record<string, number> = {};
   assertShape('gruSequence inputs', tensors.inputs, ['T', 'B', 'I'], bound);
@@ -61,37 +65,37 @@ export function gruSequence(
   }
   if (tensors.biasHh) assertShape('gruSequence biasHh', tensors.biasHh, [rows], bound);
   const inputs = toList(tensors);
+  const attributes = { variant, precision, activation };
   const keepWorkspace = isRecordingGradient();
   return runWithGradient(
     inputs,
-    () => runKernel(GRU_SEQUENCE, inputs, { variant, precision, keepWorkspace }),
+    () => runKernel(GRU_SEQUENCE, inputs, { ...attributes, keepWorkspace }),
     (dy, [outputs, ...workspace], saved) =>
-      runKernel(GRU_SEQUENCE_GRADIENT, [...saved, outputs as tf.Tensor, dy, ...workspace], {
-        variant,
-        precision,
-      }),
+      runKernel(
+        GRU_SEQUENCE_GRADIENT,
+        [...saved, outputs as tf.Tensor, dy, ...workspace],
+        attributes,
+      ),
   ) as tf.Tensor3D;
 }
 
-registerComposedKernel(GRU_SEQUENCE, (inputs, { variant, keepWorkspace, precision }) => {
+registerComposedKernel(GRU_SEQUENCE, (inputs, attributes) => {
+  const { variant, precision, activation } = attributes as unknown as KernelAttributes;
   const tensors = fromList(inputs);
-  const native = nativeBackend();
-  if (native) {
-    const keep = keepWorkspace === true;
-    return gruForwardNative(native, tensors.inputs, tensors, keep, precision as Precision);
-  }
-  const { outputs, workspace } =
-    runsOnTensorFlow() && variant === 'reset-after'
-      ? gruForwardTensorFlow(tensorFlowBackend(), tensors, keepWorkspace === true)
-      : gruForward(tensors, variant as GruVariant, keepWorkspace === true);
+  const keepWorkspace = attributes.keepWorkspace === true;
+  const native = nativeGruBackend(activation);
+  if (native) return gruForwardNative(native, tensors.inputs, tensors, keepWorkspace, precision);
+  const { outputs, workspace } = isTensorFlows(variant)
+    ? gruForwardTensorFlow(tensorFlowBackend(), tensors, keepWorkspace, activation)
+    : gruForward(tensors, variant, keepWorkspace, activation);
   return workspace ? [outputs, ...workspaceTensors(workspace)] : [outputs];
 });
 
 registerComposedKernel(GRU_SEQUENCE_GRADIENT, (inputs, attributes) => {
-  const variant = attributes.variant as GruVariant;
+  const { variant, precision, activation } = attributes as unknown as KernelAttributes;
   const inputCount = namesOf(variant).length;
   const tensors = fromList(inputs.slice(0, inputCount));
-  const native = nativeBackend();
+  const native = nativeGruBackend(activation);
   if (native) {
     const [outputs, outputGradient, ...workspace] = inputs.slice(inputCount) as tf.Tensor[];
     return gruBackwardNative(
@@ -100,7 +104,7 @@ registerComposedKernel(GRU_SEQUENCE_GRADIENT, (inputs, attributes) => {
       tensors,
       [outputs!, ...workspace],
       outputGradient!,
-      attributes.precision as Precision,
+      precision,
     );
   }
   const [outputs, outputGradient, r, z, n, recurrentN] = inputs.slice(inputCount) as [
@@ -112,12 +116,34 @@ registerComposedKernel(GRU_SEQUENCE_GRADIENT, (inputs, attributes) => {
     tf.Tensor3D | undefined,
   ];
   const workspace = { r, z, n, ...(recurrentN ? { recurrentN } : {}) };
-  const gradients =
-    runsOnTensorFlow() && variant === 'reset-after'
-      ? gruBackwardTensorFlow(tensorFlowBackend(), tensors, outputs, workspace, outputGradient)
-      : gruBackward(tensors, variant, outputs, workspace, outputGradient);
+  const gradients = isTensorFlows(variant)
+    ? gruBackwardTensorFlow(
+        tensorFlowBackend(),
+        tensors,
+        outputs,
+        workspace,
+        outputGradient,
+        activation,
+      )
+    : gruBackward(tensors, variant, outputs, workspace, outputGradient, activation);
   return namesOf(variant).map((name) => gradients[name] as tf.Tensor);
 });
+
+interface KernelAttributes {
+  variant: GruVariant;
+  precision: Precision;
+  activation: Activation;
+}
+
+/** The backend of the native operations, if it is there and they know the activation. */
+export function nativeGruBackend(activation: Activation): TensorFlowBackend | undefined {
+  return activation === 'tanh' ? nativeBackend() : undefined;
+}
+
+/** Whether the kernels in TensorFlow's ops are for this. */
+function isTensorFlows(variant: GruVariant): boolean {
+  return runsOnTensorFlow() && variant === 'reset-after';
+}
 
 /** The kernel's inputs are a list: one of them is there in one variant only. */
 function namesOf(variant: GruVariant): (keyof GruTensors)[] {

@@ -11,6 +11,7 @@
  */
 import * as tf from '@tensorflow/tfjs-core';
 import { matrixProduct } from './matrix-product.ts';
+import { flattenSteps, previousSteps, transposedProduct } from './sequence-steps.ts';
 import { unstackSteps } from './unstack-steps.ts';
 
 export interface LstmTensors {
@@ -59,9 +60,6 @@ type StepResult = [
   ...gates: [tf.Tensor2D, tf.Tensor2D, tf.Tensor2D, tf.Tensor2D] | [],
 ];
 
-/** From this many steps on, transposing the weight once beats doing so in each product. */
-const STEPS_WORTH_PREPARING = 4;
-
 /**
  * Runs the sequence; with `keepWorkspace` it also returns what {@link lstmBackward} needs.
  *
@@ -74,19 +72,16 @@ export function lstmForward(tensors: LstmTensors, keepWorkspace: boolean): LstmF
   const { inputs, initialState, initialCell, weightIh, weightHh, biasIh, biasHh } = tensors;
   const [T, B] = inputs.shape;
   const rows = weightHh.shape[0]; // 4H
-  const product = matrixProduct(flatten(inputs), weightIh, false, true); // [T·B, 4H]
+  const product = matrixProduct(flattenSteps(inputs), weightIh, false, true); // [T·B, 4H]
   const biased = tf.add(product, tf.add(biasIh, biasHh));
   const inputSide = unstackSteps(tf.reshape(biased, [T, B, rows]) as tf.Tensor3D); // [B, 4H] each
-  const prepared = T < STEPS_WORTH_PREPARING ? undefined : tf.transpose(weightHh); // [H, 4H]
+  const recurrent = transposedProduct(weightHh, T);
 
   const steps: StepResult[] = [];
   for (let t = 0; t < T; t++) {
     const [state, cell] = steps[t - 1] ?? [initialState, initialCell];
     const step = tf.tidy(() => {
-      const recurrent = prepared
-        ? matrixProduct(state, prepared)
-        : matrixProduct(state, weightHh, false, true);
-      const sums = tf.split(tf.add(inputSide[t]!, recurrent), 4, 1);
+      const sums = tf.split(tf.add(inputSide[t]!, recurrent(state)), 4, 1);
       const [i, f, g, o] = sums.map((sum, gate) =>
         gate === 2 ? tf.tanh(sum) : tf.sigmoid(sum),
       ) as [tf.Tensor2D, tf.Tensor2D, tf.Tensor2D, tf.Tensor2D];
@@ -162,13 +157,13 @@ export function lstmBackward(
     }) as [tf.Tensor2D, tf.Tensor2D, tf.Tensor2D];
   }
 
-  const dGates = flatten(tf.stack(gateGradients)); // [T·B, 4H]
+  const dGates = flattenSteps(tf.stack(gateGradients)); // [T·B, 4H]
   return {
     inputs: tf.reshape(matrixProduct(dGates, weightIh), inputs.shape),
     initialState: dh,
     initialCell: dc,
-    weightIh: matrixProduct(dGates, flatten(inputs), true),
-    weightHh: matrixProduct(dGates, flatten(previousSteps(initialState, outputs)), true),
+    weightIh: matrixProduct(dGates, flattenSteps(inputs), true),
+    weightHh: matrixProduct(dGates, flattenSteps(previousSteps(initialState, outputs)), true),
     bias: tf.sum(dGates, 0),
   };
 }
@@ -181,16 +176,4 @@ function sigmoidSlope(value: tf.Tensor): tf.Tensor {
 /** tanh' by tanh's value. */
 function tanhSlope(value: tf.Tensor): tf.Tensor {
   return tf.sub(1, tf.square(value));
-}
-
-/** What was there before each step [T, B, H], from the start [B, H] and what each step left. */
-function previousSteps(initial: tf.Tensor2D, after: tf.Tensor3D): tf.Tensor3D {
-  const [T, B, H] = after.shape;
-  const first = tf.reshape(initial, [1, B, H]) as tf.Tensor3D;
-  return T === 1 ? first : tf.concat3d([first, tf.slice(after, 0, T - 1)], 0);
-}
-
-/** [T, B, N] as rows [T·B, N]. */
-function flatten(tensor: tf.Tensor): tf.Tensor2D {
-  return tf.reshape(tensor, [-1, tensor.shape.at(-1) as number]) as tf.Tensor2D;
 }

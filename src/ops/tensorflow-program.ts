@@ -1,4 +1,5 @@
 import type * as tf from '@tensorflow/tfjs-core';
+import { type Activation, LEAK } from './activation.ts';
 import type { OpAttribute, TensorFlowBackend } from './tensorflow-binding.ts';
 
 /** A TensorFlow tensor by the number that the addon knows it by. */
@@ -49,6 +50,19 @@ export class TensorFlowProgram {
   /** Element by element, of equal shapes or broadcast: `Mul`, `AddV2`, `Sub`, `Sigmoid`, … */
   map(op: string, ...inputs: Id[]): Id {
     return this.#one(op, [this.#float], inputs);
+  }
+
+  /** As `activate`. */
+  activate(sums: Id, activation: Activation): Id {
+    if (activation !== 'leaky-relu') return this.map(activation === 'tanh' ? 'Tanh' : 'Relu', sums);
+    return this.#one('LeakyRelu', [this.#float, this.#leak()], [sums]);
+  }
+
+  /** `gradient` times `activationSlope`, in one operation. */
+  activationGradient(values: Id, gradient: Id, activation: Activation): Id {
+    if (activation === 'tanh') return this.map('TanhGrad', values, gradient);
+    if (activation === 'relu') return this.map('ReluGrad', gradient, values);
+    return this.#one('LeakyReluGrad', [this.#float, this.#leak()], [gradient, values]);
   }
 
   onesLike(id: Id): Id {
@@ -137,6 +151,10 @@ export class TensorFlowProgram {
 
   #flag(name: string, value: boolean): OpAttribute {
     return { name, type: this.#backend.binding.TF_ATTR_BOOL, value };
+  }
+
+  #leak(): OpAttribute {
+    return { name: 'alpha', type: this.#backend.binding.TF_ATTR_FLOAT, value: LEAK };
   }
 
   #int(name: string, value: number): OpAttribute {

@@ -65,6 +65,8 @@ describe.each(testBackends)('a trainer on %s', (backend) => {
     { optimizer: 'nt-asgd' },
     { cell: 'lstm' },
     { softmaxCutoffs: [3, 6] },
+    { cell: 'rnn' },
+    { cell: 'mingru' },
   ] as const)(
     'goes on from a snapshot with the very losses and parameters, with %o',
     (optimizer) => {

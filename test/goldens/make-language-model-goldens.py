@@ -1,5 +1,6 @@
 """Makes src/ops/fixtures/language-model.json, a tiny Embedding -> nn.GRU -> Linear in PyTorch, and
-src/ops/fixtures/language-model-lstm.json, the same with nn.LSTM.
+src/ops/fixtures/language-model-lstm.json, -rnn.json and -mingru.json, the same with nn.LSTM, nn.RNN and a
+minGRU (Feng et al. 2024).
 
     python3 test/goldens/make-language-model-goldens.py
 
@@ -22,11 +23,37 @@ def flat(tensor):
     return [float(f"{value:.9g}") for value in tensor.detach().flatten().tolist()]
 
 
+class MinGRU(torch.nn.Module):
+    """As make-min-gru-goldens.py has it, in layers named as those of nn.GRU."""
+
+    def __init__(self, inputs, hidden, layers):
+        super().__init__()
+        self.layers = layers
+        for k in range(layers):
+            size = inputs if k == 0 else hidden
+            setattr(self, f"weight_ih_l{k}", torch.nn.Parameter(torch.empty(2 * hidden, size)))
+            setattr(self, f"bias_ih_l{k}", torch.nn.Parameter(torch.empty(2 * hidden)))
+
+    def forward(self, x, states):
+        final_states = []
+        for k in range(self.layers):
+            weight, bias = getattr(self, f"weight_ih_l{k}"), getattr(self, f"bias_ih_l{k}")
+            outputs = [states[k]]
+            for step in torch.nn.functional.linear(x, weight, bias):
+                z, candidate = step.chunk(2, dim=1)
+                z = torch.sigmoid(z)
+                outputs.append((1 - z) * outputs[-1] + z * candidate)
+            final_states.append(outputs[-1])
+            x = torch.stack(outputs[1:])
+        return x, torch.stack(final_states)
+
+
 class LanguageModel(torch.nn.Module):
     def __init__(self, cell):
         super().__init__()
         self.embedding = torch.nn.Embedding(V, E)
-        setattr(self, cell.lower(), getattr(torch.nn, cell)(E, H, LAYERS))
+        kind = MinGRU if cell == "MinGRU" else getattr(torch.nn, cell)
+        setattr(self, cell.lower(), kind(E, H, LAYERS))
         self.recurrent = [getattr(self, cell.lower())]  # a list: it is not registered twice
         self.fc = torch.nn.Linear(H, V)
 
@@ -86,3 +113,5 @@ def make(cell, state_count, file_name):
 torch.manual_seed(512)
 make("GRU", 1, "language-model.json")
 make("LSTM", 2, "language-model-lstm.json")
+make("RNN", 1, "language-model-rnn.json")
+make("MinGRU", 1, "language-model-mingru.json")

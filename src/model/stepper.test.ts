@@ -1,0 +1,61 @@
+import * as tf from '@tensorflow/tfjs-core';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { testBackends, useBackend } from '../../test/support/backends.ts';
+import { expectClose, heldTensors, randomValues, valuesOf } from '../../test/support/numbers.ts';
+import { Random } from '../random.ts';
+import { forward, logitsOf, zeroState } from './language-model.ts';
+import { elementCount, type ModelConfig, parameterSpecs } from './parameters.ts';
+import { Stepper } from './stepper.ts';
+import { weightsOf } from './weights.ts';
+
+const gru: ModelConfig = {
+  vocabularySize: 5,
+  embeddingSize: 3,
+  hiddenSize: 4,
+  layers: 2,
+  gruVariant: 'reset-after',
+  dropout: 0,
+};
+const models: Partial<ModelConfig>[] = [
+  {},
+  { activation: 'relu' },
+  { activation: 'leaky-relu', gruVariant: 'reset-before' },
+  { cell: 'lstm' },
+  { cell: 'rnn' },
+  { cell: 'mingru' },
+  { cell: 'rnn', activation: 'relu' },
+];
+const prompt = Int32Array.of(3, 0, 4, 1);
+const next = [2, 2, 1];
+
+describe.each(testBackends)('a stepper on %s', (backend) => {
+  beforeAll(() => useBackend(backend));
+
+  it.each(models)('says of single tokens what the forward pass says of the text, with %o', (of) => {
+    const config = { ...gru, ...of };
+    const held = heldTensors();
+    const random = new Random(8);
+    const weights = weightsOf(
+      new Map(
+        parameterSpecs(config).map(({ name, shape }) => [
+          name,
+          { shape, data: randomValues(random, elementCount(shape)) },
+        ]),
+      ),
+    );
+    const expected = tf.tidy(() => {
+      const ids = tf.tensor1d([...prompt, ...next], 'int32');
+      const { features } = forward(config, weights, ids, zeroState(config, 1));
+      return valuesOf(tf.logSoftmax(logitsOf(weights, features)));
+    });
+    const stepper = new Stepper(config, weights);
+    const found = [prompt, ...next.map((id) => Int32Array.of(id))].flatMap((ids) => [
+      ...stepper.read(ids),
+    ]);
+    const read = expected.slice((prompt.length - 1) * config.vocabularySize);
+    expectClose(found, read, 1e-5);
+    stepper.dispose();
+    tf.dispose(weights);
+    expect(heldTensors()).toEqual(held);
+  });
+});
