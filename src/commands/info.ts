@@ -86,7 +86,7 @@ function showTensors({ modelConfig }: CheckpointModel): void {
 function showTraining({ options, tokenizer, training }: CheckpointModel): void {
   const { data, run, clock: times } = training;
   printLine(
-    `tokens     ${tokenizer.kind}, vocabulary ${count(tokenizer.vocabularySize)}; ${options.cell === 'gru' ? options.gruVariant : options.cell}${options.tied ? ', tied' : ''}, dropout ${options.dropout}`,
+    `tokens     ${tokenizer.kind}, vocabulary ${count(tokenizer.vocabularySize)}; ${options.cell === 'gru' ? options.gruVariant : options.cell}${options.tied ? ', tied' : ''}${options.residual ? ', residual' : ''}, dropout ${options.dropout}`,
   );
   for (const { name, bytes, sha256, files } of [...data.corpus, ...data.valid, ...data.test]) {
     const size =

@@ -79,6 +79,7 @@ describe('training options', () => {
       cell: 'gru',
       gruVariant: 'reset-after',
       tied: false,
+      residual: false,
       dropout: 0,
       dropoutOutput: undefined,
       dropoutEmbedding: 0,
@@ -110,8 +111,8 @@ describe('training options', () => {
   });
 
   it('mean in a checkpoint without them what was done before they were there', () => {
-    const { dropoutMask, tied } = parseStored(config.trainOptions, { dropout: 0.1 }, 'x');
-    expect({ dropoutMask, tied }).toEqual({ dropoutMask: 'step', tied: false });
+    const stored = parseStored(config.trainOptions, { dropout: 0.1 }, 'x');
+    expect(stored).toMatchObject({ dropoutMask: 'step', tied: false, residual: false });
   });
 
   it('come back from a checkpoint as they were', () => {

@@ -156,6 +156,12 @@ export const trainOptions = {
     help: 'score tokens by their embeddings instead of by weights of their own',
     group: MODEL,
   },
+  residual: {
+    flag: 'residual',
+    type: 'switch',
+    help: 'add what a layer reads to its outputs; at the first only where --embedding is --hidden',
+    group: MODEL,
+  },
   batchSize: {
     flag: 'batch-size',
     type: 'integer',
@@ -435,6 +441,7 @@ export function modelConfigOf(options: TrainOptions, vocabularySize: number): Mo
     cell: options.cell,
     gruVariant: options.gruVariant,
     tied: options.tied,
+    residual: options.residual,
     dropout: options.dropout,
     dropoutOutput: options.dropoutOutput,
     dropoutEmbedding: options.dropoutEmbedding,

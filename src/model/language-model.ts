@@ -26,7 +26,7 @@ export function zeroState(config: ModelConfig, batchSize: number): HiddenState {
 }
 
 export interface ForwardResult {
-  /** The top layer's outputs [T·B, H], time-major */
+  /** The top layer's outputs [T·B, H], time-major; with `residual`, its inputs are added */
   features: tf.Tensor2D;
   /** The states after the last step. */
   state: HiddenState;
@@ -76,6 +76,12 @@ export function forward(
       const rate = (isTop ? config.dropoutOutput : undefined) ?? config.dropout;
       outputs = drop(made, rate, dropoutMask, dropout);
       if (isTop) penalty = outputPenalty(config, made, outputs);
+    }
+    if (config.residual && tensors.weightIh.shape[1] === config.hiddenSize) {
+      outputs = tf.add<tf.Tensor3D>(
+        outputs,
+        inputs ?? embed({ table: embeddingOf(weights), ids }, B),
+      );
     }
   }
   const features = tf.reshape(outputs as tf.Tensor3D, [T * B, config.hiddenSize]) as tf.Tensor2D;

@@ -17,6 +17,11 @@ export interface ModelConfig extends Regularisation {
    * Default false.
    */
   tied?: boolean | undefined;
+  /**
+   * Whether a layer's inputs are added to its outputs, as in He et al. 2016, where they are of the same size:
+   * the first layer's are where an embedding is as long as a state. Default false.
+   */
+  residual?: boolean | undefined;
 }
 
 /** A parameter by its name in PyTorch's state dict. */

@@ -37,7 +37,7 @@ export class Stepper {
    * @returns the logarithms of the probabilities [V] of what comes next
    */
   read(ids: Int32Array): Float32Array {
-    const backend = this.#config.cell === 'lstm' ? undefined : nativeBackend();
+    const backend = isPlainGru(this.#config) ? nativeBackend() : undefined;
     if (!backend || (ids.length > 1 && !this.#native)) return this.#readWindow(ids);
     this.#native ??= this.#startNative(backend);
     const native = this.#native;
@@ -79,6 +79,11 @@ export class Stepper {
     this.#state = next;
     return logProbabilities;
   }
+}
+
+/** Whether a native generation step knows all of the model. */
+function isPlainGru({ cell = 'gru', residual }: ModelConfig): boolean {
+  return cell === 'gru' && !residual;
 }
 
 /**
