@@ -138,7 +138,8 @@ describe('ways to train', () => {
       ...ways,
       ['--gru-variant', 'reset-before', '--dropout', '0.1', '--layers', '2', '--grad-accum', '2'],
       ['--cell', 'lstm', '--layers', '2'],
-      ['--residual', '--layers', '2'],
+      ['--residual', '--layers', '2', '--norm', 'batch', '--grad-accum', '2'],
+      ['--norm', 'layer', '--ema', '0.9', '--cell', 'lstm'],
       [
         ...['--tied', '--weight-drop', '0.2', '--dropout', '0.2', '--dropout-embedding', '0.1'],
         ...['--dropout-output', '0.3', '--activation-reg', '1', '--temporal-reg', '1'],

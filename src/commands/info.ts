@@ -3,7 +3,7 @@ import { type ListedCheckpoint, listCheckpoints, problemText, verify } from '../
 import { type CheckpointModel, openModel } from '../checkpoint/model.ts';
 import type { infoOptions } from '../config/commands.ts';
 import { UserError } from '../errors.ts';
-import { elementCount, parameterCount, parameterSpecs } from '../model/parameters.ts';
+import { elementCount, parameterCount, weightSpecs } from '../model/parameters.ts';
 import type { GivenOptions } from '../option-table.ts';
 import type { HistoryEntry } from '../training/run-snapshot.ts';
 import {
@@ -53,7 +53,7 @@ function asJson(model: CheckpointModel, checkpoints: readonly ListedCheckpoint[]
     created,
     model: modelConfig,
     parameters: parameterCount(modelConfig),
-    tensors: parameterSpecs(modelConfig),
+    tensors: weightSpecs(modelConfig),
     tokenizer: { kind, vocabularySize },
     options,
     data,
@@ -74,7 +74,7 @@ function show(model: CheckpointModel, checkpoints: readonly ListedCheckpoint[]):
 }
 
 function showTensors({ modelConfig }: CheckpointModel): void {
-  for (const { name, shape } of parameterSpecs(modelConfig)) {
+  for (const { name, shape } of weightSpecs(modelConfig)) {
     printLine(
       `${name.padEnd(22)}${shape.join(' × ').padStart(14)}${count(elementCount(shape)).padStart(14)}`,
     );
@@ -86,7 +86,7 @@ function showTensors({ modelConfig }: CheckpointModel): void {
 function showTraining({ options, tokenizer, training }: CheckpointModel): void {
   const { data, run, clock: times } = training;
   printLine(
-    `tokens     ${tokenizer.kind}, vocabulary ${count(tokenizer.vocabularySize)}; ${options.cell === 'gru' ? options.gruVariant : options.cell}${options.tied ? ', tied' : ''}${options.residual ? ', residual' : ''}, dropout ${options.dropout}`,
+    `tokens     ${tokenizer.kind}, vocabulary ${count(tokenizer.vocabularySize)}; ${options.cell === 'gru' ? options.gruVariant : options.cell}${options.tied ? ', tied' : ''}${options.residual ? ', residual' : ''}${options.norm === 'none' ? '' : `, ${options.norm} normalisation`}, dropout ${options.dropout}`,
   );
   for (const { name, bytes, sha256, files } of [...data.corpus, ...data.valid, ...data.test]) {
     const size =

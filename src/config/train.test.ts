@@ -80,6 +80,7 @@ describe('training options', () => {
       gruVariant: 'reset-after',
       tied: false,
       residual: false,
+      norm: 'none',
       dropout: 0,
       dropoutOutput: undefined,
       dropoutEmbedding: 0,
@@ -112,7 +113,12 @@ describe('training options', () => {
 
   it('mean in a checkpoint without them what was done before they were there', () => {
     const stored = parseStored(config.trainOptions, { dropout: 0.1 }, 'x');
-    expect(stored).toMatchObject({ dropoutMask: 'step', tied: false, residual: false });
+    expect(stored).toMatchObject({
+      dropoutMask: 'step',
+      tied: false,
+      residual: false,
+      norm: 'none',
+    });
   });
 
   it('come back from a checkpoint as they were', () => {

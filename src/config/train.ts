@@ -162,6 +162,14 @@ export const trainOptions = {
     help: 'add what a layer reads to its outputs; at the first only where --embedding is --hidden',
     group: MODEL,
   },
+  norm: {
+    flag: 'norm',
+    type: 'choice',
+    choices: ['none', 'layer', 'batch'],
+    default: 'none',
+    help: 'normalise each layer’s outputs: over their units, or each unit over the batch',
+    group: MODEL,
+  },
   batchSize: {
     flag: 'batch-size',
     type: 'integer',
@@ -442,6 +450,7 @@ export function modelConfigOf(options: TrainOptions, vocabularySize: number): Mo
     gruVariant: options.gruVariant,
     tied: options.tied,
     residual: options.residual,
+    norm: options.norm,
     dropout: options.dropout,
     dropoutOutput: options.dropoutOutput,
     dropoutEmbedding: options.dropoutEmbedding,

@@ -15,18 +15,23 @@ import {
   type Weights,
   zeroState,
 } from './language-model.ts';
-import { type ModelConfig, parameterSpecs } from './parameters.ts';
+import { nextRunningMean } from './normalisation.ts';
+import { type ModelConfig, parameterSpecs, weightSpecs } from './parameters.ts';
 import { Stepper } from './stepper.ts';
 import { initialParameters, weightsOf } from './weights.ts';
 
 interface Golden {
-  options: Pick<ModelConfig, 'residual'>;
+  options: Pick<ModelConfig, 'residual' | 'norm'>;
   E: number;
   stateDict: Record<string, { shape: number[]; data: number[] }>;
   ids: number[];
   targets: number[];
   state: number[];
   logits: number[];
+  /** By the statistics that the state dict has, not by those of the window. */
+  evaluatedLogits: number[];
+  /** Running means and variances after the window. */
+  statistics: Record<string, { data: number[] }>;
   finalState: number[];
   loss: number;
   gradients: Record<string, number[]>;
@@ -96,13 +101,16 @@ describe.each(testBackends)('on %s a model with', (backend) => {
     const config = configOf(golden);
 
     it('has the parameters, logits and final states of PyTorch', () => {
-      const specs = parameterSpecs(config);
-      expect(specs).toEqual(
-        Object.keys(golden.gradients).map((name) => ({
-          name,
-          shape: golden.stateDict[name]!.shape,
-        })),
+      const shapes = Object.fromEntries(
+        weightSpecs(config).map(({ name, shape }) => [name, shape]),
       );
+      expect(shapes).toEqual(
+        Object.fromEntries(
+          Object.entries(golden.stateDict).map(([name, { shape }]) => [name, shape]),
+        ),
+      );
+      const names = parameterSpecs(config).map(({ name }) => name);
+      expect(names).toEqual(Object.keys(golden.gradients));
       const weights = weightsOf(parametersOf(golden));
       const ids = tf.tensor1d(golden.ids, 'int32');
       const { features, state } = forward(config, weights, ids, stateOf(golden), training());
@@ -112,6 +120,20 @@ describe.each(testBackends)('on %s a model with', (backend) => {
         golden.finalState,
         1e-5,
       );
+    });
+
+    it('has the logits of PyTorch in evaluation, and its running statistics after training', () => {
+      const weights = weightsOf(parametersOf(golden));
+      const ids = tf.tensor1d(golden.ids, 'int32');
+      const evaluated = forward(config, weights, ids, stateOf(golden));
+      expectClose(valuesOf(logitsOf(weights, evaluated.features)), golden.evaluatedLogits, 1e-5);
+      expect(evaluated.statistics).toEqual({});
+      const { statistics } = forward(config, weights, ids, stateOf(golden), training());
+      expect(Object.keys(statistics)).toEqual(Object.keys(golden.statistics));
+      for (const [name, value] of Object.entries(statistics)) {
+        const next = nextRunningMean(weights[name]!, value);
+        expectClose(valuesOf(next), golden.statistics[name]!.data, 1e-6, name);
+      }
     });
 
     it('has the loss and the gradient of every parameter of PyTorch', () => {

@@ -1,5 +1,6 @@
 import { UserError } from '../errors.ts';
 import { type Cell, cellKind } from './cells.ts';
+import { type Norm, normSpecs, statisticSpecs } from './normalisation.ts';
 import type { Regularisation } from './regularisation.ts';
 
 /** An Embedding → GRU × layers → Dense language model. */
@@ -22,6 +23,8 @@ export interface ModelConfig extends Regularisation {
    * the first layer's are where an embedding is as long as a state. Default false.
    */
   residual?: boolean | undefined;
+  /** How each layer's outputs are normalised, before dropout. Default none. */
+  norm?: Norm | undefined;
 }
 
 /** A parameter by its name in PyTorch's state dict. */
@@ -49,10 +52,16 @@ export function parameterSpecs(config: ModelConfig): ParameterSpec[] {
     );
     if (hasBiasHh) specs.push({ name: `${cell}.bias_hh_l${layer}`, shape: [rows] });
   }
+  specs.push(...normSpecs(config));
   if (!config.tied) specs.push({ name: 'fc.weight', shape: [V, H] });
   else if (E !== H) specs.push({ name: 'fc.projection', shape: [E, H] });
   specs.push({ name: 'fc.bias', shape: [V] });
   return specs;
+}
+
+/** The parameters, and after them what else a model is made of without learning it by gradients. */
+export function weightSpecs(config: ModelConfig): ParameterSpec[] {
+  return [...parameterSpecs(config), ...statisticSpecs(config)];
 }
 
 /**

@@ -82,8 +82,8 @@ export class Stepper {
 }
 
 /** Whether a native generation step knows all of the model. */
-function isPlainGru({ cell = 'gru', residual }: ModelConfig): boolean {
-  return cell === 'gru' && !residual;
+function isPlainGru({ cell = 'gru', residual, norm = 'none' }: ModelConfig): boolean {
+  return cell === 'gru' && !residual && norm === 'none';
 }
 
 /**
