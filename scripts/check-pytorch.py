@@ -7,7 +7,7 @@ Loads weights.safetensors into Embedding -> nn.GRU -> Linear, or AdaptiveLogSoft
 the checkpoint has an adaptive softmax, as it is (load_state_dict, strict), runs
 both models over the same tokens, and prints the largest differences of the logits and of the final
 state. Exits with 1 if one of them is above 1e-4. Needs PyTorch, and Node for this project's side.
-The checkpoint must be of the variant reset-after, which is PyTorch's.
+The checkpoint must be of the variant reset-after, which is PyTorch's, and of plain layers.
 """
 
 import argparse
@@ -89,6 +89,9 @@ def main():
     state_dict = read_safetensors(pathlib.Path(ours["path"]) / "weights.safetensors")
     if "gru.bias_hh_l0" not in state_dict:
         sys.exit("expected a checkpoint of the variant reset-after, found one without gru.bias_hh_l0")
+    config = json.loads((pathlib.Path(ours["path"]) / "config.json").read_text())
+    if config.get("residual") or config.get("norm", "none") != "none":
+        sys.exit("expected a checkpoint of plain layers, found one of --residual or --norm")
 
     vocab_size, embedding_dim = state_dict["embedding.weight"].shape
     hidden_dim = state_dict["gru.weight_hh_l0"].shape[1]

@@ -56,6 +56,20 @@ describe.for(usableBackends().filter((name) => name !== 'cuda'))('on %s', (backe
     expect(await hashesOfLast(join(cwd, out))).toEqual(whole);
   });
 
+  test.concurrent('so does one with what options put around its layers', async () => {
+    const around = ['--norm', 'batch', '--residual', '--max-steps', '40'];
+    const [out, other] = [`around-${backend}`, `around-whole-${backend}`];
+    const first = await runCli([...flags(out), ...around], { cwd, onOutput: atStep(13, 'SIGINT') });
+    expect(first.exitCode).toBe(130);
+    expect((await resume(out)).exitCode).toBe(0);
+    expect((await runCli([...flags(other), ...around], { cwd })).exitCode).toBe(0);
+    const [found, expected] = [out, other].map((run) => hashesOfLast(join(cwd, run)));
+    expect(await found).toEqual(await expected);
+    const sample = ['sample', out, '--length', '9', '--seed', '1', '--backend', backend, '--json'];
+    const [told] = jsonLines((await runCli(sample, { cwd })).stdout);
+    expect(told?.natsPerToken).toBeGreaterThan(0);
+  });
+
   test.concurrent('so does one that was stopped where it validates', async () => {
     const out = `validating-${backend}`;
     const first = await runCli(flags(out), { cwd, onOutput: atStep(60, 'SIGTERM') });

@@ -186,6 +186,8 @@ describe('ways to train', () => {
       ['--cell', 'rnn', '--activation', 'leaky-relu', '--layers', '2'],
       ['--cell', 'mingru', '--layers', '2', '--bptt', '7'],
       ['--activation', 'relu', '--gru-variant', 'reset-before'],
+      ['--residual', '--layers', '2', '--norm', 'batch', '--grad-accum', '2'],
+      ['--norm', 'layer', '--ema', '0.9', '--cell', 'lstm'],
       [
         ...['--tied', '--weight-drop', '0.2', '--dropout', '0.2', '--dropout-embedding', '0.1'],
         ...['--dropout-output', '0.3', '--activation-reg', '1', '--temporal-reg', '1'],

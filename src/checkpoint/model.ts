@@ -4,7 +4,12 @@ import { modelConfigOf, type TrainOptions, trainOptions } from '../config/train.
 import { type Tokenizer, tokenizerFromJson } from '../data/tokenizer.ts';
 import { UserError } from '../errors.ts';
 import { stateNames } from '../model/cells.ts';
-import { gateMatrices, type ModelConfig, parameterSpecs } from '../model/parameters.ts';
+import {
+  gateMatrices,
+  type ModelConfig,
+  parameterSpecs,
+  weightSpecs,
+} from '../model/parameters.ts';
 import { parseStored } from '../option-table.ts';
 import { optimizerTensors } from '../training/optimizer-tensors.ts';
 import { type CheckpointPart, PART_FILES } from './format.ts';
@@ -23,7 +28,7 @@ import { resolveCheckpoint, runDirectoryOf } from './run-directory.ts';
 import { readTrainingRecord, type TrainingRecord } from './training-record.ts';
 
 export interface CheckpointModel {
-  /** Its tensors are those of the model, in the order of `parameterSpecs`, and all numbers finite. */
+  /** Its tensors are those of the model, in the order of `weightSpecs`, and all numbers finite. */
   checkpoint: Pick<LoadedCheckpoint, 'path' | 'step' | 'created' | TensorPart>;
   options: TrainOptions;
   tokenizer: Tokenizer;
@@ -104,10 +109,9 @@ export function isDamage(error: unknown): error is UserError {
 }
 
 function tensorSpecs(model: ModelConfig, options: TrainOptions): TensorSpecs {
-  const weights = parameterSpecs(model);
   return {
-    weights,
-    optimizer: weights.flatMap(({ name, shape }) =>
+    weights: weightSpecs(model),
+    optimizer: parameterSpecs(model).flatMap(({ name, shape }) =>
       optimizerTensors(options, gateMatrices(name, model.cell)).map((kept) => ({
         name: `${kept}.${name}`,
         shape,

@@ -4,7 +4,7 @@ import { type CheckpointModel, openModel } from '../checkpoint/model.ts';
 import type { infoOptions } from '../config/commands.ts';
 import type { TrainOptions } from '../config/train.ts';
 import { UserError } from '../errors.ts';
-import { elementCount, parameterCount, parameterSpecs } from '../model/parameters.ts';
+import { elementCount, parameterCount, weightSpecs } from '../model/parameters.ts';
 import type { GivenOptions } from '../option-table.ts';
 import type { HistoryEntry } from '../training/run-snapshot.ts';
 import {
@@ -54,7 +54,7 @@ function asJson(model: CheckpointModel, checkpoints: readonly ListedCheckpoint[]
     created,
     model: modelConfig,
     parameters: parameterCount(modelConfig),
-    tensors: parameterSpecs(modelConfig),
+    tensors: weightSpecs(modelConfig),
     tokenizer: { kind, vocabularySize },
     options,
     data,
@@ -75,7 +75,7 @@ function show(model: CheckpointModel, checkpoints: readonly ListedCheckpoint[]):
 }
 
 function showTensors({ modelConfig }: CheckpointModel): void {
-  for (const { name, shape } of parameterSpecs(modelConfig)) {
+  for (const { name, shape } of weightSpecs(modelConfig)) {
     printLine(
       `${name.padEnd(22)}${shape.join(' × ').padStart(14)}${count(elementCount(shape)).padStart(14)}`,
     );
@@ -90,10 +90,16 @@ function layersName({ cell, gruVariant, activation }: TrainOptions): string {
   return activation === 'tanh' ? name : `${name}, ${activation}`;
 }
 
+/** What is done to the outputs of layers: `, residual, layer normalisation`. */
+function aroundLayers({ residual, norm }: TrainOptions): string {
+  const normalisation = norm === 'none' ? '' : `, ${norm} normalisation`;
+  return `${residual ? ', residual' : ''}${normalisation}`;
+}
+
 function showTraining({ options, tokenizer, training, modelConfig }: CheckpointModel): void {
   const { data, run, clock: times } = training;
   printLine(
-    `tokens     ${tokenizer.kind}, vocabulary ${count(tokenizer.vocabularySize)}; ${layersName(options)}${options.tied ? ', tied' : ''}${softmaxText(modelConfig)}, dropout ${options.dropout}`,
+    `tokens     ${tokenizer.kind}, vocabulary ${count(tokenizer.vocabularySize)}; ${layersName(options)}${options.tied ? ', tied' : ''}${aroundLayers(options)}${softmaxText(modelConfig)}, dropout ${options.dropout}`,
   );
   for (const { name, bytes, sha256, files } of [...data.corpus, ...data.valid, ...data.test]) {
     const size =

@@ -81,6 +81,8 @@ describe('training options', () => {
       activation: 'tanh',
       gruVariant: 'reset-after',
       tied: false,
+      residual: false,
+      norm: 'none',
       dropout: 0,
       dropoutOutput: undefined,
       dropoutEmbedding: 0,
@@ -156,8 +158,10 @@ describe('training options', () => {
 
   it('mean in a checkpoint without them what was done before they were there', () => {
     const stored = parseStored(config.trainOptions, { dropout: 0.1 }, 'x');
-    const before = { dropoutMask: 'step', tied: false, cell: 'gru', activation: 'tanh' };
-    expect(stored).toMatchObject(before);
+    expect(stored).toMatchObject({
+      ...{ dropoutMask: 'step', tied: false, cell: 'gru', activation: 'tanh' },
+      ...{ residual: false, norm: 'none' },
+    });
   });
 
   it('come back from a checkpoint as they were', () => {

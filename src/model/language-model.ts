@@ -13,10 +13,11 @@ import { rnnSequence } from '../ops/rnn-sequence.ts';
 import type { Precision } from '../ops/tensorflow-binding.ts';
 import type { Random } from '../random.ts';
 import { type Cell, cellKind, stateNames } from './cells.ts';
+import { normalise, type Statistics } from './normalisation.ts';
 import type { ModelConfig } from './parameters.ts';
 import { drop, dropWeights, outputPenalty } from './regularisation.ts';
 
-/** The parameters as tensors, by the names of `parameterSpecs`. */
+/** The parameters and statistics as tensors, by the names of `weightSpecs`. */
 export type Weights = Readonly<Record<string, tf.Tensor>>;
 
 /** The states [B, H] by the order of `stateNames`. */
@@ -28,12 +29,14 @@ export function zeroState(config: ModelConfig, batchSize: number): HiddenState {
 }
 
 export interface ForwardResult {
-  /** The top layer's outputs [T·B, H], time-major */
+  /** The top layer's outputs [T·B, H], time-major; with `residual`, its inputs are added */
   features: tf.Tensor2D;
   /** The states after the last step. */
   state: HiddenState;
   /** What training adds to the loss []; undefined: nothing. */
   penalty: tf.Scalar | undefined;
+  /** In training, what a batch-normalised model's running means take up; otherwise empty. */
+  statistics: Statistics;
 }
 
 export interface ForwardOptions {
@@ -63,6 +66,7 @@ export function forward(
   const finalState: HiddenState = [];
   let outputs: tf.Tensor3D | undefined; // [T, B, H] of the layer before
   let penalty: tf.Scalar | undefined;
+  const statistics: Record<string, tf.Tensor> = {};
   for (let layer = 0; layer < layers; layer++) {
     const tensors = layerWeights(weights, layer, config.cell);
     if (dropout && tensors.weightHh) {
@@ -74,16 +78,24 @@ export function forward(
     const { made, after } = runLayer(config, source, tensors, before, precision);
     finalState.push(tf.reshape(tf.slice(made, T - 1, 1), [B, config.hiddenSize]) as tf.Tensor2D);
     finalState.push(...after);
-    outputs = made;
+    const normal = normalise(config, weights, layer, made, dropout !== undefined);
+    Object.assign(statistics, normal.statistics);
+    outputs = normal.normalised;
     if (dropout) {
       const isTop = layer === layers - 1;
       const rate = (isTop ? config.dropoutOutput : undefined) ?? config.dropout;
-      outputs = drop(made, rate, dropoutMask, dropout);
-      if (isTop) penalty = outputPenalty(config, made, outputs);
+      outputs = drop(normal.normalised, rate, dropoutMask, dropout);
+      if (isTop) penalty = outputPenalty(config, normal.normalised, outputs);
+    }
+    if (config.residual && tensors.weightIh.shape[1] === config.hiddenSize) {
+      outputs = tf.add<tf.Tensor3D>(
+        outputs,
+        inputs ?? embed({ table: embeddingOf(weights), ids }, B),
+      );
     }
   }
   const features = tf.reshape(outputs as tf.Tensor3D, [T * B, config.hiddenSize]) as tf.Tensor2D;
-  return { features, state: finalState, penalty };
+  return { features, state: finalState, penalty, statistics };
 }
 
 /**

@@ -2,6 +2,7 @@ import { UserError } from '../errors.ts';
 import type { Activation } from '../ops/activation.ts';
 import { adaptiveSoftmaxSpecs } from './adaptive-softmax.ts';
 import { type Cell, cellKind } from './cells.ts';
+import { type Norm, normSpecs, statisticSpecs } from './normalisation.ts';
 import type { Regularisation } from './regularisation.ts';
 
 /** An Embedding → GRU × layers → Dense language model. */
@@ -26,6 +27,13 @@ export interface ModelConfig extends Regularisation {
    * then is not tied. Default: its softmax is a full one.
    */
   softmaxCutoffs?: readonly number[] | undefined;
+  /**
+   * Whether a layer's inputs are added to its outputs, as in He et al. 2016, where they are of the same size:
+   * the first layer's are where an embedding is as long as a state. Default false.
+   */
+  residual?: boolean | undefined;
+  /** How each layer's outputs are normalised, before dropout. Default none. */
+  norm?: Norm | undefined;
 }
 
 /** A parameter by its name in PyTorch's state dict. */
@@ -53,12 +61,18 @@ export function parameterSpecs(config: ModelConfig): ParameterSpec[] {
     specs.push({ name: `${cell}.bias_ih_l${layer}`, shape: [rows] });
     if (hasBiasHh) specs.push({ name: `${cell}.bias_hh_l${layer}`, shape: [rows] });
   }
+  specs.push(...normSpecs(config));
   const { softmaxCutoffs } = config;
   if (softmaxCutoffs) return [...specs, ...adaptiveSoftmaxSpecs(softmaxCutoffs, config)];
   if (!config.tied) specs.push({ name: 'fc.weight', shape: [V, H] });
   else if (E !== H) specs.push({ name: 'fc.projection', shape: [E, H] });
   specs.push({ name: 'fc.bias', shape: [V] });
   return specs;
+}
+
+/** The parameters, and after them what else a model is made of without learning it by gradients. */
+export function weightSpecs(config: ModelConfig): ParameterSpec[] {
+  return [...parameterSpecs(config), ...statisticSpecs(config)];
 }
 
 /**

@@ -38,9 +38,9 @@ export class Stepper {
    * @returns the logarithms of the probabilities [V] of what comes next
    */
   read(ids: Int32Array): Float32Array {
-    const { cell = 'gru', activation = 'tanh', softmaxCutoffs } = this.#config;
-    const isNative = cell === 'gru' && !softmaxCutoffs;
-    const backend = isNative ? nativeGruBackend(activation) : undefined;
+    const backend = isPlainGru(this.#config)
+      ? nativeGruBackend(this.#config.activation ?? 'tanh')
+      : undefined;
     if (!backend || (ids.length > 1 && !this.#native)) return this.#readWindow(ids);
     this.#native ??= this.#startNative(backend);
     const native = this.#native;
@@ -82,6 +82,16 @@ export class Stepper {
     this.#state = next;
     return logProbabilities;
   }
+}
+
+/** Whether a native generation step knows all of the model. */
+function isPlainGru({
+  cell = 'gru',
+  residual,
+  norm = 'none',
+  softmaxCutoffs,
+}: ModelConfig): boolean {
+  return cell === 'gru' && !residual && norm === 'none' && !softmaxCutoffs;
 }
 
 /**

@@ -3,7 +3,7 @@ import type { Random } from '../random.ts';
 import type { TensorData, TensorMap } from '../tensor-data.ts';
 import { initialValues } from './initial-values.ts';
 import type { Weights } from './language-model.ts';
-import { assertTensors, type ModelConfig, parameterSpecs } from './parameters.ts';
+import { assertTensors, type ModelConfig, weightSpecs } from './parameters.ts';
 
 /** A tensor on the current backend with a copy of the data. */
 export function tensorOf({ shape, data }: TensorData): tf.Tensor {
@@ -15,10 +15,10 @@ export function dataOf(tensor: tf.Tensor): TensorData {
   return { shape: tensor.shape, data: tensor.dataSync<'float32'>() };
 }
 
-/** The parameters of a new model, in the order of `parameterSpecs`. */
+/** The weights of a new model, in the order of `weightSpecs`. */
 export function initialParameters(config: ModelConfig, random: Random): TensorMap {
   return new Map(
-    parameterSpecs(config).map((spec) => [
+    weightSpecs(config).map((spec) => [
       spec.name,
       { shape: spec.shape, data: initialValues(spec, random, config) },
     ]),
@@ -26,7 +26,7 @@ export function initialParameters(config: ModelConfig, random: Random): TensorMa
 }
 
 /**
- * The parameters of `config` out of what a file holds, in the order of `parameterSpecs`.
+ * The weights of `config` out of what a file holds, in the order of `weightSpecs`.
  *
  * @param where the file, for the message
  * @throws UserError `checkpoint-damaged` naming a tensor that is missing or of another shape
@@ -36,12 +36,12 @@ export function selectParameters(
   tensors: TensorMap,
   where: string,
 ): TensorMap {
-  const specs = parameterSpecs(config);
+  const specs = weightSpecs(config);
   assertTensors(tensors, specs, where);
   return new Map(specs.map(({ name }) => [name, tensors.get(name) as TensorData]));
 }
 
-/** Parameters as tensors on the current backend; the caller disposes them. */
+/** Weights as tensors on the current backend; the caller disposes them. */
 export function weightsOf(parameters: TensorMap): Weights {
   return Object.fromEntries([...parameters].map(([name, data]) => [name, tensorOf(data)]));
 }

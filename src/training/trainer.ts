@@ -5,6 +5,7 @@ import type { TokenSequence } from '../data/token-sequence.ts';
 import { UserError } from '../errors.ts';
 import { stateNames } from '../model/cells.ts';
 import { forward, type HiddenState, type Weights, zeroState } from '../model/language-model.ts';
+import type { Statistics } from '../model/normalisation.ts';
 import { gateMatrices, type ModelConfig } from '../model/parameters.ts';
 import { meanLossOf } from '../model/predictions.ts';
 import { dataOf, initialParameters, selectParameters, tensorOf } from '../model/weights.ts';
@@ -12,6 +13,7 @@ import type { Precision } from '../ops/tensorflow-binding.ts';
 import { Random, type RandomState } from '../random.ts';
 import type { TensorMap } from '../tensor-data.ts';
 import { Optimizer, type OptimizerConfig } from './optimizer.ts';
+import { RunningStatistics } from './running-statistics.ts';
 import { type BpttSchedule, rateShareOf, shortestWindow, windowLength } from './window-lengths.ts';
 
 export interface TrainerConfig extends OptimizerConfig {
@@ -24,7 +26,8 @@ export interface TrainerConfig extends OptimizerConfig {
   bpttSchedule?: BpttSchedule | undefined;
   /**
    * Parts that a batch is cut into by streams, gone through one after the other: less memory, and the
-   * gradients of the whole batch but for the rounding of sums. Divides B. Default 1.
+   * gradients of the whole batch but for the rounding of sums, and for batch normalisation, by which each part
+   * is normalised by itself. Divides B. Default 1.
    */
   gradientAccumulation?: number | undefined;
   seed: number;
@@ -52,11 +55,13 @@ interface LossAndGradients {
   loss: tf.Tensor;
   gradients: tf.Tensor[];
   state: HiddenState;
+  /** Of each part. */
+  statistics: readonly Statistics[];
 }
 
 /** All that the next step depends on; survives a checkpoint unchanged. */
 export interface TrainerSnapshot {
-  /** What is to be evaluated: where means are kept, those. */
+  /** What is to be evaluated: where means are kept, those; and statistics, by `weightSpecs`. */
   parameters: TensorMap;
   optimizer: TensorMap;
   /** By `stateNames` [B, H]. */
@@ -81,6 +86,7 @@ export class Trainer {
   readonly #config: TrainerConfig;
   readonly #batches: StatefulBatches;
   readonly #optimizer: Optimizer;
+  readonly #statistics: RunningStatistics;
   readonly #offsetRandom: Random;
   readonly #dropoutRandom: Random;
   readonly #windowRandom: Random;
@@ -110,11 +116,13 @@ export class Trainer {
       shortest: this.#windowsDiffer ? shortestWindow(config.bptt) : undefined,
     });
     if (progress) this.#batches.restore(progress.cursor);
+    const weights = snapshot
+      ? selectParameters(config.model, snapshot.parameters, 'weights')
+      : initialParameters(config.model, root.fork('parameters'));
+    this.#statistics = new RunningStatistics(config.model, weights);
     this.#optimizer = new Optimizer(
       config,
-      snapshot
-        ? selectParameters(config.model, snapshot.parameters, 'weights')
-        : initialParameters(config.model, root.fork('parameters')),
+      new Map([...weights].filter(([name]) => !this.#statistics.has(name))),
       snapshot && { ...snapshot.progress, tensors: snapshot.optimizer },
       (name) => gateMatrices(name, config.model.cell),
     );
@@ -159,7 +167,7 @@ export class Trainer {
     if (startsEpoch) this.#replaceState(this.#zeroState());
     const ids = [tf.tensor1d(inputs), tf.tensor1d(targets)] as const; // [T·B] each
 
-    const { loss, gradients, state } = this.#lossAndGradients(...ids);
+    const { loss, gradients, state, statistics } = this.#lossAndGradients(...ids);
     const lossValue = loss.dataSync<'float32'>()[0] as number;
     const gradientNorm = Number.isFinite(lossValue)
       ? this.#optimizer.update(gradients, rate)
@@ -167,7 +175,9 @@ export class Trainer {
     const isApplied = Number.isFinite(gradientNorm);
 
     this.#replaceState(isApplied ? state : this.#zeroState());
+    if (isApplied) this.#statistics.add(statistics);
     tf.dispose([...ids, loss, ...(isApplied ? [] : state)]);
+    for (const tensors of statistics) tf.dispose(Object.values(tensors));
     return { loss: lossValue, gradientNorm, steps, epoch, startsEpoch, isApplied };
   }
 
@@ -184,20 +194,22 @@ export class Trainer {
       });
     let sums: tf.Tensor[] = [];
     const states: HiddenState[] = [];
+    const statistics: Statistics[] = [];
     for (let part = 0; part < parts; part++) {
       const ids = [streams(inputs, part), streams(targets, part)] as const;
       const before = this.#state.map((layer) => tf.slice(layer, part * B, B) as tf.Tensor2D);
-      const { loss, gradients, state } = this.#partOf(...ids, before);
+      const { loss, gradients, state, statistics: found } = this.#partOf(...ids, before);
       tf.dispose([...ids, ...before]);
       sums = addTo(sums, [loss, ...gradients]);
       states.push(state);
+      statistics.push(...found);
     }
     const [loss, ...gradients] = sums.map((sum) => tf.div(sum, parts)) as [tf.Tensor];
     const state = this.#state.map((_, layer) =>
       tf.concat<tf.Tensor2D>(states.map((of) => of[layer]!)),
     );
     tf.dispose([...sums, ...states.flat()]);
-    return { loss, gradients, state };
+    return { loss, gradients, state, statistics };
   }
 
   #partOf(inputs: tf.Tensor1D, targets: tf.Tensor1D, before: HiddenState): LossAndGradients {
@@ -205,11 +217,14 @@ export class Trainer {
     const parameters = this.#optimizer.read();
     let state: HiddenState = [];
     let loss: tf.Scalar | undefined;
+    let statistics: Statistics = {};
     const { value, grads } = tf.engine().gradients(() => {
       const weights = this.#named(parameters);
       const options = { dropout: this.#dropoutRandom, precision };
       const result = forward(model, weights, inputs, before, options);
       state = result.state.map((tensor) => tf.keep(tensor)); // [B, H] each
+      statistics = result.statistics;
+      for (const tensor of Object.values(statistics)) tf.keep(tensor);
       const crossEntropy = meanLossOf(weights, result.features, targets, precision);
       if (!result.penalty) return crossEntropy;
       loss = tf.keep(crossEntropy);
@@ -217,7 +232,7 @@ export class Trainer {
     }, parameters);
     tf.dispose(parameters);
     if (loss) value.dispose();
-    return { loss: loss ?? value, gradients: grads, state };
+    return { loss: loss ?? value, gradients: grads, state, statistics: [statistics] };
   }
 
   /** Calls `use` with what is to be evaluated, and disposes that when it is done. */
@@ -234,7 +249,7 @@ export class Trainer {
   snapshot(): TrainerSnapshot {
     const { averaged } = this.#optimizer;
     return {
-      parameters: this.#optimizer.exportParameters(),
+      parameters: new Map([...this.#optimizer.exportParameters(), ...this.#statistics.export()]),
       optimizer: this.#optimizer.exportState(),
       hiddenState: new Map(
         stateNames(this.#config.model).map((name, i) => [name, dataOf(this.#state[i]!)]),
@@ -252,6 +267,7 @@ export class Trainer {
 
   dispose(): void {
     this.#optimizer.dispose();
+    this.#statistics.dispose();
     tf.dispose(this.#state);
   }
 
@@ -260,7 +276,8 @@ export class Trainer {
   }
 
   #named(parameters: tf.Tensor[]): Weights {
-    return Object.fromEntries(this.#optimizer.names.map((name, i) => [name, parameters[i]!]));
+    const named = this.#optimizer.names.map((name, i) => [name, parameters[i]!] as const);
+    return { ...Object.fromEntries(named), ...this.#statistics.read() };
   }
 
   #zeroState(): HiddenState {

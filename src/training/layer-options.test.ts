@@ -1,0 +1,129 @@
+/** What options put around the recurrent layers, as they are trained. */
+import { beforeAll, describe, expect, it } from 'vitest';
+import { testBackends, useBackend } from '../../test/support/backends.ts';
+import { heldTensors } from '../../test/support/numbers.ts';
+import { TokenArray } from '../data/token-sequence.ts';
+import { scoreTokens } from '../evaluation/evaluate.ts';
+import { LossTotals } from '../evaluation/report.ts';
+import type { ModelConfig } from '../model/parameters.ts';
+import { Trainer, type TrainerConfig, type TrainerSnapshot } from './trainer.ts';
+
+/** 300 tokens of a vocabulary of 11 without much of a pattern. */
+const tokens = new TokenArray(
+  Int32Array.from({ length: 300 }, (_, i) => (i * 7 + (i >> 2) + ((i * i) >> 5)) % 11),
+);
+
+function configOf(model: Partial<ModelConfig>): TrainerConfig {
+  return {
+    model: {
+      vocabularySize: 11,
+      embeddingSize: 4,
+      hiddenSize: 6,
+      layers: 2,
+      gruVariant: 'reset-after',
+      dropout: 0.25,
+      ...model,
+    },
+    batchSize: 4,
+    bptt: 7,
+    seed: 5,
+    precision: 'float32',
+    optimizer: 'adamw',
+    clipNorm: 0.5,
+    clipValue: 0,
+    weightDecay: 0.1,
+    ema: 0.9,
+  };
+}
+
+function train(trainer: Trainer, count: number): number[] {
+  return Array.from({ length: count }, () => trainer.trainStep(0.01).loss);
+}
+
+/** A snapshot that shares nothing with the trainer, as after a checkpoint. */
+function frozen(snapshot: TrainerSnapshot): TrainerSnapshot {
+  const progress = JSON.parse(JSON.stringify(snapshot.progress)) as TrainerSnapshot['progress'];
+  return { ...structuredClone({ ...snapshot, progress: null }), progress };
+}
+
+const models: Partial<ModelConfig>[] = [
+  { residual: true },
+  { norm: 'layer', residual: true },
+  { norm: 'batch' },
+  { norm: 'batch', residual: true, cell: 'lstm' },
+];
+
+describe.each(testBackends)('a trainer on %s', (backend) => {
+  beforeAll(() => useBackend(backend));
+
+  it.each(models)('goes on from a snapshot with the very losses and parameters: %o', (model) => {
+    const left: number[][] = [];
+    for (const gradientAccumulation of [1, 2]) {
+      const config = { ...configOf(model), gradientAccumulation };
+      const whole = new Trainer(config, tokens);
+      train(whole, whole.stepsPerEpoch - 3);
+      const held = heldTensors();
+      train(whole, 1);
+      expect(heldTensors()).toEqual(held);
+      const resumed = new Trainer(config, tokens, frozen(whole.snapshot()));
+      expect(train(resumed, 5)).toEqual(train(whole, 5));
+      expect(resumed.snapshot()).toEqual(whole.snapshot());
+      whole.dispose();
+      resumed.dispose();
+      left.push(heldTensors());
+    }
+    expect(left[1]).toEqual(left[0]);
+  });
+
+  it.each(models)(
+    'learns a text of period 5 by heart, as evaluation finds it: %o',
+    async (more) => {
+      const text = new TokenArray(
+        Int32Array.from({ length: 300 }, (_, i) => [0, 1, 2, 1, 3][i % 5]!),
+      );
+      const { model, ...rest } = configOf({ hiddenSize: 12, dropout: 0, ...more });
+      const trainer = new Trainer({ ...rest, model, weightDecay: 0 }, text);
+      for (let step = 0; step < 120; step++) trainer.trainStep(0.03);
+      const totals = new LossTotals();
+      await trainer.withWeights((weights) =>
+        scoreTokens(model, weights, text, { onLosses: totals.add }),
+      );
+      trainer.dispose();
+      // All tokens alike would be log 4; their frequencies alone leave 1.33.
+      expect(totals.mean).toBeLessThan(0.1);
+    },
+  );
+
+  it('keeps what a step that is not applied found out of the running statistics', () => {
+    const config = { ...configOf({ norm: 'batch' }), ema: 0 };
+    const trainer = new Trainer(config, tokens);
+    train(trainer, 2);
+    const snapshot = frozen(trainer.snapshot());
+    const before = structuredClone(snapshot.parameters);
+    trainer.dispose();
+    snapshot.hiddenState.get('h_l0')!.data[4] = Number.NaN;
+    const spoilt = new Trainer(config, tokens, snapshot);
+    expect(spoilt.trainStep(0.01).isApplied).toBe(false);
+    expect(spoilt.snapshot().parameters).toEqual(before);
+    expect(spoilt.trainStep(0.01).isApplied).toBe(true);
+    expect(spoilt.snapshot().parameters.get('norm.0.running_mean')).not.toEqual(
+      before.get('norm.0.running_mean'),
+    );
+    spoilt.dispose();
+  });
+
+  it('decays matrices only, neither gains nor biases', () => {
+    const [none, much] = [0, 0.5].map((weightDecay) => {
+      const config = { ...configOf({ norm: 'layer' }), weightDecay, ema: 0 };
+      const trainer = new Trainer(config, tokens);
+      trainer.trainStep(0.01);
+      const { parameters } = trainer.snapshot();
+      trainer.dispose();
+      return parameters;
+    });
+    for (const [name, { shape, data }] of none!) {
+      if (shape.length > 1) expect(much!.get(name)!.data, name).not.toEqual(data);
+      else expect(much!.get(name)!.data, name).toEqual(data);
+    }
+  });
+});
