@@ -27,14 +27,10 @@ describe.each(PRESET_NAMES)('the preset %s', (name) => {
     expect(options).toEqual(resolveTrainOptions(typed(presetFlags(name))));
   });
 
-  it('says all that decides the size and the speed of learning', () => {
-    expect(presetOptions(name)).toMatchObject(
-      Object.fromEntries(
-        ['embeddingSize', 'hiddenSize', 'layers', 'dropout', 'batchSize', 'learningRate'].map(
-          (option) => [option, expect.any(Number)],
-        ),
-      ),
-    );
+  it('says all that decides the size and the speed of learning, or leaves it to the rule', () => {
+    const ruled = ['embeddingSize', 'hiddenSize', 'layers', 'dropout', 'batchSize', 'learningRate'];
+    const said = ruled.filter((option) => option in presetOptions(name));
+    expect(said).toEqual(name === 'char' ? [] : ruled);
   });
 
   it('gives way to each option that is given', () => {

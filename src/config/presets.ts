@@ -6,7 +6,7 @@
 interface Preset {
   /** What it is good for, in a few words. */
   readonly use: string;
-  /** Options by their names in `trainOptions`, which checks them; all that the rule would choose is here. */
+  /** Options by their names in `trainOptions`, which checks them; the rule chooses what is left to it. */
   readonly options: object;
 }
 
@@ -26,17 +26,13 @@ export const PRESETS = {
     },
   },
   char: {
-    use: 'characters, of a text of a megabyte or so',
+    use: 'characters; sizes by the rule for the text and the time',
     options: {
       tokenizer: 'char',
-      embeddingSize: 64,
-      hiddenSize: 512,
-      layers: 2,
-      dropout: 0.35,
-      batchSize: 32,
+      gruVariant: 'reset-before',
       bptt: 64,
       maxTime: 900,
-      learningRate: 0.003,
+      precision: 'bfloat16',
     },
   },
   word: {
