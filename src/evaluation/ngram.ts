@@ -1,0 +1,264 @@
+/**
+ * An n-gram model to hold others against: interpolated modified Kneser–Ney smoothing, after S. F. Chen
+ * and J. Goodman, "An empirical study of smoothing techniques for language modeling", Computer Speech and
+ * Language 13(4), 1999.
+ *
+ * For a token w after the k − 1 tokens h, of which h′ leaves out the first:
+ *
+ *   p₀(w) = 1 / V
+ *   pₖ(w | h) = max(c(h w) − D(c(h w)), 0) / c(h •) + γ(h) · pₖ₋₁(w | h′)
+ *   γ(h) = (D₁ N₁(h •) + D₂ N₂(h •) + D₃₊ N₃₊(h •)) / c(h •)
+ *
+ * where c counts occurrences at the highest order and, at each lower one, the different tokens that stand
+ * before the n-gram; c(h •) = Σ c(h w), and Nⱼ(h •) is the number of tokens with c(h w) = j. After an h that
+ * the training text lacks, pₖ = pₖ₋₁. Each order has discounts of its own: see {@link discountsOf}.
+ *
+ * The text is one stream, as for the models that are compared: an n-gram may reach over the end of a line
+ * or a document, which are tokens as others are, and nothing is made up before the first token.
+ */
+import type { TokenSequence } from '../data/token-sequence.ts';
+import { UserError } from '../errors.ts';
+import { turnEventLoop } from '../event-loop.ts';
+import type { ScoredTokens } from './evaluate.ts';
+import { GramTable } from './gram-table.ts';
+
+/** What is taken off counts of 1, 2, and 3 or more. */
+export type Discounts = readonly [number, number, number];
+
+interface WorkOptions {
+  /** Called now and then with the share of the tokens that was gone through, in [0, 1]. */
+  onProgress?: ((share: number) => void) | undefined;
+  signal?: AbortSignal | undefined;
+}
+
+export interface NgramOptions extends WorkOptions {
+  /** N: a token is predicted from the N − 1 before it. At least 1. */
+  order: number;
+  /** V: every id is below it. */
+  vocabularySize: number;
+  /** Different n-grams that an order may have. Default 2²⁵, about a gigabyte. */
+  mostGrams?: number | undefined;
+}
+
+/** Tokens gone through at a time: no signal waits longer. */
+const BLOCK_TOKENS = 1 << 15;
+/** N-grams whose statistics are taken at a time. */
+const BLOCK_GRAMS = 1 << 20;
+const MOST_GRAMS = 1 << 25;
+/** Where counts of counts say nothing: those that KenLM falls back on. */
+const FALLBACK_DISCOUNTS: Discounts = [0.5, 1, 1.5];
+
+/** One order of a model: what is needed for pₖ beside pₖ₋₁. */
+interface Order {
+  /** The k-grams with c(h w); a prefix is the id of h in the order below. */
+  grams: GramTable;
+  discounts: Discounts;
+  /** c(h •) by the id of h. */
+  totals: Int32Array;
+  /** γ(h) by the id of h. */
+  backoffs: Float64Array;
+}
+
+/** A trained model. */
+export interface NgramModel {
+  vocabularySize: number;
+  /** The orders 1 … N, at k − 1. */
+  orders: readonly Order[];
+}
+
+/**
+ * Learns a model from `tokens` in one pass, in memory that grows with the number of different n-grams.
+ *
+ * @throws UserError `baseline-too-large` for more n-grams of an order than `mostGrams`, and the reason of
+ * `signal` once that is aborted
+ */
+export async function trainNgram(
+  tokens: TokenSequence,
+  { order, vocabularySize, mostGrams = MOST_GRAMS, onProgress, signal }: NgramOptions,
+): Promise<NgramModel> {
+  if (!Number.isInteger(order) || order < 1) {
+    throw new RangeError(`expected an order that is a whole number of at least 1, found ${order}`);
+  }
+  const tables = Array.from({ length: order }, () => new GramTable());
+  const counter = new NgramCounter(tables);
+  for await (const ids of blocksOf(tokens, { onProgress, signal })) {
+    for (const id of ids) counter.add(id);
+    const largest = tables.find(({ size }) => size > mostGrams);
+    if (largest) throw tooLarge(tables.indexOf(largest) + 1, mostGrams);
+  }
+  const orders: Order[] = [];
+  for (const [below, grams] of tables.entries()) {
+    // Before the first order stands the empty context alone.
+    const contexts = below === 0 ? 1 : tables[below - 1]!.size;
+    orders.push(await orderOf(grams, contexts, signal));
+  }
+  return { vocabularySize, orders };
+}
+
+/** Hands `onLosses` the loss of each of `tokens` but the first, given all before it, as `scoreTokens`. */
+export async function scoreTokensByNgram(
+  model: NgramModel,
+  tokens: TokenSequence,
+  { onLosses, ...work }: WorkOptions & { onLosses: (scored: ScoredTokens) => void },
+): Promise<void> {
+  const cursor = new NgramCursor(model);
+  let place = 0;
+  for await (const ids of blocksOf(tokens, work)) {
+    const losses = Float32Array.from(ids, (id) => -Math.log(cursor.advance(id)));
+    const skipped = place === 0 ? 1 : 0;
+    const scored = { targets: ids.subarray(skipped), losses: losses.subarray(skipped) };
+    onLosses({ start: place + skipped, ...scored });
+    place += ids.length;
+  }
+}
+
+/** A place in a text that is gone through token by token. */
+export class NgramCursor {
+  readonly #model: NgramModel;
+  /** The ids of the last 0, 1, … N tokens in the tables of these orders; −1 where they are in none. */
+  #contexts: Int32Array;
+  #spare: Int32Array;
+
+  constructor(model: NgramModel) {
+    this.#model = model;
+    this.#contexts = startOfText(model.orders.length);
+    this.#spare = startOfText(model.orders.length);
+  }
+
+  /** The probability of `token` after all tokens so far, to which it is added. */
+  advance(token: number): number {
+    const { orders, vocabularySize } = this.#model;
+    const [before, after] = [this.#contexts, this.#spare];
+    let probability = 1 / vocabularySize;
+    for (let k = 1; k <= orders.length; k++) {
+      const context = before[k - 1]!;
+      const { grams, discounts, totals, backoffs } = orders[k - 1]!;
+      const id = context < 0 ? -1 : grams.find(context, token);
+      after[k] = id;
+      const total = context < 0 ? 0 : totals[context]!;
+      if (total === 0) continue;
+      const count = id < 0 ? 0 : grams.counts[id]!;
+      const kept = count - discountOf(count, discounts);
+      probability = kept / total + backoffs[context]! * probability;
+    }
+    [this.#contexts, this.#spare] = [after, before];
+    return probability;
+  }
+}
+
+/**
+ * The discounts of an order, from the number nⱼ of its n-grams that count j: with Y = n₁ / (n₁ + 2 n₂),
+ * Dⱼ = j − (j + 1) Y nⱼ₊₁ / nⱼ. Where an nⱼ is 0 or a Dⱼ not above 0, as with few n-grams or
+ * with a small vocabulary whose tokens are all frequent, the counts do not follow the law behind this:
+ * the order takes 0.5, 1 and 1.5, as KenLM does when it is told to fall back.
+ *
+ * @param countsOfCounts n₁, n₂, n₃, n₄
+ */
+export function discountsOf(countsOfCounts: ArrayLike<number>): Discounts {
+  const [n1, n2, n3, n4] = Array.from(countsOfCounts) as [number, number, number, number];
+  if (Math.min(n1, n2, n3, n4) === 0) return FALLBACK_DISCOUNTS;
+  const y = n1 / (n1 + 2 * n2);
+  const discounts: Discounts = [
+    1 - (2 * y * n2) / n1,
+    2 - (3 * y * n3) / n2,
+    3 - (4 * y * n4) / n3,
+  ];
+  return Math.min(...discounts) > 0 ? discounts : FALLBACK_DISCOUNTS;
+}
+
+/** Counts the n-grams of all orders that end at each token. */
+class NgramCounter {
+  readonly #tables: readonly GramTable[];
+  /** As in {@link NgramCursor}. */
+  #contexts: Int32Array;
+  #spare: Int32Array;
+
+  constructor(tables: readonly GramTable[]) {
+    this.#tables = tables;
+    this.#contexts = startOfText(tables.length);
+    this.#spare = startOfText(tables.length);
+  }
+
+  add(token: number): void {
+    const [before, after] = [this.#contexts, this.#spare];
+    const order = this.#tables.length;
+    for (let k = 1; k <= order; k++) {
+      const prefix = before[k - 1]!;
+      if (prefix < 0) break; // The text has no k tokens yet.
+      const grams = this.#tables[k - 1]!;
+      const known = grams.size;
+      const id = grams.add(prefix, token);
+      after[k] = id;
+      if (k === order) grams.counts[id]! += 1;
+      // A new k-gram is one more token before the (k − 1)-gram that ends it.
+      if (k > 1 && id === known) this.#tables[k - 2]!.counts[after[k - 1]!]! += 1;
+    }
+    [this.#contexts, this.#spare] = [after, before];
+  }
+}
+
+/** The empty context, and none of the longer ones. */
+function startOfText(order: number): Int32Array {
+  return new Int32Array(order + 1).fill(-1).fill(0, 0, 1);
+}
+
+/** @param contexts how many ids of h there are */
+async function orderOf(
+  grams: GramTable,
+  contexts: number,
+  signal: AbortSignal | undefined,
+): Promise<Order> {
+  const countsOfCounts = new Int32Array(5);
+  for (let id = 0; id < grams.size; id++) {
+    const count = grams.counts[id]!;
+    if (count < 5) countsOfCounts[count]! += 1;
+  }
+  const discounts = discountsOf(countsOfCounts.subarray(1));
+  const totals = new Int32Array(contexts);
+  const backoffs = new Float64Array(contexts);
+  for (let id = 0; id < grams.size; id++) {
+    const context = grams.prefixOf(id);
+    const count = grams.counts[id]!;
+    totals[context]! += count;
+    backoffs[context]! += discountOf(count, discounts);
+    if (id % BLOCK_GRAMS === 0) await pause(signal);
+  }
+  for (let context = 0; context < contexts; context++) {
+    if (totals[context]! > 0) backoffs[context]! /= totals[context]!;
+  }
+  return { grams, discounts, totals, backoffs };
+}
+
+/** D(c): 0 for a count of 0. */
+function discountOf(count: number, discounts: Discounts): number {
+  return count === 0 ? 0 : discounts[count < 3 ? count - 1 : 2]!;
+}
+
+/** All tokens in order, with pauses for other work. */
+async function* blocksOf(
+  tokens: TokenSequence,
+  { onProgress, signal }: WorkOptions,
+): AsyncGenerator<Int32Array, void, void> {
+  signal?.throwIfAborted();
+  for (let start = 0; start < tokens.length; start += BLOCK_TOKENS) {
+    const ids = new Int32Array(Math.min(BLOCK_TOKENS, tokens.length - start));
+    tokens.read(start, ids);
+    yield ids;
+    onProgress?.((start + ids.length) / tokens.length);
+    await pause(signal);
+  }
+}
+
+async function pause(signal: AbortSignal | undefined): Promise<void> {
+  await turnEventLoop();
+  signal?.throwIfAborted();
+}
+
+function tooLarge(order: number, mostGrams: number): UserError {
+  const lower = Math.max(1, order - 1);
+  return new UserError(
+    'baseline-too-large',
+    `expected at most ${mostGrams} different ${order}-grams in the training text, found more`,
+    `Give a lower order, such as --baseline ngram:${lower}.`,
+  );
+}
