@@ -224,6 +224,20 @@ const wrong: [claim: string, args: string[], exitCode: 1 | 2, error: RegExp, hin
     /--text for other text/,
   ],
   [
+    'a baseline that there is not',
+    ['eval', '--baseline', 'ngram:11'],
+    2,
+    /--baseline: expected ngram, or ngram:N with N from 1 to 10, found ngram:11/,
+    /--baseline ngram for order 5/,
+  ],
+  [
+    '--baseline with --perplexity',
+    ['eval', '--baseline', 'ngram', '--perplexity'],
+    2,
+    /at most one of --perplexity and --baseline, found both/,
+    /--json gives those of both/,
+  ],
+  [
     'a split that the run has not',
     ['eval', '--split', 'test', '--backend', 'wasm'],
     1,

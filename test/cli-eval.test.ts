@@ -79,6 +79,22 @@ describe.concurrent('figures', () => {
     for (const line of stdout.split('\n')) expect(line.length).toBeLessThanOrEqual(80);
   });
 
+  test('--baseline puts the figures of an n-gram model beside them', async () => {
+    const both = await evaluate(['--baseline', 'ngram:3']);
+    expect(both).toMatchObject(report);
+    const { baseline } = both as Report & { baseline: Report & { trainTokens: number } };
+    expect(baseline).toMatchObject({ name: 'ngram', order: 3, tokens: report.tokens });
+    expect(baseline.trainTokens).toBe(events[0]?.trainTokens);
+    expect(baseline.perplexity).toBeCloseTo(Math.exp(baseline.natsPerToken), 9);
+    // The text repeats itself, and the model has hardly begun.
+    expect(baseline.perplexity).toBeLessThan(report.perplexity / 2);
+    const other = ['--text', 'corpus.txt', '--baseline', 'ngram'];
+    const { stdout } = await runCli(['eval', '--backend', 'wasm', ...other], { cwd });
+    expect(stdout).toMatch(/^ +model +5-grams$/m);
+    expect(stdout).toMatch(/^perplexity +\d\S+ +\d\S+$/m);
+    for (const line of stdout.split('\n')) expect(line.length).toBeLessThanOrEqual(80);
+  });
+
   test('a text’s bits are spread over its own characters and bytes', async () => {
     writeFileSync(join(cwd, 'accents.txt'), 'é fox jumps\n'.repeat(30));
     await trainTiny(cwd, ['accents.txt', '--out', 'accents', '--max-steps', '2']);
@@ -131,6 +147,15 @@ describe('texts', () => {
     expect(result.stderr).toBe(
       'error: expected the run’s corpus where it was (corpus.txt), found it there no more\n' +
         '  Put it back, or name a text with --text FILE.\n',
+    );
+    const other = ['eval', run, '--text', join(cwd, 'corpus.txt'), '--backend', 'wasm'];
+    const baseline = await runCli([...other, '--baseline', 'ngram'], {
+      cwd: join(cwd, 'elsewhere'),
+    });
+    expect(baseline).toMatchObject({ exitCode: 1, stdout: '' });
+    expect(baseline.stderr).toBe(
+      'error: expected the run’s corpus where it was (corpus.txt), found it there no more\n' +
+        '  The baseline learns from the text that the run was trained on: put it back, or leave out --baseline.\n',
     );
   });
 });

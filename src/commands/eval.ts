@@ -1,5 +1,6 @@
 import { basename, dirname } from 'node:path';
 import { type CheckpointModel, openModel } from '../checkpoint/model.ts';
+import { baselineOrderOf } from '../config/baseline.ts';
 import { type EvalOptions, evalOptions } from '../config/commands.ts';
 import { textOptions } from '../config/shared.ts';
 import type { Dataset, TokenizedPart } from '../data/dataset.ts';
@@ -14,8 +15,9 @@ import {
 } from '../evaluation/report.ts';
 import { selectParameters, weightsOf } from '../model/weights.ts';
 import { type GivenOptions, withDefaults } from '../option-table.ts';
+import { type BaselineReport, openTrainingText, scoreBaseline } from './eval-baseline.ts';
 import { openRecordedTexts, openTexts } from './open-dataset.ts';
-import { silentProgress, startProgress } from './progress-bar.ts';
+import { type Progress, silentProgress, startProgress } from './progress-bar.ts';
 import { effectivePrecision, startBackend } from './start-backend.ts';
 import { count, figure, outStyle, printJson, printLine, showInline } from './terminal.ts';
 import { untilAborted } from './until-aborted.ts';
@@ -25,15 +27,44 @@ type Given = GivenOptions<typeof evalOptions>;
 /** `gru-lm eval` */
 export async function run(given: Given, [name]: string[], signal: AbortSignal): Promise<void> {
   const options = withDefaults(evalOptions, given);
+  const order = baselineOrder(options);
   const model = await openModel(name, ['weights']);
   const opened = openTextToScore(options, given, model, signal);
   const { dataset, part, label } = await untilAborted(opened, signal);
+  let training: Dataset | undefined;
   try {
+    if (order !== undefined) {
+      const own = options.text ? openTrainingText(model, options.json, signal) : dataset;
+      training = await untilAborted(Promise.resolve(own), signal);
+    }
     const report = await score(model, part, label, options, signal);
-    show(report, label, model.checkpoint.path, options);
+    let baseline: BaselineReport | undefined;
+    if (order !== undefined && training) {
+      const { sequence } = training.parts.get('train') as TokenizedPart;
+      const text = scoredSize(part, model.tokenizer);
+      const progress = progressFor(options);
+      baseline = await scoreBaseline(order, sequence, part, text, model, progress, signal);
+    }
+    show(report, baseline, label, model.checkpoint.path, options);
   } finally {
+    if (training !== dataset) await training?.close();
     await dataset.close();
   }
+}
+
+/** The order of the n-gram model that is asked for. */
+function baselineOrder({ baseline, perplexity }: EvalOptions): number | undefined {
+  if (baseline === undefined) return undefined;
+  if (!perplexity) return baselineOrderOf(baseline);
+  throw new UserError(
+    'usage',
+    'expected at most one of --perplexity and --baseline, found both',
+    'Leave out --perplexity, which prints one number; --json gives those of both models.',
+  );
+}
+
+function progressFor({ json }: EvalOptions): Progress {
+  return json || !process.stderr.isTTY ? silentProgress : startProgress();
 }
 
 async function score(
@@ -53,7 +84,7 @@ async function score(
   const precision = effectivePrecision(options.precision, await startBackend(options, signal));
   const parameters = selectParameters(modelConfig, checkpoint.weights, checkpoint.path);
   const weights = weightsOf(parameters);
-  const progress = options.json || !process.stderr.isTTY ? silentProgress : startProgress();
+  const progress = progressFor(options);
   const totals = new LossTotals(tokenizer.unknownId);
   await scoreTokens(modelConfig, weights, part.sequence, {
     onLosses: totals.add,
@@ -125,7 +156,13 @@ function scoredSize(part: TokenizedPart, tokenizer: Tokenizer): TextSize {
   };
 }
 
-function show(report: EvaluationReport, label: string, path: string, options: EvalOptions): void {
+function show(
+  report: EvaluationReport,
+  baseline: BaselineReport | undefined,
+  label: string,
+  path: string,
+  options: EvalOptions,
+): void {
   if (options.perplexity && !options.json) {
     printLine(String(Number(report.perplexity.toPrecision(9))));
     return;
@@ -137,17 +174,23 @@ function show(report: EvaluationReport, label: string, path: string, options: Ev
       ...report,
       streams: 1,
       convention: CONVENTION,
+      ...(baseline && { baseline }),
     });
     return;
   }
+  const figures = [figureRows(report), baseline ? figureRows(baseline) : []] as const;
   const rows: [string, string][] = [
-    ['perplexity', figure(report.perplexity)],
-    ['  without <unk>', figure(report.perplexityWithoutOov)],
-    ['nats a token', report.natsPerToken.toFixed(4)],
-    ['bits a character', report.bitsPerCharacter.toFixed(4)],
-    ['bits a byte', report.bitsPerByte.toFixed(4)],
+    ...(baseline ? [['', `${'model'.padEnd(12)}${baseline.order}-grams`] as [string, string]] : []),
+    ...figures[0].map(([title, value], i): [string, string] => {
+      const beside = figures[1][i]?.[1];
+      return [title, beside === undefined ? value : `${value.padEnd(12)}${beside}`];
+    }),
     ['tokens scored', `${count(report.tokens)} (${count(report.oovTokens)} of them <unk>)`],
   ];
+  if (baseline) {
+    const tokens = count(baseline.trainTokens);
+    rows.push(['baseline', `modified Kneser–Ney, learned from ${tokens} training tokens`]);
+  }
   const checkpoint = `${basename(dirname(path))}/${basename(path)}`;
   printLine(`${outStyle.bold(showInline(label))} under ${showInline(checkpoint)}`);
   for (const [title, value] of rows) printLine(`${title.padEnd(18)}${value}`);
@@ -155,4 +198,14 @@ function show(report: EvaluationReport, label: string, path: string, options: Ev
   for (const [i, clause] of clauses.entries()) {
     printLine(outStyle.dim(`${(i === 0 ? 'convention' : '').padEnd(18)}${clause}`));
   }
+}
+
+function figureRows(report: EvaluationReport): [string, string][] {
+  return [
+    ['perplexity', figure(report.perplexity)],
+    ['  without <unk>', figure(report.perplexityWithoutOov)],
+    ['nats a token', report.natsPerToken.toFixed(4)],
+    ['bits a character', report.bitsPerCharacter.toFixed(4)],
+    ['bits a byte', report.bitsPerByte.toFixed(4)],
+  ];
 }

@@ -118,6 +118,13 @@ export const evalOptions = {
     help: 'print only the perplexity, as one number',
     group: OUTPUT,
   },
+  baseline: {
+    flag: 'baseline',
+    type: 'text',
+    placeholder: 'NAME',
+    help: 'also score by an n-gram model of the training text: ngram, or ngram:N for order N (usually 5)',
+    group: DATA,
+  },
   ...machineOptions,
   ...precisionOption,
   ...jsonOption,
