@@ -40,6 +40,11 @@ export function resultOf(
   };
 }
 
+/** What the table calls an n-gram model. */
+export function ngramName(order: number): string {
+  return `Kneser–Ney, ${order}-grams`;
+}
+
 /** The results of an experiment's settings as they are now, the best median first. */
 export function tableOf(experiment: Experiment, results: readonly Result[]): Table {
   const medianOf = (name: string) => {
@@ -47,7 +52,8 @@ export function tableOf(experiment: Experiment, results: readonly Result[]): Tab
     return nats.length > 0 ? median(nats) : Number.NaN;
   };
   const base = medianOf('base');
-  const measured = Object.keys(experiment.settings).filter((name) => medianOf(name) > 0);
+  const names = [...Object.keys(experiment.settings), ...experiment.ngrams.map(ngramName)];
+  const measured = names.filter((name) => medianOf(name) > 0);
   const rows = measured
     .toSorted((a, b) => medianOf(a) - medianOf(b))
     .map((name) => {
@@ -61,9 +67,13 @@ export function tableOf(experiment: Experiment, results: readonly Result[]): Tab
         Math.exp(middle).toFixed(3),
         `${Math.min(...nats).toFixed(4)} to ${Math.max(...nats).toFixed(4)}`,
         `${nats.length}`,
-        `${median(runs.map(({ steps }) => steps))}`,
-        `${Math.round(median(runs.map(({ tokensPerSecond }) => tokensPerSecond)))}`,
-        experiment.settings[name]!.map((flag) => flag.replaceAll('|', '\\|')).join(' '),
+        ...(name in experiment.settings
+          ? [
+              `${median(runs.map(({ steps }) => steps))}`,
+              `${Math.round(median(runs.map(({ tokensPerSecond }) => tokensPerSecond)))}`,
+            ]
+          : ['', '']),
+        (experiment.settings[name] ?? []).join(' '),
       ];
     });
   const columns = ['setting', 'nats', 'against base', 'perplexity', 'from, to', 'seeds', 'steps'];
@@ -77,7 +87,7 @@ export function tableOf(experiment: Experiment, results: readonly Result[]): Tab
 }
 
 export function flagsOf({ base, settings }: Experiment, setting: string): string[] {
-  return [...base, ...(settings[setting] as string[])];
+  return [...base, ...(settings[setting] ?? [])];
 }
 
 /** The runs of a setting as it is now. */

@@ -16,7 +16,7 @@ import { errorMessage } from '../../src/errors.ts';
 import { root, runToEnd } from '../child.ts';
 import { withBlock } from '../docs.ts';
 import { markdownTable, textTable } from '../table.ts';
-import { flagsOf, type Result, resultOf, runsOf, tableOf } from './results.ts';
+import { flagsOf, ngramName, type Result, resultOf, runsOf, tableOf } from './results.ts';
 import { type Experiment, experiments } from './settings.ts';
 
 const DOCUMENT = join(root, 'docs/experiments.md');
@@ -61,8 +61,31 @@ async function train(experiment: Experiment, setting: string, seed: number): Pro
     ],
     { signal: controller.signal },
   );
+  if (setting === 'base' && seed === 1) await countNgrams(experiment, out);
   await rm(out, { recursive: true });
   return resultOf({ experiment: experiment.name, setting, flags, seed }, output);
+}
+
+/** Adds the results of n-gram models of the tokens that the run in `out` was trained on. */
+async function countNgrams(experiment: Experiment, out: string): Promise<void> {
+  for (const order of experiment.ngrams) {
+    const printed = await runToEnd(
+      process.execPath,
+      [
+        ...['--import', 'tsx', 'bin/gru-lm.js', 'eval', out],
+        ...['--baseline', `ngram:${order}`, '--json'],
+      ],
+      { signal: controller.signal },
+    );
+    const { baseline } = JSON.parse(printed) as { baseline: { natsPerToken: number } };
+    const { natsPerToken } = baseline;
+    const run = { experiment: experiment.name, setting: ngramName(order), flags: experiment.base };
+    await add({ ...run, seed: 1, steps: 0, tokensPerSecond: 0, natsPerToken });
+  }
+}
+
+function add(result: Result): Promise<void> {
+  return appendFile(resultsFile, `${JSON.stringify(result)}\n`);
 }
 
 /** All settings with the first seed, then all with the second. */
@@ -76,7 +99,7 @@ async function measure(): Promise<void> {
         const name = `${experiment.name}/${setting}`;
         try {
           const result = await train(experiment, setting, seed);
-          await appendFile(resultsFile, `${JSON.stringify(result)}\n`);
+          await add(result);
           const { natsPerToken, steps } = result;
           console.error(`${name}, seed ${seed}: ${natsPerToken.toFixed(4)} nats, ${steps} steps`);
         } catch (error) {

@@ -7,6 +7,8 @@ export interface Experiment {
   /** In `corpora`. */
   text: string;
   seconds: number;
+  /** Orders of the n-gram models that stand beside the settings. */
+  ngrams: number[];
   /** What every setting has. */
   base: string[];
   /** What each setting has instead or besides, by its name. */
@@ -23,7 +25,7 @@ const CHARACTERS = [
 
 const WORDS = [
   ...COMMON,
-  ...['--tokenizer', 'word', '--max-vocab', '10000', '--layers', '2', '--bptt', '35'],
+  ...['--tokenizer', 'word', '--vocab-size', '10000', '--layers', '2', '--bptt', '35'],
 ];
 
 /** Settings that were tried for a given time, to choose the defaults by. */
@@ -33,6 +35,7 @@ export const experiments: readonly Experiment[] = [
     title: 'tinyshakespeare, characters, one minute',
     text: 'tinyshakespeare.txt',
     seconds: minutes(1),
+    ngrams: [5, 7],
     base: [...CHARACTERS, '--hidden', '256', '--lr', '6e-3'],
     settings: {
       base: [],
@@ -51,6 +54,9 @@ export const experiments: readonly Experiment[] = [
       'one cycle': ['--lr-decay', 'one-cycle'],
       'reset before': ['--gru-variant', 'reset-before'],
       lstm: ['--cell', 'lstm'],
+      mingru: ['--cell', 'mingru'],
+      residual: ['--residual'],
+      'layer normalisation': ['--norm', 'layer'],
       ema: ['--ema', '0.98'],
     },
   },
@@ -59,6 +65,7 @@ export const experiments: readonly Experiment[] = [
     title: 'tinyshakespeare, characters, five minutes',
     text: 'tinyshakespeare.txt',
     seconds: minutes(5),
+    ngrams: [5, 7],
     base: [...CHARACTERS, '--hidden', '384', '--lr', '4e-3', '--dropout', '0.3'],
     settings: {
       base: [],
@@ -84,6 +91,7 @@ export const experiments: readonly Experiment[] = [
     title: 'presidential-addresses, 10,000 words, fifteen minutes',
     text: 'presidential-addresses.txt',
     seconds: minutes(15),
+    ngrams: [5],
     base: [
       ...WORDS,
       ...['--hidden', '256', '--embedding', '256', '--tied', '--batch-size', '32'],
