@@ -20,6 +20,8 @@ const SOURCES = [
     'lstm.cc',
     'linear_cross_entropy.cc',
     'generation_step.cc',
+    'clip.cc',
+    'orthogonalise.cc',
   ],
   'test/sanitize.cc',
 ];
