@@ -93,7 +93,7 @@ function rowsOf({
       `${byteCount(preflight.expectedBytes)} of memory`,
     ]);
   }
-  const decided = Object.entries(byRule) as [keyof RuledOptions, number][];
+  const decided = Object.entries(byRule) as [keyof RuledOptions, number | string][];
   if (decided.length > 0) {
     rows.push([
       'by rule',

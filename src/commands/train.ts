@@ -14,6 +14,7 @@ import { assertFree, RUNS_DIRECTORY } from '../checkpoint/run-directory.ts';
 import type { RuledOptions } from '../config/defaults-by-rule.ts';
 import { assertSoftmaxFits } from '../config/softmax-options.ts';
 import {
+  leastBatchSize,
   modelConfigOf,
   resolveTrainOptions,
   ruleOptions,
@@ -26,6 +27,7 @@ import { assertSameData } from '../data/record.ts';
 import { errorMessage, UserError } from '../errors.ts';
 import type { Precision } from '../ops/tensorflow-binding.ts';
 import type { GivenOptions } from '../option-table.ts';
+import type { SelectedBackend } from '../runtime/backend.ts';
 import { optimizerTensors } from '../training/optimizer-tensors.ts';
 import { type Preflight, preflight } from '../training/preflight.ts';
 import { trainRun } from '../training/run.ts';
@@ -43,11 +45,9 @@ import { untilAborted } from './until-aborted.ts';
 
 type Given = GivenOptions<typeof trainOptions>;
 
-/** What a run trains on and from, before a backend is started. */
+/** What a run trains on and from. */
 interface Prepared {
   options: TrainOptions;
-  /** Those of the options that the rule decided. */
-  byRule: Partial<RuledOptions>;
   directory: string;
   dataset: Dataset;
   train: TokenizedPart;
@@ -57,21 +57,46 @@ interface Prepared {
   resumable?: Resumable | undefined;
 }
 
+/** The same, where all options are decided. */
+interface Decided extends Prepared {
+  /** Those of the options that the rule decided. */
+  byRule: Partial<RuledOptions>;
+}
+
 /** `gru-lm train`: nothing is written before data, options and backend are known to be right. */
 export async function run(given: Given, corpus: string[], signal: AbortSignal): Promise<void> {
   const prepared = await untilAborted(prepare(given, corpus, signal), signal);
   try {
-    await trainPrepared(prepared, signal);
+    const backend = await startBackend(prepared.options, signal);
+    signal.throwIfAborted();
+    await trainDecided(decide(prepared, given, backend), backend, signal);
   } finally {
     await prepared.dataset.close();
   }
 }
 
-async function trainPrepared(prepared: Prepared, signal: AbortSignal): Promise<void> {
+/** With what the rule decides of a new run, now that the machine is known as well. */
+function decide(prepared: Prepared, given: Given, { nativeOperations }: SelectedBackend): Decided {
+  const { options, dataset, train, resumeFrom } = prepared;
+  if (resumeFrom) return { ...prepared, byRule: {} };
+  const text = {
+    trainTokens: train.tokens,
+    vocabularySize: dataset.tokenizer.vocabularySize,
+  };
+  const byRule = ruleOptions(given, options, text, {
+    nativeOperations: nativeOperations !== undefined,
+    bfloat16: nativeOperations?.bfloat16 ?? false,
+  });
+  return { ...prepared, options: { ...options, ...byRule }, byRule };
+}
+
+async function trainDecided(
+  prepared: Decided,
+  backend: SelectedBackend,
+  signal: AbortSignal,
+): Promise<void> {
   const { options, byRule, directory, dataset, train, valid, resumeFrom, resumable } = prepared;
-  const backend = await startBackend(options, signal);
   const precision = effectivePrecision(options.precision, backend);
-  signal.throwIfAborted();
   if (options.findLearningRate) {
     return findRate(configOf(prepared, precision), train.sequence, options, signal);
   }
@@ -113,26 +138,24 @@ async function prepare(given: Given, corpus: string[], signal: AbortSignal): Pro
   }
   const resumable = fresh.resume ? await openResumable(directory) : undefined;
   const resumed = resumable?.model;
-  const asked = resumed ? resumeOptions(resumed.options, given) : fresh;
-  const silent = asked.json || asked.quiet;
+  const options = resumed ? resumeOptions(resumed.options, given) : fresh;
+  const silent = options.json || options.quiet;
   const tokenizer =
-    resumed?.tokenizer ?? (asked.tokenizerFile && (await readTokenizerFile(asked.tokenizerFile)));
+    resumed?.tokenizer ??
+    (options.tokenizerFile && (await readTokenizerFile(options.tokenizerFile)));
   const recorded = (['valid', 'test'] as const).filter((text) => given[text] === undefined);
   const dataset = await openTexts(
-    { ...asked, corpus },
+    { ...options, corpus },
     { runDirectory: directory, tokenizer: tokenizer || undefined, recorded, silent, signal },
   );
   try {
     if (resumed) assertSameData(resumed.training.data, dataset.record);
-    assertSoftmaxFits(asked, dataset.tokenizer);
+    assertSoftmaxFits(options, dataset.tokenizer);
     const train = dataset.parts.get('train') as TokenizedPart;
     const valid = dataset.parts.get('valid') as TokenizedPart;
-    const { vocabularySize } = dataset.tokenizer;
-    const text = { trainTokens: train.tokens, vocabularySize };
-    const byRule = resumed ? {} : ruleOptions(given, asked, text);
-    const options = { ...asked, ...byRule };
     // Complains of a text that is too short, before anything is fetched or written.
-    new StatefulBatches(train.sequence, { batchSize: options.batchSize, steps: options.bptt });
+    const batchSize = resumed ? options.batchSize : leastBatchSize(given, options);
+    new StatefulBatches(train.sequence, { batchSize, steps: options.bptt });
     if (valid.tokens < 2) {
       throw new UserError(
         'corpus-too-short',
@@ -141,7 +164,7 @@ async function prepare(given: Given, corpus: string[], signal: AbortSignal): Pro
       );
     }
     const resumeFrom = resumed && withRate(snapshotOf(resumed), resumed.options, options);
-    return { options, byRule, directory, dataset, train, valid, resumeFrom, resumable };
+    return { options, directory, dataset, train, valid, resumeFrom, resumable };
   } catch (error) {
     await dataset.close();
     throw error;

@@ -4,13 +4,20 @@ import { parseOption } from '../option-table.ts';
 import {
   chosenByRule,
   defaultsByRule,
+  type MachineKind,
   type RuledOptions,
   type RuleInput,
 } from './defaults-by-rule.ts';
 import { trainOptions } from './train.ts';
 
+const slow: MachineKind = { nativeOperations: false, bfloat16: false };
+const fast: MachineKind = { nativeOperations: true, bfloat16: true };
+const usual = {
+  ...{ vocabularySize: 65, bptt: 64, gradientAccumulation: 1 },
+  ...({ cell: 'gru', activation: 'tanh', machine: slow } as const),
+};
+
 function ruled(trainTokens: number, maxTime: number, more: Partial<RuleInput> = {}): RuledOptions {
-  const usual = { vocabularySize: 65, bptt: 64, gradientAccumulation: 1 };
   return defaultsByRule({ trainTokens, budget: { maxTime }, ...usual, ...more });
 }
 
@@ -27,7 +34,10 @@ describe('defaults by rule', () => {
     [300, { hiddenSize: 384, layers: 2, embeddingSize: 64, dropout: 0.2, learningRate: 0.004 }],
     [900, { hiddenSize: 512, layers: 2, embeddingSize: 64, dropout: 0.35, learningRate: 0.003 }],
   ])('for a million characters and %d seconds are as measured', (maxTime, expected) => {
-    expect(ruled(1_000_000, maxTime)).toEqual({ ...expected, batchSize: 32 });
+    expect(ruled(1_000_000, maxTime)).toEqual({
+      ...{ ...expected, batchSize: 32, optimizer: 'adam' },
+      ...{ gruVariant: 'reset-after', precision: 'float32' },
+    });
   });
 
   it('never make a smaller model of more text or more time', () => {
@@ -84,8 +94,8 @@ describe('defaults by rule', () => {
         (text, time, size, bptt, accumulation) => {
           const input = { vocabularySize: size, bptt, gradientAccumulation: accumulation };
           const options = ruled(text, time, input);
-          for (const [name, value] of Object.entries(options) as [keyof RuledOptions, number][]) {
-            expect(parseOption(trainOptions[name], String(value))).toBe(value);
+          for (const [name, value] of Object.entries(options)) {
+            expect(parseOption(trainOptions[name as keyof RuledOptions], `${value}`)).toBe(value);
           }
           expect(options.batchSize % accumulation).toBe(0);
           if (text > accumulation * bptt) {
@@ -108,9 +118,27 @@ describe('defaults by rule', () => {
   });
 
   it('leave alone what a user or a preset decides', () => {
-    const input = { trainTokens: 1e6, budget: { maxTime: 60 }, vocabularySize: 65, bptt: 64 };
     const { hiddenSize, dropout, ...rest } = ruled(1e6, 60);
-    const all = { ...input, gradientAccumulation: 1 };
-    expect(chosenByRule(all, { dropout: 0 }, { hiddenSize: 8 })).toEqual(rest);
+    const input = { ...usual, trainTokens: 1e6, budget: { maxTime: 60 } };
+    expect(chosenByRule(input, { dropout: 0 }, { hiddenSize: 8 })).toEqual(rest);
+  });
+
+  it('take what the native operations make fast, where they are', () => {
+    const machine = { ...fast, bfloat16: false };
+    expect(ruled(1e6, 60, { machine })).toMatchObject({
+      ...{ optimizer: 'muon', gruVariant: 'reset-before', precision: 'float32' },
+      ...{ batchSize: 64, learningRate: 0.01 },
+    });
+    expect(ruled(1e6, 60, { machine: fast }).precision).toBe('bfloat16');
+    // These layers are composed of many operations, wherever they run.
+    expect(ruled(1e6, 60, { machine, activation: 'relu' }).gruVariant).toBe('reset-after');
+    expect(ruled(1e6, 60, { machine, cell: 'lstm' }).gruVariant).toBe('reset-after');
+  });
+
+  it('go with an optimizer that is chosen already', () => {
+    const adam = ruled(1e6, 60, { machine: fast, optimizer: 'adamw' });
+    expect(adam).toMatchObject({ optimizer: 'adamw', batchSize: 32, learningRate: 0.006 });
+    const muon = ruled(1e6, 60, { optimizer: 'muon' });
+    expect(muon).toMatchObject({ optimizer: 'muon', batchSize: 64, learningRate: 0.01 });
   });
 });

@@ -23,16 +23,16 @@ export const PRESETS = {
       batchSize: 32,
       bptt: 35,
       learningRate: 0.002,
+      gruVariant: 'reset-after',
+      optimizer: 'adam',
     },
   },
   char: {
     use: 'characters; sizes by the rule for the text and the time',
     options: {
       tokenizer: 'char',
-      gruVariant: 'reset-before',
       bptt: 64,
       maxTime: 900,
-      precision: 'bfloat16',
     },
   },
   word: {
@@ -52,6 +52,7 @@ export const PRESETS = {
       bptt: 64,
       maxTime: 1800,
       learningRate: 0.002,
+      optimizer: 'adam',
     },
   },
   tiny: {
@@ -65,6 +66,7 @@ export const PRESETS = {
       bptt: 32,
       maxTime: 10,
       learningRate: 0.01,
+      optimizer: 'adam',
     },
   },
   large: {
@@ -81,6 +83,7 @@ export const PRESETS = {
       bptt: 128,
       maxTime: 7200,
       learningRate: 0.001,
+      optimizer: 'adam',
     },
   },
 } as const satisfies Record<string, Preset>;

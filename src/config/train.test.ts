@@ -103,18 +103,25 @@ describe('training options', () => {
 
   it('are the rule’s where neither the user nor the preset decides', () => {
     const text = { trainTokens: 1e6, vocabularySize: 65 };
+    const machine = { nativeOperations: false, bfloat16: false };
     const rule = (given: Parameters<typeof config.ruleOptions>[0]) =>
-      config.ruleOptions(given, config.resolveTrainOptions(given), text);
+      config.ruleOptions(given, config.resolveTrainOptions(given), text, machine);
+    const ofMachine = { gruVariant: 'reset-after', optimizer: 'adam', precision: 'float32' };
     expect(rule({ hiddenSize: 8, maxTime: 60 })).toEqual({
       layers: 2,
       embeddingSize: 64,
       dropout: 0,
       batchSize: 32,
       learningRate: 0.006,
+      ...ofMachine,
     });
+    expect(rule({ hiddenSize: 8, maxTime: 60, optimizer: 'muon' })).toMatchObject({
+      ...{ batchSize: 64, learningRate: 0.01 },
+    });
+    expect(rule({ cell: 'lstm' })).not.toHaveProperty('gruVariant');
     // As the command line has them: what was not given is undefined.
     const silent = { preset: 'seed', hiddenSize: undefined } as { preset: 'seed' };
-    expect(rule(silent)).toEqual({});
+    expect(rule(silent)).toEqual({ precision: 'float32' });
     expect(rule({ gradientAccumulation: 5 })).toMatchObject({ batchSize: 30 });
   });
 

@@ -9,7 +9,12 @@ import {
   withDefaults,
 } from '../option-table.ts';
 import { NON_MONOTONE_INTERVAL } from '../training/averaging.ts';
-import { chosenByRule, type RuledOptions, type RuleInput } from './defaults-by-rule.ts';
+import {
+  chosenByRule,
+  type MachineKind,
+  type RuledOptions,
+  type RuleInput,
+} from './defaults-by-rule.ts';
 import { PRESET_NAMES, PRESETS, type PresetName } from './presets.ts';
 import {
   DATA,
@@ -84,6 +89,7 @@ export const trainOptions = {
     type: 'choice',
     choices: ['reset-after', 'reset-before'],
     default: 'reset-after',
+    defaultNote: 'by the machine',
     help: 'where the reset gate applies: as in PyTorch, or as in the 2014 paper',
     group: MODEL,
   },
@@ -268,6 +274,7 @@ export const trainOptions = {
     type: 'choice',
     choices: ['adam', 'adamw', 'muon', 'rmsprop', 'sgd', 'nt-asgd'],
     default: 'adam',
+    defaultNote: 'by the machine',
     help: 'how gradients become updates',
     group: TRAINING,
   },
@@ -436,7 +443,7 @@ export const trainOptions = {
     group: RUN,
   },
   ...machineOptions,
-  ...precisionOption,
+  precision: { ...precisionOption.precision, defaultNote: 'by the machine' },
   ...jsonOption,
   quiet: { flag: 'quiet', type: 'switch', help: 'no progress, only the result', group: OUTPUT },
 } as const satisfies OptionTable;
@@ -505,13 +512,30 @@ export function resolveTrainOptions(given: Given): TrainOptions {
 /** What is left of the options for the rule to decide, once the text is known. */
 export function ruleOptions(
   given: Given,
-  { epochs, maxSteps, maxTime, bptt, gradientAccumulation }: TrainOptions,
+  options: TrainOptions,
   text: Pick<RuleInput, 'trainTokens' | 'vocabularySize'>,
+  machine: MachineKind,
 ): Partial<RuledOptions> {
   const preset = given.preset ? presetOptions(given.preset) : {};
-  const budget = { epochs, maxSteps, maxTime };
-  const input = { ...text, budget, bptt, gradientAccumulation };
-  return chosenByRule(input, preset, given);
+  const { epochs, maxSteps, maxTime, bptt, gradientAccumulation, cell, activation } = options;
+  const { optimizer } = { ...preset, ...withoutUndefined(given) };
+  const input = {
+    ...{ ...text, budget: { epochs, maxSteps, maxTime }, bptt, gradientAccumulation },
+    ...{ cell, activation, optimizer, machine },
+  };
+  const chosen = chosenByRule(input, preset, given);
+  if (cell !== 'gru') delete chosen.gruVariant;
+  return chosen;
+}
+
+function withoutUndefined(given: Given): Given {
+  return Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined));
+}
+
+/** The batch that was asked for, or the least that the rule may choose where none was. */
+export function leastBatchSize(given: Given, { gradientAccumulation }: TrainOptions): number {
+  const preset: Given = given.preset ? presetOptions(given.preset) : {};
+  return given.batchSize ?? preset.batchSize ?? gradientAccumulation;
 }
 
 /** The preset, less its limit where the user gave any. */
