@@ -133,6 +133,8 @@ test('what is not given follows from the text, is told, and stays as it is on --
     dropout: 0.1,
     batchSize: 3,
     learningRate: 0.0075,
+    tied: false,
+    weightDecay: 0.01,
     gruVariant: 'reset-after',
     optimizer: 'adam',
     precision: 'float32',
@@ -161,7 +163,8 @@ test('what is not given follows from the text, is told, and stays as it is on --
   const shown = await runCli([...flags, '--overwrite'], { cwd });
   expect(shown.stderr).toContain(
     '\nby rule   embedding 64; hidden 64; layers 1; dropout 0.1; batch-size 3;\n' +
-      '          gru-variant reset-after; optimizer adam; precision float32\n',
+      '          weight-decay 0.01; gru-variant reset-after; optimizer adam;\n' +
+      '          precision float32\n',
   );
 });
 

@@ -93,13 +93,13 @@ function rowsOf({
       `${byteCount(preflight.expectedBytes)} of memory`,
     ]);
   }
-  const decided = Object.entries(byRule) as [keyof RuledOptions, number | string][];
-  if (decided.length > 0) {
-    rows.push([
-      'by rule',
-      ...decided.map(([name, value]) => `${trainOptions[name].flag} ${value}`),
-    ]);
-  }
+  const decided = (Object.keys(byRule) as (keyof RuledOptions)[])
+    .filter((name) => byRule[name] !== false)
+    .map((name) => {
+      const { flag } = trainOptions[name];
+      return byRule[name] === true ? flag : `${flag} ${byRule[name]}`;
+    });
+  if (decided.length > 0) rows.push(['by rule', ...decided]);
   rows.push(['machine', ...backend.description.split('; ')]);
   return rows;
 }

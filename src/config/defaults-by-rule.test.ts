@@ -14,7 +14,7 @@ const slow: MachineKind = { nativeOperations: false, bfloat16: false };
 const fast: MachineKind = { nativeOperations: true, bfloat16: true };
 const usual = {
   ...{ vocabularySize: 65, bptt: 64, gradientAccumulation: 1 },
-  ...({ cell: 'gru', activation: 'tanh', machine: slow } as const),
+  ...({ cell: 'gru', activation: 'tanh', fullSoftmax: true, machine: slow } as const),
 };
 
 function ruled(trainTokens: number, maxTime: number, more: Partial<RuleInput> = {}): RuledOptions {
@@ -36,7 +36,7 @@ describe('defaults by rule', () => {
   ])('for a million characters and %d seconds are as measured', (maxTime, expected) => {
     expect(ruled(1_000_000, maxTime)).toEqual({
       ...{ ...expected, batchSize: 32, optimizer: 'adam' },
-      ...{ gruVariant: 'reset-after', precision: 'float32' },
+      ...{ gruVariant: 'reset-after', precision: 'float32', tied: false, weightDecay: 0.01 },
     });
   });
 
@@ -95,6 +95,7 @@ describe('defaults by rule', () => {
           const input = { vocabularySize: size, bptt, gradientAccumulation: accumulation };
           const options = ruled(text, time, input);
           for (const [name, value] of Object.entries(options)) {
+            if (typeof value === 'boolean') continue;
             expect(parseOption(trainOptions[name as keyof RuledOptions], `${value}`)).toBe(value);
           }
           expect(options.batchSize % accumulation).toBe(0);
@@ -135,10 +136,16 @@ describe('defaults by rule', () => {
     expect(ruled(1e6, 60, { machine, cell: 'lstm' }).gruVariant).toBe('reset-after');
   });
 
+  it('score many words by their embeddings', () => {
+    const words = { vocabularySize: 10_000 };
+    expect(ruled(1e6, 60, words)).toMatchObject({ tied: true, embeddingSize: 256 });
+    expect(ruled(1e6, 60, { ...words, fullSoftmax: false }).tied).toBe(false);
+  });
+
   it('go with an optimizer that is chosen already', () => {
     const adam = ruled(1e6, 60, { machine: fast, optimizer: 'adamw' });
     expect(adam).toMatchObject({ optimizer: 'adamw', batchSize: 32, learningRate: 0.006 });
     const muon = ruled(1e6, 60, { optimizer: 'muon' });
-    expect(muon).toMatchObject({ optimizer: 'muon', batchSize: 64, learningRate: 0.01 });
+    expect(muon).toMatchObject({ optimizer: 'muon', batchSize: 64, weightDecay: 0.1 });
   });
 });

@@ -18,6 +18,8 @@ export interface RuledOptions {
   dropout: number;
   batchSize: number;
   learningRate: number;
+  tied: boolean;
+  weightDecay: number;
   gruVariant: GruVariant;
   optimizer: OptimizerKind['optimizer'];
   precision: Precision;
@@ -43,6 +45,8 @@ export interface RuleInput {
   readonly gradientAccumulation: number;
   readonly cell: Cell;
   readonly activation: Activation;
+  /** Whether all tokens are scored by one matrix, which then may be the embeddings'. */
+  readonly fullSoftmax: boolean;
   /** Chosen already, if it is: the rate and the batch go with it. */
   readonly optimizer?: OptimizerKind['optimizer'] | undefined;
   readonly machine: MachineKind;
@@ -100,18 +104,22 @@ const BY_TOKENS: readonly { from: number; batchSize: number; bySeconds: readonly
   },
 ];
 
-/** By the vocabulary's size: the embeddings', at most that of a layer, and a share of the rate. */
+/**
+ * By the vocabulary's size: the embeddings', at most that of a layer, and a share of the rate. Where most
+ * tokens are rare they are scored by their embeddings, which then are learned from what precedes them, too.
+ */
 const BY_VOCABULARY = [
-  { from: 0, embeddingSize: 64, rateShare: 1 },
-  { from: 1000, embeddingSize: 128, rateShare: 0.75 },
-  { from: 5000, embeddingSize: 256, rateShare: 0.5 },
+  { from: 0, embeddingSize: 64, rateShare: 1, tied: false },
+  { from: 1000, embeddingSize: 128, rateShare: 0.75, tied: false },
+  { from: 5000, embeddingSize: Number.POSITIVE_INFINITY, rateShare: 0.5, tied: true },
 ] as const;
 
 /**
  * Muon learns more of a step than Adam, and of a larger batch as much more; what it multiplies for that
  * is fast enough by the native operations alone. The table's batch sizes and rates are Adam's.
  */
-const MUON = { batchShare: 2, rateShare: 1.7 };
+const MUON = { batchShare: 2, rateShare: 1.7, weightDecay: 0.1 };
+const OTHERS = { batchShare: 1, rateShare: 1, weightDecay: 0.01 };
 
 /** What a second is taken to be good for where a limit is one of steps or epochs. */
 const TOKENS_PER_SECOND = 40_000;
@@ -122,21 +130,22 @@ const WINDOWS_A_PASS = 8;
 export function defaultsByRule(input: RuleInput): RuledOptions {
   const { machine, cell, activation } = input;
   const optimizer = input.optimizer ?? (machine.nativeOperations ? 'muon' : 'adam');
-  const { batchShare, rateShare: ofOptimizer } =
-    optimizer === 'muon' ? MUON : { batchShare: 1, rateShare: 1 };
+  const learning = optimizer === 'muon' ? MUON : OTHERS;
   const row = lastFrom(BY_TOKENS, input.trainTokens);
-  const batchSize = batchSizeFor(input, row.batchSize * batchShare);
+  const batchSize = batchSizeFor(input, row.batchSize * learning.batchShare);
   const seconds = secondsOf(input, batchSize);
   const column = FROM_SECONDS.findLastIndex((from) => seconds >= from);
   const { hiddenSize, layers, dropout, learningRate } = row.bySeconds[column] as Size;
-  const { embeddingSize, rateShare } = lastFrom(BY_VOCABULARY, input.vocabularySize);
+  const { embeddingSize, rateShare, tied } = lastFrom(BY_VOCABULARY, input.vocabularySize);
   return {
     embeddingSize: Math.min(embeddingSize, hiddenSize),
     hiddenSize,
     layers,
     dropout,
     batchSize,
-    learningRate: Number((learningRate * rateShare * ofOptimizer).toPrecision(2)),
+    learningRate: Number((learningRate * rateShare * learning.rateShare).toPrecision(2)),
+    tied: tied && input.fullSoftmax,
+    weightDecay: learning.weightDecay,
     gruVariant: isNativeGru(cell, activation, machine) ? 'reset-before' : 'reset-after',
     optimizer,
     precision: machine.bfloat16 ? 'bfloat16' : 'float32',

@@ -14,8 +14,9 @@ function typed(flags: string): Record<string, unknown> {
       .slice(1)
       .map((given) => {
         const [flag, value = ''] = given.split(' ');
-        const [name, spec] = specs.find(([, { flag: known }]) => known === flag)!;
-        return [name, parseOption(spec, value)];
+        const isTakenBack = (flag as string).startsWith('no-');
+        const [name, spec] = specs.find(([, option]) => option.flag === flag?.replace(/^no-/, ''))!;
+        return [name, isTakenBack ? false : parseOption(spec, value)];
       }),
   );
 }

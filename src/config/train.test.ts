@@ -114,6 +114,8 @@ describe('training options', () => {
       dropout: 0,
       batchSize: 32,
       learningRate: 0.006,
+      tied: false,
+      weightDecay: 0.01,
       ...ofMachine,
     });
     expect(rule({ hiddenSize: 8, maxTime: 60, optimizer: 'muon' })).toMatchObject({
@@ -122,7 +124,7 @@ describe('training options', () => {
     expect(rule({ cell: 'lstm' })).not.toHaveProperty('gruVariant');
     // As the command line has them: what was not given is undefined.
     const silent = { preset: 'seed', hiddenSize: undefined } as { preset: 'seed' };
-    expect(rule(silent)).toEqual({ precision: 'float32' });
+    expect(rule(silent)).toEqual({ precision: 'float32', weightDecay: 0.01 });
     expect(rule({ gradientAccumulation: 5 })).toMatchObject({ batchSize: 30 });
   });
 

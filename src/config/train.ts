@@ -331,7 +331,8 @@ export const trainOptions = {
     type: 'number',
     min: 0,
     default: 0.01,
-    help: 'how fast adamw shrinks the weight matrices',
+    defaultNote: 'by the optimizer',
+    help: 'how fast adamw and muon shrink the weight matrices',
     group: TRAINING,
   },
   activationRegularisation: {
@@ -526,10 +527,11 @@ export function ruleOptions(
 ): Partial<RuledOptions> {
   const preset = given.preset ? presetOptions(given.preset) : {};
   const { epochs, maxSteps, maxTime, bptt, gradientAccumulation, cell, activation } = options;
+  const fullSoftmax = options.softmax === 'full';
   const { optimizer } = { ...preset, ...withoutUndefined(given) };
   const input = {
     ...{ ...text, budget: { epochs, maxSteps, maxTime }, bptt, gradientAccumulation },
-    ...{ cell, activation, optimizer, machine },
+    ...{ cell, activation, fullSoftmax, optimizer, machine },
   };
   const chosen = chosenByRule(input, preset, given);
   if (cell !== 'gru') delete chosen.gruVariant;
