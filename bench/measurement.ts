@@ -1,9 +1,10 @@
 /** Measures everything that was asked for, in rounds, and collects what was found. */
-import { availableParallelism, cpus, loadavg, release, totalmem, type } from 'node:os';
+import { loadavg, release, totalmem, type } from 'node:os';
 import { errorMessage } from '../src/errors.ts';
 import { ask } from './child.ts';
 import { type ColdStart, coldSize, prepareGruLm, preparePyTorch } from './cold.ts';
 import { ensurePython, frameworks } from './environment.ts';
+import { thisProcessor } from './machine.ts';
 import type { Options } from './options.ts';
 import { labelOf, OURS, type PeerName, peerOf } from './peers.ts';
 import { type Group, jobOf, planOf, profiledSizes, type Subject } from './plan.ts';
@@ -45,8 +46,7 @@ class Measurement {
       format: 1,
       date: new Date().toISOString(),
       machine: {
-        processor: cpus()[0]?.model.trim() || 'unknown',
-        cores: availableParallelism(),
+        ...thisProcessor(),
         memoryBytes: totalmem(),
         loadBefore: loadavg()[0] ?? 0,
         system: `${type()} ${release()}, ${process.arch}`,

@@ -1,112 +1,117 @@
-/** What training with a setting came to, and the tables of it. */
+/** What was measured, and the tables of it. */
+import { describeProcessor, type Processor } from '../machine.ts';
 import { median } from '../statistics.ts';
 import { columnsOf, type Table } from '../table.ts';
-import type { Experiment } from './settings.ts';
+import { type Experiment, type Row, rowsOf } from './experiment.ts';
+import type { Outcome } from './outcome.ts';
 
 /** One run. */
-export interface Result {
+export interface Result extends Outcome, Processor {
   experiment: string;
-  setting: string;
-  /** What it was run with; a setting that has changed since is run anew. */
-  flags: string[];
+  /** The row's name. */
+  row: string;
   seed: number;
-  steps: number;
-  tokensPerSecond: number;
-  /** Of the final weights, over the whole validation part with the state carried on. */
-  natsPerToken: number;
+  /** Of the end, by ISO 8601. */
+  date: string;
+  /** What its flags say, if they do. */
+  precision?: string;
+  flags: string;
 }
 
-/** What training with `--json` printed at last: one JSON object a line, but for a first that is cut. */
+/** The result of a run that has just ended. */
 export function resultOf(
-  run: Pick<Result, 'experiment' | 'setting' | 'flags' | 'seed'>,
-  output: string,
+  { experiment, row, seed }: { experiment: Experiment; row: Row; seed: number },
+  { steps, tokensPerSecond, natsPerToken }: Outcome,
+  { processor, cores }: Processor,
+  date: Date,
 ): Result {
-  const events = output
-    .trim()
-    .split('\n')
-    .slice(1)
-    .map((line) => JSON.parse(line) as Record<string, unknown>);
-  const last = (type: string) => events.findLast(({ event }) => event === type) ?? {};
-  const [step, evaluation] = [last('step'), last('eval')];
-  if (step.step !== evaluation.step) {
-    throw new Error(`expected the weights of step ${step.step} evaluated, not ${evaluation.step}`);
-  }
-  const speeds = events.filter(({ event }) => event === 'step');
+  const precision = row.flags[row.flags.lastIndexOf('--precision') + 1];
   return {
-    ...run,
-    steps: step.step as number,
-    tokensPerSecond: median(speeds.map(({ tokensPerSecond }) => tokensPerSecond as number)),
-    natsPerToken: evaluation.natsPerToken as number,
+    ...{ experiment: experiment.name, row: row.name, seed },
+    ...{ natsPerToken, steps, tokensPerSecond: Math.round(tokensPerSecond) },
+    ...{ date: date.toISOString(), processor, cores },
+    ...(row.flags.includes('--precision') && precision !== undefined ? { precision } : {}),
+    flags: row.flags.join(' '),
   };
 }
 
-/** What the table calls an n-gram model. */
-export function ngramName(order: number): string {
-  return `Kneser–Ney, ${order}-grams`;
+/** The runs of a row as it is now. */
+export function runsOf(experiment: Experiment, row: Row, results: readonly Result[]): Result[] {
+  const flags = row.flags.join(' ');
+  return results.filter(
+    (found) =>
+      found.experiment === experiment.name && found.row === row.name && found.flags === flags,
+  );
 }
 
-/** The results of an experiment's settings as they are now, the best median first. */
-export function tableOf(experiment: Experiment, results: readonly Result[]): Table {
-  const medianOf = (name: string) => {
-    const nats = natsOf(experiment, name, results);
-    return nats.length > 0 ? median(nats) : Number.NaN;
-  };
-  const base = medianOf('base');
-  const names = [...Object.keys(experiment.settings), ...experiment.ngrams.map(ngramName)];
-  const measured = names.filter((name) => medianOf(name) > 0);
-  const rows = measured
-    .toSorted((a, b) => medianOf(a) - medianOf(b))
-    .map((name) => {
-      const runs = runsOf(experiment, name, results);
-      const nats = runs.map(({ natsPerToken }) => natsPerToken);
-      const middle = median(nats);
+/** Those of the results that were measured on a processor like this one. */
+export function ofProcessor(results: readonly Result[], like: Processor): Result[] {
+  return results.filter((found) => describeProcessor(found) === describeProcessor(like));
+}
+
+/**
+ * The results of an experiment's rows as they are now, the best median first; undefined if there are none.
+ *
+ * Only those of one processor: the one that was measured on last, of those whose description has
+ * `processor` in it.
+ */
+export function tableOf(
+  experiment: Experiment,
+  results: readonly Result[],
+  processor = '',
+): Table | undefined {
+  const rows = rowsOf(experiment);
+  const newest = rows
+    .flatMap((row) => runsOf(experiment, row, results))
+    .filter((run) => describeProcessor(run).toLowerCase().includes(processor.toLowerCase()))
+    .toSorted((a, b) => a.date.localeCompare(b.date))
+    .at(-1);
+  if (newest === undefined) return undefined;
+  const here = ofProcessor(results, newest);
+  const measured = rows
+    .map((row) => ({ row, runs: runsOf(experiment, row, here) }))
+    .filter(({ runs }) => runs.length > 0)
+    .toSorted((a, b) => middleOf(a.runs) - middleOf(b.runs));
+  const base = measured.find(({ row }) => row.name === 'base')?.runs;
+  // How fast steps are is of no account where others may have been run beside them.
+  const isByTime = experiment.seconds !== undefined;
+  return {
+    title: `${experiment.title}, on ${describeProcessor(newest)}`,
+    subtitle: `base: ${[...experiment.data, ...experiment.base].join(' ')}`,
+    columns: columnsOf(
+      ...['setting', 'nats', 'against base', 'perplexity', 'from, to', 'seeds', 'steps'],
+      ...(isByTime ? ['tokens/s'] : []),
+      'changed',
+    ),
+    rows: measured.map(({ row, runs }) => {
+      const speed = median(runs.map(({ tokensPerSecond }) => tokensPerSecond));
       return [
-        name,
-        middle.toFixed(4),
-        name === 'base' ? '' : signed(middle - base),
-        Math.exp(middle).toFixed(3),
-        `${Math.min(...nats).toFixed(4)} to ${Math.max(...nats).toFixed(4)}`,
-        `${nats.length}`,
-        ...(name in experiment.settings
-          ? [
-              `${median(runs.map(({ steps }) => steps))}`,
-              `${Math.round(median(runs.map(({ tokensPerSecond }) => tokensPerSecond)))}`,
-            ]
-          : ['', '']),
-        (experiment.settings[name] ?? []).join(' '),
+        row.label,
+        ...natsCells(runs, row.name === 'base' ? undefined : base),
+        `${runs.length}`,
+        row.kind === 'ngram' ? '' : `${median(runs.map(({ steps }) => steps))}`,
+        ...(isByTime ? [row.kind === 'ngram' ? '' : `${Math.round(speed)}`] : []),
+        row.changed.join(' '),
       ];
-    });
-  const columns = ['setting', 'nats', 'against base', 'perplexity', 'from, to', 'seeds', 'steps'];
-  return {
-    title: experiment.title,
-    subtitle: `base: ${experiment.base.join(' ')}`,
-    columns: columnsOf(...columns, 'tokens/s', 'changed'),
-    rows,
+    }),
     notes: [],
   };
 }
 
-export function flagsOf({ base, settings }: Experiment, setting: string): string[] {
-  return [...base, ...(settings[setting] ?? [])];
+/** Median, difference to the base's, perplexity, range. */
+function natsCells(runs: readonly Result[], base: readonly Result[] | undefined): string[] {
+  const nats = runs.map(({ natsPerToken }) => natsPerToken);
+  const middle = median(nats);
+  return [
+    middle.toFixed(4),
+    base === undefined ? '' : signed(middle - middleOf(base)),
+    Math.exp(middle).toFixed(3),
+    `${Math.min(...nats).toFixed(4)} to ${Math.max(...nats).toFixed(4)}`,
+  ];
 }
 
-/** The runs of a setting as it is now. */
-export function runsOf(
-  experiment: Experiment,
-  setting: string,
-  results: readonly Result[],
-): Result[] {
-  const flags = flagsOf(experiment, setting).join(' ');
-  return results.filter(
-    (found) =>
-      found.experiment === experiment.name &&
-      found.setting === setting &&
-      found.flags.join(' ') === flags,
-  );
-}
-
-function natsOf(experiment: Experiment, setting: string, results: readonly Result[]): number[] {
-  return runsOf(experiment, setting, results).map(({ natsPerToken }) => natsPerToken);
+function middleOf(runs: readonly Result[]): number {
+  return median(runs.map(({ natsPerToken }) => natsPerToken));
 }
 
 function signed(difference: number): string {

@@ -1,23 +1,34 @@
 /**
- * Trains with many settings for equal time, and says how well each predicts the validation text.
+ * Trains with many settings for an equal time, or equally many steps, and says how well each predicts the
+ * validation text.
  *
  *     npm run bench:quality -- --list
  *     npm run bench:quality -- --only minute
  *     npm run bench:quality -- --only characters/muon,characters/base --seeds 1
- *     npm run bench:quality -- --write-docs
+ *     npm run bench:quality -- --only words10 --python /a/python/that/has/pytorch
+ *     npm run bench:quality -- --only screen --parallel 2
+ *     npm run bench:quality -- --write-docs --processor 'AMD EPYC'
  *
- * Every result is added to a file, and what is there is not measured again: it can be interrupted at
- * any time. The machine should do nothing else, since the runs get an equal time and not equal steps.
+ * Every result is added to docs/experiments.jsonl (or `results.jsonl` in `--dir`), and what is there of
+ * a processor like this one is not measured again: it can be interrupted at any time. For runs of an
+ * equal time the machine should do nothing else. Those of equal steps mind less, and `--parallel` has
+ * several of them at once, each on one thread.
  */
-import { appendFile, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { errorMessage } from '../../src/errors.ts';
-import { root, runToEnd } from '../child.ts';
+import { root } from '../child.ts';
 import { withBlock } from '../docs.ts';
+import { ensurePython, frameworks } from '../environment.ts';
+import { thisProcessor } from '../machine.ts';
 import { markdownTable, textTable } from '../table.ts';
-import { flagsOf, ngramName, type Result, resultOf, runsOf, tableOf } from './results.ts';
-import { type Experiment, experiments } from './settings.ts';
+import { rowsOf } from './experiment.ts';
+import { Ledger } from './ledger.ts';
+import type { Outcome } from './outcome.ts';
+import { ofProcessor, resultOf, runsOf, tableOf } from './results.ts';
+import { type Job, Runner } from './runner.ts';
+import { experiments } from './settings.ts';
 
 const DOCUMENT = join(root, 'docs/experiments.md');
 
@@ -25,97 +36,115 @@ const { values: options } = parseArgs({
   options: {
     only: { type: 'string' },
     seeds: { type: 'string', default: '3' },
-    dir: { type: 'string', default: join(root, 'checkpoints/quality') },
+    dir: { type: 'string' },
+    parallel: { type: 'string', default: '1' },
+    python: { type: 'string' },
+    processor: { type: 'string' },
     list: { type: 'boolean', default: false },
     'write-docs': { type: 'boolean', default: false },
   },
 });
 
-const seeds = Array.from({ length: Number(options.seeds) }, (_, i) => i + 1);
+const machine = thisProcessor();
+const directory = options.dir ?? join(root, 'checkpoints/quality');
+const ledger = new Ledger(
+  options.dir ? join(options.dir, 'results.jsonl') : join(root, 'docs/experiments.jsonl'),
+);
+const atOnce = Number(options.parallel);
 const wanted = options.only?.split(',');
-const resultsFile = join(options.dir, 'results.jsonl');
 const controller = new AbortController();
-process.once('SIGINT', () => controller.abort());
+for (const name of ['SIGINT', 'SIGTERM'] as const) process.once(name, () => controller.abort());
 
-function isWanted({ name }: Experiment, setting: string): boolean {
-  return wanted?.some((each) => each === name || each === `${name}/${setting}`) ?? true;
-}
+const { signal } = controller;
+let python: Promise<string> | undefined;
+const runner = new Runner({
+  directory,
+  threads: atOnce > 1 ? 1 : machine.cores,
+  python: () => {
+    python ??= options.python
+      ? Promise.resolve(options.python)
+      : ensurePython(frameworks, (line) => console.error(line), signal);
+    return python;
+  },
+  signal,
+});
 
-async function readResults(): Promise<Result[]> {
-  const text = await readFile(resultsFile, 'utf8').catch(() => '');
-  return text
-    .split('\n')
-    .filter((line) => line !== '')
-    .map((line) => JSON.parse(line) as Result);
-}
-
-async function train(experiment: Experiment, setting: string, seed: number): Promise<Result> {
-  const flags = flagsOf(experiment, setting);
-  const out = join(options.dir, `${experiment.name}-${setting.replace(/\W+/g, '-')}-${seed}`);
-  const output = await runToEnd(
-    process.execPath,
-    [
-      ...['--import', 'tsx', 'bin/gru-lm.js', 'train', join('corpora', experiment.text), ...flags],
-      ...['--max-time', `${experiment.seconds}s`, '--seed', `${seed}`],
-      ...['--out', out, '--overwrite', '--json'],
-    ],
-    { signal: controller.signal },
+/** All that is wanted with the first seed, then all with the second, without what is there already. */
+async function jobsOf(): Promise<Job[]> {
+  const seeds = Array.from({ length: Number(options.seeds) }, (_, i) => i + 1);
+  const found = ofProcessor(await ledger.read(), machine);
+  const all = seeds.flatMap((seed) =>
+    experiments.flatMap((experiment) =>
+      rowsOf(experiment).map((row) => ({ experiment, row, seed })),
+    ),
   );
-  if (setting === 'base' && seed === 1) await countNgrams(experiment, out);
-  await rm(out, { recursive: true });
-  return resultOf({ experiment: experiment.name, setting, flags, seed }, output);
+  return all.filter(({ experiment, row, seed }) => {
+    const names = [experiment.name, `${experiment.name}/${row.name}`];
+    const isWanted = wanted === undefined || names.some((name) => wanted.includes(name));
+    const isDone = runsOf(experiment, row, found).some((run) => run.seed === seed);
+    // N-grams are counted beside the base.
+    return isWanted && !isDone && row.kind !== 'ngram';
+  });
 }
 
-/** Adds the results of n-gram models of the tokens that the run in `out` was trained on. */
-async function countNgrams(experiment: Experiment, out: string): Promise<void> {
-  for (const order of experiment.ngrams) {
-    const printed = await runToEnd(
-      process.execPath,
-      [
-        ...['--import', 'tsx', 'bin/gru-lm.js', 'eval', out],
-        ...['--baseline', `ngram:${order}`, '--json'],
-      ],
-      { signal: controller.signal },
-    );
-    const { baseline } = JSON.parse(printed) as { baseline: { natsPerToken: number } };
-    const { natsPerToken } = baseline;
-    const run = { experiment: experiment.name, setting: ngramName(order), flags: experiment.base };
-    await add({ ...run, seed: 1, steps: 0, tokensPerSecond: 0, natsPerToken });
+async function measure(jobs: Job[]): Promise<void> {
+  const timed = jobs.find(({ experiment }) => experiment.seconds !== undefined);
+  if (atOnce > 1 && timed) {
+    const { name } = timed.experiment;
+    throw new Error(`--parallel is for experiments of equal steps: expected others than ${name}`);
+  }
+  const left = jobs.values();
+  const work = async () => {
+    for (const job of left) {
+      if (signal.aborted) return;
+      await measureOne(job);
+    }
+  };
+  await Promise.all(Array.from({ length: atOnce }, work));
+}
+
+async function measureOne(job: Job): Promise<void> {
+  const name = `${job.experiment.name}/${job.row.name}, seed ${job.seed}`;
+  try {
+    const outcome = await outcomeOf(job);
+    await keep(job, outcome);
+    console.error(`${name}: ${outcome.natsPerToken.toFixed(4)} nats, ${outcome.steps} steps`);
+  } catch (error) {
+    if (!signal.aborted) console.error(`${name}: ${errorMessage(error)}`);
   }
 }
 
-function add(result: Result): Promise<void> {
-  return appendFile(resultsFile, `${JSON.stringify(result)}\n`);
+function outcomeOf(job: Job): Promise<Outcome> {
+  if (job.row.kind === 'recipe') return runner.trainRecipe(job, job.row);
+  const isFirst = job.row.name === 'base' && job.seed === 1;
+  return runner.train(job, async (run) => {
+    if (isFirst) await countNgrams(job, run);
+  });
 }
 
-/** All settings with the first seed, then all with the second. */
-async function measure(): Promise<void> {
-  await mkdir(options.dir, { recursive: true });
-  for (const seed of seeds) {
-    for (const experiment of experiments) {
-      for (const setting of Object.keys(experiment.settings)) {
-        const done = runsOf(experiment, setting, await readResults());
-        if (!isWanted(experiment, setting) || done.some((run) => run.seed === seed)) continue;
-        const name = `${experiment.name}/${setting}`;
-        try {
-          const result = await train(experiment, setting, seed);
-          await add(result);
-          const { natsPerToken, steps } = result;
-          console.error(`${name}, seed ${seed}: ${natsPerToken.toFixed(4)} nats, ${steps} steps`);
-        } catch (error) {
-          if (controller.signal.aborted) return;
-          console.error(`${name}, seed ${seed}: ${errorMessage(error)}`);
-        }
-      }
+/** The n-gram models that are not there yet, of the tokens that a run was trained on. */
+async function countNgrams({ experiment, seed }: Job, run: string): Promise<void> {
+  const found = ofProcessor(await ledger.read(), machine);
+  for (const row of rowsOf(experiment)) {
+    if (row.kind !== 'ngram' || runsOf(experiment, row, found).length > 0) continue;
+    try {
+      await keep({ experiment, row, seed }, await runner.countNgrams(run, row.order));
+    } catch (error) {
+      if (signal.aborted) throw error;
+      console.error(`${experiment.name}/${row.name}: ${errorMessage(error)}`);
     }
   }
 }
 
+function keep(job: Job, outcome: Outcome): Promise<void> {
+  return ledger.add(resultOf(job, outcome, machine, new Date()));
+}
+
 async function show(): Promise<void> {
-  const results = await readResults();
+  const results = await ledger.read();
   for (const experiment of experiments) {
-    const table = tableOf(experiment, results);
-    if (table.rows.length === 0) continue;
+    const table = tableOf(experiment, results, options.processor);
+    if (table === undefined) continue;
     console.log(`${textTable(table)}\n`);
     if (!options['write-docs']) continue;
     const text = await readFile(DOCUMENT, 'utf8');
@@ -124,10 +153,12 @@ async function show(): Promise<void> {
 }
 
 if (options.list) {
-  for (const { name, settings } of experiments) {
-    for (const setting of Object.keys(settings)) console.log(`${name}/${setting}`);
+  for (const experiment of experiments) {
+    for (const { kind, name } of rowsOf(experiment)) {
+      if (kind !== 'ngram') console.log(`${experiment.name}/${name}`);
+    }
   }
 } else {
-  if (!options['write-docs']) await measure();
+  if (!options['write-docs'] && options.processor === undefined) await measure(await jobsOf());
   await show();
 }

@@ -1,32 +1,29 @@
 /** What the experiments compare: on each text, a base and what is changed about it. */
-
-export interface Experiment {
-  /** Names the experiment on the command line and in the document. */
-  name: string;
-  title: string;
-  /** In `corpora`. */
-  text: string;
-  seconds: number;
-  /** Orders of the n-gram models that stand beside the settings. */
-  ngrams: number[];
-  /** What every setting has. */
-  base: string[];
-  /** What each setting has instead or besides, by its name. */
-  settings: Record<string, string[]>;
-}
+import type { Experiment } from './experiment.ts';
 
 const COMMON = ['--sample-every', '0', '--precision', 'bfloat16'];
 const minutes = (count: number) => count * 60;
 
+/** What they are when nobody says otherwise is up to the machine. */
+const PLAIN = ['--optimizer', 'adam', '--gru-variant', 'reset-after'];
+
 const CHARACTERS = [
   ...COMMON,
+  ...PLAIN,
   ...['--embedding', '64', '--layers', '2', '--bptt', '64', '--batch-size', '32'],
 ];
 
-const WORDS = [
+const WORDS = {
+  text: 'presidential-addresses.txt',
+  data: ['--tokenizer', 'word', '--vocab-size', '10000'],
+};
+const WORD_MODEL = [
   ...COMMON,
-  ...['--tokenizer', 'word', '--vocab-size', '10000', '--layers', '2', '--bptt', '35'],
+  ...PLAIN,
+  ...['--layers', '2', '--bptt', '35', '--hidden', '256', '--embedding', '256', '--tied'],
+  ...['--batch-size', '32', '--lr', '3e-3', '--dropout', '0.4', '--dropout-output', '0.4'],
 ];
+const MUON_FOR_WORDS = ['--optimizer', 'muon', '--batch-size', '64', '--lr', '5e-3'];
 
 /** Settings that were tried for a given time, to choose the defaults by. */
 export const experiments: readonly Experiment[] = [
@@ -34,6 +31,7 @@ export const experiments: readonly Experiment[] = [
     name: 'minute',
     title: 'tinyshakespeare, characters, one minute',
     text: 'tinyshakespeare.txt',
+    data: ['--tokenizer', 'char'],
     seconds: minutes(1),
     ngrams: [5, 7],
     base: [...CHARACTERS, '--hidden', '256', '--lr', '6e-3'],
@@ -64,6 +62,7 @@ export const experiments: readonly Experiment[] = [
     name: 'characters',
     title: 'tinyshakespeare, characters, five minutes',
     text: 'tinyshakespeare.txt',
+    data: ['--tokenizer', 'char'],
     seconds: minutes(5),
     ngrams: [5, 7],
     base: [...CHARACTERS, '--hidden', '384', '--lr', '4e-3', '--dropout', '0.3'],
@@ -89,20 +88,48 @@ export const experiments: readonly Experiment[] = [
   {
     name: 'words',
     title: 'presidential-addresses, 10,000 words, fifteen minutes',
-    text: 'presidential-addresses.txt',
+    ...WORDS,
     seconds: minutes(15),
     ngrams: [5],
-    base: [
-      ...WORDS,
-      ...['--hidden', '256', '--embedding', '256', '--tied', '--batch-size', '32'],
-      ...['--lr', '3e-3', '--dropout', '0.4', '--dropout-output', '0.4'],
-    ],
+    base: WORD_MODEL,
     settings: {
       base: [],
       'no dropout': ['--dropout', '0', '--dropout-output', '0'],
       'weight drop 0.3': ['--weight-drop', '0.3'],
       muon: ['--optimizer', 'muon'],
       lstm: ['--cell', 'lstm'],
+    },
+  },
+  {
+    name: 'words10',
+    title: 'presidential-addresses, 10,000 words, ten minutes',
+    ...WORDS,
+    seconds: minutes(10),
+    ngrams: [5],
+    recipeRates: [20, 5, 1.25],
+    // All else is what a user gets who says nothing.
+    base: COMMON,
+    settings: {
+      base: [],
+      'in float32': ['--precision', 'float32'],
+      'reset after': ['--gru-variant', 'reset-after'],
+      'preset word': ['--preset', 'word'],
+      tied: [...WORD_MODEL, ...MUON_FOR_WORDS],
+    },
+  },
+  {
+    name: 'screen',
+    title: 'presidential-addresses, 10,000 words, 800 steps',
+    ...WORDS,
+    steps: 800,
+    ngrams: [],
+    base: WORD_MODEL,
+    settings: {
+      base: [],
+      'reset before': ['--gru-variant', 'reset-before'],
+      'no dropout': ['--dropout', '0', '--dropout-output', '0'],
+      'weight drop 0.3': ['--weight-drop', '0.3'],
+      'muon, batch 32': ['--optimizer', 'muon'],
     },
   },
 ];

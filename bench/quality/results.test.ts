@@ -1,0 +1,87 @@
+import { describe, expect, it } from 'vitest';
+import { type Experiment, rowsOf } from './experiment.ts';
+import { outcomeOf } from './outcome.ts';
+import { type Result, resultOf, runsOf, tableOf } from './results.ts';
+
+const experiment: Experiment = {
+  ...{ name: 'words', title: 'Words', text: 'words.txt', seconds: 60 },
+  ...{ data: ['--tokenizer', 'word'], ngrams: [5], recipeRates: [20] },
+  base: ['--precision', 'bfloat16'],
+  settings: { base: [], wide: ['--hidden', '9'] },
+};
+const amd = { processor: 'AMD', cores: 2 };
+const intel = { processor: 'Intel', cores: 1 };
+
+function result(row: string, natsPerToken: number, machine = amd, day = 1, seed = 1): Result {
+  const found = rowsOf(experiment).find(({ name }) => name === row)!;
+  const outcome = { steps: 10, tokensPerSecond: 99.6, natsPerToken };
+  const date = new Date(Date.UTC(2026, 0, day));
+  return resultOf({ experiment, row: found, seed }, outcome, machine, date);
+}
+
+describe('a result', () => {
+  it('tells what it was run with, where and when', () => {
+    expect(result('wide', 2)).toEqual({
+      ...{ experiment: 'words', row: 'wide', seed: 1, precision: 'bfloat16' },
+      ...{ steps: 10, tokensPerSecond: 100, natsPerToken: 2 },
+      ...{ date: '2026-01-01T00:00:00.000Z', ...amd },
+      flags: '--tokenizer word --precision bfloat16 --hidden 9 --max-time 60s',
+    });
+  });
+
+  it('is of its row for as long as that has the same flags', () => {
+    const longer: Experiment = { ...experiment, seconds: 61 };
+    const counts = [experiment, longer].map((each) =>
+      rowsOf(each).map(
+        (row) => runsOf(each, row, [result('base', 2), result('ngram-5', 3)]).length,
+      ),
+    );
+    expect(counts).toEqual([
+      [1, 0, 0, 1],
+      [0, 0, 0, 1],
+    ]);
+  });
+});
+
+describe('the table of an experiment', () => {
+  const all = [
+    ...[result('base', 2.5), result('base', 1.5, amd, 2, 2), result('recipe-20', 3)],
+    ...[result('wide', 1), result('base', 4, intel, 9), result('ngram-5', 5)],
+  ];
+  const shown = (processor?: string) => {
+    const table = tableOf(experiment, all, processor);
+    return { title: table?.title, rows: table?.rows.map((row) => row.slice(0, 3)) };
+  };
+
+  it('has the medians of one processor, the best first', () => {
+    expect(shown('amd')).toEqual({
+      title: 'Words, on AMD, 2 cores',
+      rows: [
+        ['wide', '1.0000', '−1.0000'],
+        ['base', '2.0000', ''],
+        ['PyTorch’s word-language-model recipe, GRU 2×200, lr 20', '3.0000', '+1.0000'],
+        ['Kneser–Ney, 5-grams', '5.0000', '+3.0000'],
+      ],
+    });
+  });
+
+  it('is of the processor measured on last, unless one is named', () => {
+    expect(shown()).toEqual({ title: 'Words, on Intel, 1 core', rows: [['base', '4.0000', '']] });
+    expect(tableOf(experiment, all, 'ARM')).toBeUndefined();
+  });
+});
+
+describe('the outcome of a run', () => {
+  const lines = (evaluated: number) =>
+    [
+      'cut}',
+      '{"event":"step","step":1,"tokensPerSecond":10}',
+      '{"event":"step","step":2,"tokensPerSecond":30}',
+      `{"event":"eval","step":${evaluated},"natsPerToken":2}`,
+    ].join('\n');
+
+  it('is that of the final weights', () => {
+    expect(outcomeOf(lines(2))).toEqual({ steps: 2, tokensPerSecond: 20, natsPerToken: 2 });
+    expect(() => outcomeOf(lines(1))).toThrow('expected the weights of step 2 evaluated, not 1');
+  });
+});

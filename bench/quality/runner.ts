@@ -1,0 +1,103 @@
+/** Runs what an experiment's row says, and tells what it came to. */
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { root, runToEnd } from '../child.ts';
+import type { Experiment, Row } from './experiment.ts';
+import { type ExportedTokens, exportTokens } from './export-tokens.ts';
+import { type Outcome, outcomeOf } from './outcome.ts';
+
+const RECIPE = fileURLToPath(new URL('pytorch_word_model.py', import.meta.url));
+const PROGRAM = ['--import', 'tsx', 'bin/gru-lm.js'];
+
+/** A run of a row of an experiment. */
+export interface Job {
+  experiment: Experiment;
+  row: Row;
+  seed: number;
+}
+
+export interface RunnerOptions {
+  /** For runs while they last, and for tokens. */
+  directory: string;
+  /** Of every process. */
+  threads: number;
+  /** The Python of the peers. */
+  python: () => Promise<string>;
+  signal: AbortSignal;
+}
+
+export class Runner {
+  readonly #options: RunnerOptions;
+
+  constructor(options: RunnerOptions) {
+    this.#options = options;
+  }
+
+  /** Trains a setting; `whileThere` is given its run's directory, which is removed after that. */
+  async train(
+    { experiment, row, seed }: Job,
+    whileThere: (runDirectory: string) => Promise<void>,
+  ): Promise<Outcome> {
+    const { directory, threads } = this.#options;
+    const out = join(directory, `${experiment.name}-${row.name.replace(/\W+/g, '-')}-${seed}`);
+    try {
+      const output = await this.#run(process.execPath, [
+        ...[...PROGRAM, 'train', corpusOf(experiment), ...row.flags],
+        ...['--seed', `${seed}`, '--threads', `${threads}`, '--out', out, '--overwrite', '--json'],
+      ]);
+      const outcome = outcomeOf(output);
+      await whileThere(out);
+      return outcome;
+    } finally {
+      await rm(out, { recursive: true, force: true });
+    }
+  }
+
+  /** The n-gram model of this order of the tokens that a run was trained on. */
+  async countNgrams(runDirectory: string, order: number): Promise<Outcome> {
+    const flags = ['--baseline', `ngram:${order}`, '--json'];
+    const printed = await this.#run(process.execPath, [...PROGRAM, 'eval', runDirectory, ...flags]);
+    const { baseline } = JSON.parse(printed) as { baseline: { natsPerToken: number } };
+    return { steps: 0, tokensPerSecond: 0, natsPerToken: baseline.natsPerToken };
+  }
+
+  /** PyTorch's recipe on the very tokens that gru-lm trains on. */
+  async trainRecipe(
+    { experiment, seed }: Job,
+    { rate, seconds }: { rate: number; seconds: number },
+  ): Promise<Outcome> {
+    const { threads, python } = this.#options;
+    const { train, valid, vocabularySize } = await this.#tokensOf(experiment);
+    const output = await this.#run(await python(), [
+      ...[RECIPE, '--train', train, '--valid', valid, '--vocabulary', `${vocabularySize}`],
+      ...['--lr', `${rate}`, '--seconds', `${seconds}`],
+      ...['--seed', `${seed}`, '--threads', `${threads}`],
+    ]);
+    const end = JSON.parse(output.trim().split('\n').at(-1) ?? '') as RecipeEnd;
+    const { steps, tokensPerSecond, validNatsPerToken: natsPerToken } = end;
+    return { steps, tokensPerSecond, natsPerToken };
+  }
+
+  #tokensOf(experiment: Experiment): Promise<ExportedTokens> {
+    const { directory, signal } = this.#options;
+    const tokens = join(directory, `${experiment.name}-tokens`);
+    return exportTokens(corpusOf(experiment), experiment.data, tokens, signal);
+  }
+
+  #run(command: string, args: string[]): Promise<string> {
+    const { threads, signal } = this.#options;
+    return runToEnd(command, args, { threads, signal });
+  }
+}
+
+/** The last that the recipe prints, as far as it is used. */
+interface RecipeEnd {
+  steps: number;
+  tokensPerSecond: number;
+  validNatsPerToken: number;
+}
+
+function corpusOf({ text }: Experiment): string {
+  return join(root, 'corpora', text);
+}
