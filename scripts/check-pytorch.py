@@ -93,9 +93,6 @@ def main():
     if config.get("residual") or config.get("norm", "none") != "none":
         sys.exit("expected a checkpoint of plain layers, found one of --residual or --norm")
 
-    for name in ("ahead.weight", "ahead.bias"):  # a head that training alone reads
-        state_dict.pop(name, None)
-
     vocab_size, embedding_dim = state_dict["embedding.weight"].shape
     hidden_dim = state_dict["gru.weight_hh_l0"].shape[1]
     layers = sum(name.startswith("gru.weight_hh_l") for name in state_dict)

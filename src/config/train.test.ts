@@ -82,7 +82,6 @@ describe('training options', () => {
       gruVariant: 'reset-after',
       tied: false,
       residual: false,
-      multiToken: 0,
       norm: 'none',
       dropout: 0,
       dropoutOutput: undefined,

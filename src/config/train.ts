@@ -351,14 +351,6 @@ export const trainOptions = {
     help: 'add this times the mean square of their changes from token to token',
     group: TRAINING,
   },
-  multiToken: {
-    flag: 'multi-token',
-    type: 'number',
-    min: 0,
-    default: 0,
-    help: 'add this times the loss of predicting the token after the next, by a head for training alone',
-    group: TRAINING,
-  },
   momentum: {
     flag: 'momentum',
     type: 'number',
@@ -591,7 +583,6 @@ export function modelConfigOf(options: TrainOptions, vocabularySize: number): Mo
     softmaxCutoffs: cutoffsOf(options, vocabularySize),
     residual: options.residual,
     norm: options.norm,
-    multiToken: options.multiToken,
     dropout: options.dropout,
     dropoutOutput: options.dropoutOutput,
     dropoutEmbedding: options.dropoutEmbedding,

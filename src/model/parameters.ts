@@ -34,11 +34,6 @@ export interface ModelConfig extends Regularisation {
   residual?: boolean | undefined;
   /** How each layer's outputs are normalised, before dropout. Default none. */
   norm?: Norm | undefined;
-  /**
-   * What the loss of predicting the token after the next, by a head of its own that nothing but training
-   * reads, counts beside that of the next (Gloeckle et al. 2024). Default 0: there is no such head.
-   */
-  multiToken?: number | undefined;
 }
 
 /** A parameter by its name in PyTorch's state dict. */
@@ -52,8 +47,7 @@ export interface ParameterSpec {
  * order r, z, n; or with `nn.LSTM`: i, f, g, o; or `nn.RNN`. A minGRU's are named alike, with the
  * gates z, n, and without recurrent weights. Reset-before has no `bias_hh`. A tied
  * model has no `fc.weight`; where a state is not as long as an embedding, `fc.projection` brings it
- * there. An adaptive softmax is PyTorch's `AdaptiveLogSoftmaxWithLoss` for `Linear`. The head for the token
- * after the next is another `Linear`, `ahead`.
+ * there. An adaptive softmax is PyTorch's `AdaptiveLogSoftmaxWithLoss` for `Linear`.
  */
 export function parameterSpecs(config: ModelConfig): ParameterSpec[] {
   const { vocabularySize: V, embeddingSize: E, hiddenSize: H, layers, cell = 'gru' } = config;
@@ -68,10 +62,7 @@ export function parameterSpecs(config: ModelConfig): ParameterSpec[] {
     if (hasBiasHh) specs.push({ name: `${cell}.bias_hh_l${layer}`, shape: [rows] });
   }
   specs.push(...normSpecs(config));
-  const { softmaxCutoffs, multiToken = 0 } = config;
-  if (multiToken > 0) {
-    specs.push({ name: 'ahead.weight', shape: [V, H] }, { name: 'ahead.bias', shape: [V] });
-  }
+  const { softmaxCutoffs } = config;
   if (softmaxCutoffs) return [...specs, ...adaptiveSoftmaxSpecs(softmaxCutoffs, config)];
   if (!config.tied) specs.push({ name: 'fc.weight', shape: [V, H] });
   else if (E !== H) specs.push({ name: 'fc.projection', shape: [E, H] });

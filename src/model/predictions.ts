@@ -31,31 +31,6 @@ export function meanLossOf(
 }
 
 /**
- * The mean of −log p of the tokens after the next ones in a window, by the head for them, with gradients.
- *
- * @param features time-major [T·B, H]
- * @param targets the next tokens, time-major [T·B] int32; those of the last step have no successor here
- * @returns nats []; undefined where the window has one step alone
- */
-export function meanLossAhead(
-  weights: Weights,
-  features: tf.Tensor2D,
-  targets: tf.Tensor1D,
-  batchSize: number,
-  precision?: Precision,
-): tf.Scalar | undefined {
-  const count = targets.size - batchSize;
-  if (count === 0) return undefined;
-  return linearCrossEntropy(
-    tf.slice(features, 0, count),
-    weights['ahead.weight'] as tf.Tensor2D, // [V, H]
-    weights['ahead.bias'] as tf.Tensor1D, // [V]
-    tf.slice(targets, batchSize, count),
-    precision,
-  );
-}
-
-/**
  * −log p of each of these tokens, without gradients.
  *
  * @returns nats [N]

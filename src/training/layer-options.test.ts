@@ -49,7 +49,6 @@ function frozen(snapshot: TrainerSnapshot): TrainerSnapshot {
 const models: Partial<ModelConfig>[] = [
   { residual: true },
   { norm: 'layer', residual: true },
-  { multiToken: 0.5 },
   { norm: 'batch' },
   { norm: 'batch', residual: true, cell: 'lstm' },
 ];

@@ -7,7 +7,7 @@ import { stateNames } from '../model/cells.ts';
 import { forward, type HiddenState, type Weights, zeroState } from '../model/language-model.ts';
 import type { Statistics } from '../model/normalisation.ts';
 import { gateMatrices, type ModelConfig } from '../model/parameters.ts';
-import { meanLossAhead, meanLossOf } from '../model/predictions.ts';
+import { meanLossOf } from '../model/predictions.ts';
 import { dataOf, initialParameters, selectParameters, tensorOf } from '../model/weights.ts';
 import type { Precision } from '../ops/tensorflow-binding.ts';
 import { Random, type RandomState } from '../random.ts';
@@ -226,30 +226,13 @@ export class Trainer {
       statistics = result.statistics;
       for (const tensor of Object.values(statistics)) tf.keep(tensor);
       const crossEntropy = meanLossOf(weights, result.features, targets, precision);
-      const besides = [result.penalty, this.#lossAhead(weights, result.features, targets, before)];
-      const added = besides.filter((term) => term !== undefined);
-      if (added.length === 0) return crossEntropy;
+      if (!result.penalty) return crossEntropy;
       loss = tf.keep(crossEntropy);
-      return added.reduce((sum, term) => tf.add(sum, term), crossEntropy);
+      return tf.add(crossEntropy, result.penalty);
     }, parameters);
     tf.dispose(parameters);
     if (loss) value.dispose();
     return { loss: loss ?? value, gradients: grads, state, statistics: [statistics] };
-  }
-
-  /** What the loss of the tokens after the next counts; undefined: nothing. */
-  #lossAhead(
-    weights: Weights,
-    features: tf.Tensor2D,
-    targets: tf.Tensor1D,
-    before: HiddenState,
-  ): tf.Scalar | undefined {
-    const { model, precision } = this.#config;
-    const { multiToken = 0 } = model;
-    if (multiToken === 0) return undefined;
-    const B = before[0]!.shape[0];
-    const loss = meanLossAhead(weights, features, targets, B, precision);
-    return loss && tf.mul<tf.Scalar>(loss, multiToken);
   }
 
   /** Calls `use` with what is to be evaluated, and disposes that when it is done. */
