@@ -4,85 +4,115 @@ import type { Experiment } from './experiment.ts';
 const COMMON = ['--sample-every', '0', '--precision', 'bfloat16'];
 const minutes = (count: number) => count * 60;
 
-/** What they are when nobody says otherwise is up to the machine. */
-const PLAIN = ['--optimizer', 'adam', '--gru-variant', 'reset-after'];
+/** What the rule takes where the native operations are, whatever it takes in time to come. */
+const MUON = ['--optimizer', 'muon', '--weight-decay', '0.1', '--batch-size', '64'];
+const MODEL = ['--gru-variant', 'reset-before', '--layers', '2', '--bptt', '64'];
 
-const CHARACTERS = [
-  ...COMMON,
-  ...PLAIN,
-  ...['--embedding', '64', '--layers', '2', '--bptt', '64', '--batch-size', '32'],
-];
+const CHARACTERS = {
+  text: 'tinyshakespeare.txt',
+  data: ['--tokenizer', 'char'],
+  ngrams: [5, 7],
+};
+const CHARACTER_MODEL = [...COMMON, ...MUON, ...MODEL, '--embedding', '64'];
 
 const WORDS = {
   text: 'presidential-addresses.txt',
   data: ['--tokenizer', 'word', '--vocab-size', '10000'],
+  ngrams: [5],
 };
 const WORD_MODEL = [
-  ...COMMON,
-  ...PLAIN,
-  ...['--layers', '2', '--bptt', '35', '--hidden', '256', '--embedding', '256', '--tied'],
-  ...['--batch-size', '32', '--lr', '3e-3', '--dropout', '0.4', '--dropout-output', '0.4'],
+  ...[...COMMON, ...MUON, ...MODEL, '--embedding', '384', '--hidden', '384', '--tied'],
+  ...['--lr', '4e-3', '--dropout', '0.4'],
 ];
-const MUON_FOR_WORDS = ['--optimizer', 'muon', '--batch-size', '64', '--lr', '5e-3'];
 
-/** Settings that were tried for a given time, to choose the defaults by. */
+const CELLS = {
+  'reset after': ['--gru-variant', 'reset-after'],
+  lstm: ['--cell', 'lstm'],
+  mingru: ['--cell', 'mingru'],
+};
+const AROUND_LAYERS = {
+  residual: ['--residual'],
+  'layer normalisation': ['--norm', 'layer'],
+  'batch normalisation': ['--norm', 'batch'],
+  'three layers': ['--layers', '3'],
+};
+const REGULARISATION = {
+  'no decay': ['--weight-decay', '0'],
+  'dropout by step': ['--dropout-mask', 'step'],
+  'dropout of embeddings 0.1': ['--dropout-embedding', '0.1'],
+  'weight drop 0.2': ['--weight-drop', '0.2'],
+  'activation regularisation': ['--activation-reg', '2', '--temporal-reg', '1'],
+};
+const LEARNING = {
+  'one cycle': ['--lr-decay', 'one-cycle'],
+  'linear decay': ['--lr-decay', 'linear'],
+  'windows that grow': ['--bptt-schedule', 'grow'],
+  'windows by chance': ['--bptt-schedule', 'random'],
+};
+const adam = (rate: string) => ['--optimizer', 'adam', '--batch-size', '32', '--lr', rate];
+const adamw = (rate: string) => ['--optimizer', 'adamw', '--batch-size', '32', '--lr', rate];
+
+/** Settings that are tried for a given time, to choose the defaults by. */
 export const experiments: readonly Experiment[] = [
   {
     name: 'minute',
     title: 'tinyshakespeare, characters, one minute',
-    text: 'tinyshakespeare.txt',
-    data: ['--tokenizer', 'char'],
+    ...CHARACTERS,
     seconds: minutes(1),
-    ngrams: [5, 7],
-    base: [...CHARACTERS, '--hidden', '256', '--lr', '6e-3'],
+    base: [...CHARACTER_MODEL, '--hidden', '256', '--lr', '1e-2'],
     settings: {
       base: [],
-      'rate 4e-3': ['--lr', '4e-3'],
-      'rate 1e-2': ['--lr', '1e-2'],
+      adam: adam('6e-3'),
+      adamw: adamw('6e-3'),
+      ...CELLS,
+      ...AROUND_LAYERS,
+      'no decay': ['--weight-decay', '0'],
+      'decay 0.3': ['--weight-decay', '0.3'],
+      'rate 7e-3': ['--lr', '7e-3'],
+      'rate 1.5e-2': ['--lr', '1.5e-2'],
       'hidden 192': ['--hidden', '192'],
-      'hidden 384': ['--hidden', '384', '--lr', '4e-3'],
-      'batch 16': ['--batch-size', '16'],
-      'batch 64': ['--batch-size', '64'],
-      'one layer, 384': ['--layers', '1', '--hidden', '384'],
-      muon: ['--optimizer', 'muon'],
-      'muon and batch 64 at 1.2e-2': [
-        ...['--optimizer', 'muon', '--batch-size', '64', '--lr', '1.2e-2'],
-      ],
-      'linear decay': ['--lr-decay', 'linear'],
-      'one cycle': ['--lr-decay', 'one-cycle'],
-      'reset before': ['--gru-variant', 'reset-before'],
-      lstm: ['--cell', 'lstm'],
-      mingru: ['--cell', 'mingru'],
-      residual: ['--residual'],
-      'layer normalisation': ['--norm', 'layer'],
+      'hidden 384': ['--hidden', '384', '--lr', '7e-3'],
+      'batch 32': ['--batch-size', '32'],
       ema: ['--ema', '0.98'],
+      ...LEARNING,
     },
   },
   {
     name: 'characters',
     title: 'tinyshakespeare, characters, five minutes',
-    text: 'tinyshakespeare.txt',
-    data: ['--tokenizer', 'char'],
+    ...CHARACTERS,
     seconds: minutes(5),
-    ngrams: [5, 7],
-    base: [...CHARACTERS, '--hidden', '384', '--lr', '4e-3', '--dropout', '0.3'],
+    base: [...CHARACTER_MODEL, '--hidden', '384', '--lr', '7e-3', '--dropout', '0.1'],
     settings: {
       base: [],
+      adam: adam('4e-3'),
+      adamw: adamw('4e-3'),
+      ...CELLS,
+      ...AROUND_LAYERS,
+      ...REGULARISATION,
       'no dropout': ['--dropout', '0'],
       'dropout 0.2': ['--dropout', '0.2'],
-      'dropout a step': ['--dropout-mask', 'step'],
-      'dropout of the output 0.3': ['--dropout-output', '0.3'],
-      'dropout of embeddings 0.1': ['--dropout-embedding', '0.1'],
-      'weight drop 0.2': ['--weight-drop', '0.2'],
-      'activation regularisation': ['--activation-reg', '2', '--temporal-reg', '1'],
-      'decay 0.1': ['--optimizer', 'adamw', '--weight-decay', '0.1'],
+      'decay 0.3': ['--weight-decay', '0.3'],
       tied: ['--embedding', '384', '--tied'],
-      muon: ['--optimizer', 'muon'],
       ema: ['--ema', '0.99'],
-      'reset before': ['--gru-variant', 'reset-before'],
-      lstm: ['--cell', 'lstm'],
-      'hidden 512': ['--hidden', '512'],
-      'batch 64': ['--batch-size', '64'],
+      'hidden 256': ['--hidden', '256', '--lr', '1e-2'],
+      'hidden 512': ['--hidden', '512', '--lr', '5e-3'],
+      'batch 32': ['--batch-size', '32'],
+      ...LEARNING,
+    },
+  },
+  {
+    name: 'quarter',
+    title: 'tinyshakespeare, characters, fifteen minutes',
+    ...CHARACTERS,
+    seconds: minutes(15),
+    base: [...CHARACTER_MODEL, '--hidden', '512', '--lr', '5e-3', '--dropout', '0.2'],
+    settings: {
+      base: [],
+      'dropout 0.1': ['--dropout', '0.1'],
+      'dropout 0.3': ['--dropout', '0.3'],
+      'hidden 384': ['--hidden', '384', '--lr', '7e-3'],
+      'three layers of 384': ['--hidden', '384', '--lr', '7e-3', '--layers', '3'],
     },
   },
   {
@@ -90,14 +120,24 @@ export const experiments: readonly Experiment[] = [
     title: 'presidential-addresses, 10,000 words, fifteen minutes',
     ...WORDS,
     seconds: minutes(15),
-    ngrams: [5],
     base: WORD_MODEL,
     settings: {
       base: [],
-      'no dropout': ['--dropout', '0', '--dropout-output', '0'],
-      'weight drop 0.3': ['--weight-drop', '0.3'],
-      muon: ['--optimizer', 'muon'],
-      lstm: ['--cell', 'lstm'],
+      adam: adam('2e-3'),
+      adamw: adamw('2e-3'),
+      'nt-asgd': [
+        ...['--optimizer', 'nt-asgd', '--batch-size', '32', '--lr', '30', '--lr-decay', 'none'],
+        ...['--clip-norm', '0.25', '--eval-every', '100'],
+      ],
+      ...CELLS,
+      ...AROUND_LAYERS,
+      ...REGULARISATION,
+      'not tied': ['--no-tied'],
+      'adaptive softmax': ['--no-tied', '--softmax', 'adaptive'],
+      'dropout 0.2': ['--dropout', '0.2'],
+      'dropout 0.6': ['--dropout', '0.6'],
+      ema: ['--ema', '0.99'],
+      ...LEARNING,
     },
   },
   {
@@ -105,17 +145,9 @@ export const experiments: readonly Experiment[] = [
     title: 'presidential-addresses, 10,000 words, ten minutes',
     ...WORDS,
     seconds: minutes(10),
-    ngrams: [5],
     recipeRates: [20, 5, 1.25],
-    // All else is what a user gets who says nothing.
-    base: COMMON,
-    settings: {
-      base: [],
-      'in float32': ['--precision', 'float32'],
-      'reset after': ['--gru-variant', 'reset-after'],
-      'preset word': ['--preset', 'word'],
-      tied: [...WORD_MODEL, ...MUON_FOR_WORDS],
-    },
+    base: WORD_MODEL,
+    settings: { base: [] },
   },
   {
     name: 'screen',
@@ -124,12 +156,6 @@ export const experiments: readonly Experiment[] = [
     steps: 800,
     ngrams: [],
     base: WORD_MODEL,
-    settings: {
-      base: [],
-      'reset before': ['--gru-variant', 'reset-before'],
-      'no dropout': ['--dropout', '0', '--dropout-output', '0'],
-      'weight drop 0.3': ['--weight-drop', '0.3'],
-      'muon, batch 32': ['--optimizer', 'muon'],
-    },
+    settings: { base: [], ...CELLS, ...AROUND_LAYERS, ...REGULARISATION },
   },
 ];

@@ -88,8 +88,8 @@ const BY_TOKENS: readonly { from: number; batchSize: number; bySeconds: readonly
     bySeconds: [
       { hiddenSize: 192, layers: 2, dropout: 0, learningRate: 0.008 },
       { hiddenSize: 256, layers: 2, dropout: 0, learningRate: 0.006 },
-      { hiddenSize: 384, layers: 2, dropout: 0.2, learningRate: 0.004 },
-      { hiddenSize: 512, layers: 2, dropout: 0.35, learningRate: 0.003 },
+      { hiddenSize: 384, layers: 2, dropout: 0.1, learningRate: 0.004 },
+      { hiddenSize: 512, layers: 2, dropout: 0.2, learningRate: 0.003 },
     ],
   },
   {
