@@ -44,7 +44,8 @@ EmbeddedInputs::EmbeddedInputs(const int32_t* ids, int64_t count, const float* t
 }
 
 template <class Element>
-void EmbeddedInputs::AddUp(const Element* gradients, int64_t columns, float* sums) const {
+void EmbeddedInputs::AddUp(const Columns<Element>& gradients, float* sums) const {
+  const int64_t columns = gradients.count;
   // A thread takes some columns of all rows, so that the order of the sums is always the same.
   const int64_t grain = std::max<int64_t>(16, kElementsAThread / std::max<int64_t>(1, id_count_));
   ParallelFor(columns, grain, 16, [&](int64_t begin, int64_t end) {
@@ -53,15 +54,15 @@ void EmbeddedInputs::AddUp(const Element* gradients, int64_t columns, float* sum
     }
     for (int64_t i = 0; i < id_count_; i++) {
       float* sum = sums + SlotOf(i) * columns;
-      const Element* gradient = gradients + i * columns;
+      const Element* gradient = gradients.first + i * gradients.stride;
 #pragma GCC ivdep
       for (int64_t j = begin; j < end; j++) sum[j] += Value(gradient[j]);
     }
   });
 }
 
-template void EmbeddedInputs::AddUp(const float*, int64_t, float*) const;
-template void EmbeddedInputs::AddUp(const Bfloat16*, int64_t, float*) const;
+template void EmbeddedInputs::AddUp(const Columns<float>&, float*) const;
+template void EmbeddedInputs::AddUp(const Columns<Bfloat16>&, float*) const;
 
 void EmbeddedInputs::Scatter(const float* gradients, float* d_table) const {
   std::fill(d_table, d_table + vocabulary_ * width_, 0.0f);

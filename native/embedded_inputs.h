@@ -6,6 +6,7 @@
 
 #include "buffer.h"
 #include "numbers.h"
+#include "operand.h"
 
 namespace gru_lm {
 
@@ -24,10 +25,10 @@ class EmbeddedInputs {
   /// Which of the rows the i-th id names.
   int32_t SlotOf(int64_t i) const { return slots_.data()[i]; }
 
-  /// Sums the `gradients` [count of ids, columns] of each row in `sums` [U, columns], in the order
-  /// of the ids.
+  /// Sums the `gradients` of each row, columns of a matrix of as many rows as there are ids, in
+  /// `sums` [U, columns], in the order of the ids.
   template <class Element>
-  void AddUp(const Element* gradients, int64_t columns, float* sums) const;
+  void AddUp(const Columns<Element>& gradients, float* sums) const;
 
   /// Puts the gradients of the rows [U, width] to their places in that of the whole table.
   void Scatter(const float* gradients, float* d_table) const;

@@ -2,6 +2,7 @@
 
 #include <cstring>
 #include <optional>
+#include <vector>
 
 #include "buffer.h"
 #include "embedded_inputs.h"
@@ -14,24 +15,29 @@
 namespace gru_lm {
 namespace {
 
-/// One step of reset-after: from W x in `gates` and U h in `recurrent` [B, 3H].
+/// Where W x [3H] of each stream of a step stands.
+using ProjectedRows = std::vector<const float*>;
+
+/// One step of reset-after: from W x in `projected` and U h in `recurrent` [B, 3H].
 template <class Element>
-void StepResetAfter(const Streams& streams, int64_t H, const GruWeights& w, const float* recurrent,
-                    const float* h, float* gates, float* recurrent_n, float* y, Element* next) {
+void StepResetAfter(const Streams& streams, int64_t H, const GruWeights& w,
+                    const ProjectedRows& projected, const float* recurrent, const float* h,
+                    float* gates, float* recurrent_n, float* y, Element* next) {
   ForUnits(streams, H, [&](int64_t begin, int64_t end) {
     const float *br = w.input_bias, *bz = br + H, *bn = bz + H;
     const float *cr = w.recurrent_bias, *cz = cr + H, *cn = cz + H;
     for (int64_t b = 0; b < streams.count; b++) {
+      const float *xr = projected[b], *xz = xr + H, *xn = xz + H;
       float *gr = gates + b * 3 * H, *gz = gr + H, *gn = gz + H;
       const float *ur = recurrent + b * 3 * H, *uz = ur + H, *un = uz + H;
       const float* before = h + b * H;
       float *after = y + b * H, *kept = recurrent_n ? recurrent_n + b * H : nullptr;
       Element* operand = next ? next + b * H : nullptr;
       const auto unit = [&](int64_t j) {
-        const float r = Sigmoid(gr[j] + ur[j] + (br[j] + cr[j]));
-        const float z = Sigmoid(gz[j] + uz[j] + (bz[j] + cz[j]));
+        const float r = Sigmoid(xr[j] + ur[j] + (br[j] + cr[j]));
+        const float z = Sigmoid(xz[j] + uz[j] + (bz[j] + cz[j]));
         const float m = un[j] + cn[j];
-        const float n = Tanh(gn[j] + bn[j] + r * m);
+        const float n = Tanh(xn[j] + bn[j] + r * m);
         gr[j] = r, gz[j] = z, gn[j] = n;
         after[j] = n + z * (before[j] - n);
         return m;
@@ -50,23 +56,25 @@ void StepResetAfter(const Streams& streams, int64_t H, const GruWeights& w, cons
   });
 }
 
-/// The gates r and z of reset-before, from W x in `gates` [B, 3H] and U h in `recurrent` [B, 2H];
-/// r ⊙ h goes to `reset` [B, H].
+/// The gates r and z of reset-before, from W x in `projected` [B, 3H] and U h in `recurrent`
+/// [B, 2H]; r ⊙ h goes to `reset` [B, H].
 template <class Element>
 void GatesResetBefore(const Streams& streams, int64_t H, const GruWeights& w,
-                      const float* recurrent, const float* h, float* gates, Element* reset) {
+                      const ProjectedRows& projected, const float* recurrent, const float* h,
+                      float* gates, Element* reset) {
   ForUnits(streams, H, [&](int64_t begin, int64_t end) {
     const float *br = w.input_bias, *bz = br + H;
     for (int64_t b = 0; b < streams.count; b++) {
+      const float *xr = projected[b], *xz = xr + H;
       float *gr = gates + b * 3 * H, *gz = gr + H;
       const float *ur = recurrent + b * 2 * H, *uz = ur + H;
       const float* before = h + b * H;
       Element* out = reset + b * H;
 #pragma GCC ivdep
       for (int64_t j = begin; j < end; j++) {
-        const float r = Sigmoid(gr[j] + ur[j] + br[j]);
+        const float r = Sigmoid(xr[j] + ur[j] + br[j]);
         gr[j] = r;
-        gz[j] = Sigmoid(gz[j] + uz[j] + bz[j]);
+        gz[j] = Sigmoid(xz[j] + uz[j] + bz[j]);
         Store(out + j, r * before[j]);
       }
     }
@@ -76,17 +84,18 @@ void GatesResetBefore(const Streams& streams, int64_t H, const GruWeights& w,
 /// The rest of a step of reset-before, from U_n (r ⊙ h) in `candidate` [B, H].
 template <class Element>
 void StateResetBefore(const Streams& streams, int64_t H, const GruWeights& w,
-                      const float* candidate, const float* h, float* gates, float* y,
-                      Element* next) {
+                      const ProjectedRows& projected, const float* candidate, const float* h,
+                      float* gates, float* y, Element* next) {
   ForUnits(streams, H, [&](int64_t begin, int64_t end) {
     const float* bn = w.input_bias + 2 * H;
     for (int64_t b = 0; b < streams.count; b++) {
+      const float* xn = projected[b] + 2 * H;
       float *gz = gates + b * 3 * H + H, *gn = gz + H;
       const float *un = candidate + b * H, *before = h + b * H;
       float* after = y + b * H;
 #pragma GCC ivdep
       for (int64_t j = begin; j < end; j++) {
-        const float n = Tanh(gn[j] + un[j] + bn[j]);
+        const float n = Tanh(xn[j] + un[j] + bn[j]);
         gn[j] = n;
         after[j] = before[j] + gz[j] * (n - before[j]);
       }
@@ -114,20 +123,19 @@ class Projection {
     Multiply(embedded_->rows(), embedded_->count(), of_rows_->data());
   }
 
-  /// The rows from `first` on, to `projected` [count, columns].
-  void Run(int64_t first, int64_t count, float* projected) const {
-    if (!embedded_) {
-      Multiply(x_ + first * width_, count, projected);
-      return;
-    }
-    const int64_t rows_a_thread = std::max<int64_t>(1, kElementsAThread / columns_);
-    ParallelFor(count, rows_a_thread, 1, [&](int64_t begin, int64_t end) {
-      for (int64_t i = begin; i < end; i++) {
-        std::memcpy(projected + i * columns_,
-                    of_rows_->data() + embedded_->SlotOf(first + i) * columns_,
-                    sizeof(float) * static_cast<size_t>(columns_));
-      }
-    });
+  /// Computes the rows from `first` on into `projected` [count, columns], where the inputs are as
+  /// they are; those of a table are there already.
+  void Run(int64_t first, int64_t count, float* projected) {
+    if (embedded_) return;
+    first_ = first;
+    projected_ = projected;
+    Multiply(x_ + first * width_, count, projected);
+  }
+
+  /// One of the rows that were computed last.
+  const float* Row(int64_t row) const {
+    return embedded_ ? of_rows_->data() + embedded_->SlotOf(row) * columns_
+                     : projected_ + (row - first_) * columns_;
   }
 
  private:
@@ -138,21 +146,27 @@ class Projection {
 
   const float* x_;
   int64_t width_, columns_;
+  int64_t first_ = 0;
+  const float* projected_ = nullptr;
   std::optional<EmbeddedInputs> embedded_;
   std::optional<PackedMatrix> packed_;
   /// W x of each different row [U, columns].
   std::optional<Buffer<float>> of_rows_;
 };
 
-/// From the gradient of W x [rows, columns] those of `x` [rows, width], or of its table, and of W.
+/// From the gradient of W x those of `x` [rows, width], or of its table, and of W.
 template <class Element>
 void ProjectionBackward(const GruInputs& in, int64_t rows, int64_t width, const float* weights,
-                        int64_t columns, const Element* d_projected, float* d_x, float* d_weights) {
-  const auto multiply = [&](const float* x, int64_t count, const Element* d_products, float* d_in) {
+                        const Columns<Element>& d_projected, float* d_x, float* d_weights) {
+  const int64_t columns = d_projected.count;
+  const auto multiply = [&](const float* x, int64_t count, const Columns<Element>& d_products,
+                            float* d_in) {
     const PackedMatrix packed(weights, Stored::kAsIs, columns, width, count, kPrecisionOf<Element>);
-    Product(packed.ShapeFor(count)).Run(d_products, packed.data(), d_in);
+    ProductShape shape = packed.ShapeFor(count);
+    shape.a_stride = d_products.stride;
+    Product(shape).Run(d_products.first, packed.data(), d_in);
     const Operand<Element> operand(x, count * width);
-    ProductOverRows(count, columns, width, d_products, operand.data(), d_weights);
+    ProductOverRows(count, d_products, width, operand.data(), d_weights);
   };
   if (in.x != nullptr) {
     multiply(in.x, rows, d_projected, d_x);
@@ -160,9 +174,9 @@ void ProjectionBackward(const GruInputs& in, int64_t rows, int64_t width, const 
   }
   const EmbeddedInputs embedded(in.ids, rows, in.table, in.vocabulary, width);
   Buffer<float> sums(embedded.count() * columns), d_rows(embedded.count() * width);
-  embedded.AddUp(d_projected, columns, sums.data());
+  embedded.AddUp(d_projected, sums.data());
   const Operand<Element> operand(sums.data(), embedded.count() * columns);
-  multiply(embedded.rows(), embedded.count(), operand.data(), d_rows.data());
+  multiply(embedded.rows(), embedded.count(), {operand.data(), columns, columns}, d_rows.data());
   embedded.Scatter(d_rows.data(), d_x);
 }
 
@@ -173,7 +187,7 @@ void Forward(const GruSizes& s, const GruInputs& in, const float* h0, const GruW
   constexpr bool converts = !std::is_same_v<Element, float>;
   const int64_t T = s.steps, B = s.batch, I = s.inputs, H = s.hidden;
   const int64_t at_a_time = StepsAtATime(T, B * 3 * H);
-  const Projection<Element> projection(in, T * B, I, w.inputs, 3 * H, at_a_time * B);
+  Projection<Element> projection(in, T * B, I, w.inputs, 3 * H, at_a_time * B);
   Buffer<float> own_gates(workspace.gates ? 0 : at_a_time * B * 3 * H);
 
   // Reset-after takes U h of all gates at once; reset-before needs r before it can take n's.
@@ -201,43 +215,56 @@ void Forward(const GruSizes& s, const GruInputs& in, const float* h0, const GruW
       if (!s.reset_after) candidate_product.emplace(candidate_weights->ShapeFor(streams.count));
       float* sums = recurrent + at * at_once;
       Element* next = converts ? state + at * H : nullptr;
+      ProjectedRows rows(static_cast<size_t>(streams.count));
       for (int64_t t = first; t < first + steps; t++) {
         const float* before = (t > 0 ? y + (t - 1) * B * H : h0) + at * H;
         const void* operand = converts ? static_cast<const void*>(next) : before;
         float* gates = projected + ((t - first) * B + at) * 3 * H;
         float* after = y + (t * B + at) * H;
+        for (size_t b = 0; b < rows.size(); b++) {
+          rows[b] = projection.Row(t * B + at + static_cast<int64_t>(b));
+        }
         product.Run(operand, weights.data(), sums);
         if (s.reset_after) {
           float* kept = workspace.recurrent_n ? workspace.recurrent_n + (t * B + at) * H : nullptr;
-          StepResetAfter(streams, H, w, sums, before, gates, kept, after, next);
+          StepResetAfter(streams, H, w, rows, sums, before, gates, kept, after, next);
         } else {
           Element* scaled = reset + at * H;
           float* candidate_sums = candidate + at * H;
-          GatesResetBefore(streams, H, w, sums, before, gates, scaled);
+          GatesResetBefore(streams, H, w, rows, sums, before, gates, scaled);
           candidate_product->Run(scaled, candidate_weights->data(), candidate_sums);
-          StateResetBefore(streams, H, w, candidate_sums, before, gates, after, next);
+          StateResetBefore(streams, H, w, rows, candidate_sums, before, gates, after, next);
         }
       }
     });
   }
 }
 
+/// What the gradients of the weights are products of, from one step on.
+template <class Element>
+struct StepGradients {
+  Element* projected;  ///< of W x, and for reset-before of what U gives: r, z, n [B, 3H]
+  Element* recurrent;  ///< for reset-after: of U h + b' [B, 3H]
+  Element* previous;   ///< the state before the step [B, H]
+  Element* reset;      ///< for reset-before: r ⊙ that [B, H]
+};
+
 /// One step back through reset-after. `carry` [B, H] comes in as the gradient of this step's state
-/// from later steps, and goes out as what reaches the state before it through z.
-/// `d_projected` is the gradient of W x + b, `d_recurrent` of U h + b' [B, 3H]; `d_bias` adds up
+/// from later steps, and goes out as what reaches the state before it through z. `d_bias` adds up
 /// the gradients of b, then of n's part of b' [4H].
 template <class Element>
 void StepBackResetAfter(const Streams& streams, int64_t H, const float* dy, const float* h,
                         const float* gates, const float* recurrent_n, float* carry,
-                        Element* d_projected, Element* d_recurrent, float* d_bias) {
+                        const StepGradients<Element>& d, float* d_bias) {
   ForUnits(streams, H, [&](int64_t begin, int64_t end) {
     float *dbr = d_bias, *dbz = dbr + H, *dbn = dbz + H, *dcn = dbn + H;
     for (int64_t b = 0; b < streams.count; b++) {
       const float *gr = gates + b * 3 * H, *gz = gr + H, *gn = gz + H;
       const float *m = recurrent_n + b * H, *before = h + b * H, *d_after = dy + b * H;
       float* through = carry + b * H;
-      Element *dr = d_projected + b * 3 * H, *dz = dr + H, *dn = dz + H;
-      Element *er = d_recurrent + b * 3 * H, *ez = er + H, *en = ez + H;
+      Element *dr = d.projected + b * 3 * H, *dz = dr + H, *dn = dz + H;
+      Element *er = d.recurrent + b * 3 * H, *ez = er + H, *en = ez + H;
+      Element* kept = d.previous + b * H;
 #pragma GCC ivdep
       for (int64_t j = begin; j < end; j++) {
         const float dh = d_after[j] + through[j];
@@ -249,6 +276,7 @@ void StepBackResetAfter(const Streams& streams, int64_t H, const float* dy, cons
         through[j] = dh * z;
         Store(dr + j, ar), Store(dz + j, az), Store(dn + j, an);
         Store(er + j, ar), Store(ez + j, az), Store(en + j, un);
+        Store(kept + j, before[j]);
         dbr[j] += ar, dbz[j] += az, dbn[j] += an, dcn[j] += un;
       }
     }
@@ -258,16 +286,15 @@ void StepBackResetAfter(const Streams& streams, int64_t H, const float* dy, cons
 /// The first half of a step back through reset-before: z and n, before what r scales is known.
 template <class Element>
 void CandidateBackResetBefore(const Streams& streams, int64_t H, const float* dy, const float* h,
-                              const float* gates, float* carry, Element* d_projected,
-                              Element* d_gates, Element* d_candidate, float* d_input_bias) {
+                              const float* gates, float* carry, const StepGradients<Element>& d,
+                              float* d_bias) {
   ForUnits(streams, H, [&](int64_t begin, int64_t end) {
-    float *dbz = d_input_bias + H, *dbn = dbz + H;
+    float *dbz = d_bias + H, *dbn = dbz + H;
     for (int64_t b = 0; b < streams.count; b++) {
       const float *gz = gates + b * 3 * H + H, *gn = gz + H;
       const float *before = h + b * H, *d_after = dy + b * H;
       float* through = carry + b * H;
-      Element *dz = d_projected + b * 3 * H + H, *dn = dz + H;
-      Element *ez = d_gates + b * 2 * H + H, *en = d_candidate + b * H;
+      Element *dz = d.projected + b * 3 * H + H, *dn = dz + H;
 #pragma GCC ivdep
       for (int64_t j = begin; j < end; j++) {
         const float dh = d_after[j] + through[j];
@@ -276,7 +303,6 @@ void CandidateBackResetBefore(const Streams& streams, int64_t H, const float* dy
         const float az = dh * (n - before[j]) * z * (1 - z);
         through[j] = dh * (1 - z);
         Store(dz + j, az), Store(dn + j, an);
-        Store(ez + j, az), Store(en + j, an);
         dbz[j] += az, dbn[j] += an;
       }
     }
@@ -286,20 +312,20 @@ void CandidateBackResetBefore(const Streams& streams, int64_t H, const float* dy
 /// The second half: r, from the gradient of r ⊙ h in `d_reset` [B, H].
 template <class Element>
 void ResetBackResetBefore(const Streams& streams, int64_t H, const float* h, const float* gates,
-                          const float* d_reset, float* carry, Element* d_projected,
-                          Element* d_gates, float* d_input_bias) {
+                          const float* d_reset, float* carry, const StepGradients<Element>& d,
+                          float* d_bias) {
   ForUnits(streams, H, [&](int64_t begin, int64_t end) {
     for (int64_t b = 0; b < streams.count; b++) {
-      const float *gr = gates + b * 3 * H, *before = h + b * H, *d = d_reset + b * H;
+      const float *gr = gates + b * 3 * H, *before = h + b * H, *d_scaled = d_reset + b * H;
       float* through = carry + b * H;
-      Element *dr = d_projected + b * 3 * H, *er = d_gates + b * 2 * H;
+      Element *dr = d.projected + b * 3 * H, *kept = d.previous + b * H, *scaled = d.reset + b * H;
 #pragma GCC ivdep
       for (int64_t j = begin; j < end; j++) {
         const float r = gr[j];
-        const float ar = d[j] * before[j] * r * (1 - r);
-        through[j] += d[j] * r;
-        Store(dr + j, ar), Store(er + j, ar);
-        d_input_bias[j] += ar;
+        const float ar = d_scaled[j] * before[j] * r * (1 - r);
+        through[j] += d_scaled[j] * r;
+        Store(dr + j, ar), Store(kept + j, before[j]), Store(scaled + j, r * before[j]);
+        d_bias[j] += ar;
       }
     }
   });
@@ -311,10 +337,9 @@ void Backward(const GruSizes& s, const GruInputs& in, const float* h0, const Gru
               const GruGradients& d) {
   constexpr Precision precision = kPrecisionOf<Element>;
   const int64_t T = s.steps, B = s.batch, I = s.inputs, H = s.hidden;
-  Buffer<Element> d_projected(T * B * 3 * H);  // of W x
-  // Of U h: of all gates [T·B, 3H]; for reset-before of r and z [T·B, 2H], then of n [T·B, H].
-  Buffer<Element> d_recurrent(T * B * 3 * H);
-  Element* d_candidate = d_recurrent + T * B * 2 * H;
+  Buffer<Element> d_projected(T * B * 3 * H), d_recurrent(s.reset_after ? T * B * 3 * H : 0);
+  Buffer<Element> previous(T * B * H), reset(s.reset_after ? 0 : T * B * H);
+  // Reset-after takes back the gradients of all gates at once.
   const int64_t at_once = s.reset_after ? 3 * H : 2 * H;
   const Division division(B);
   // The gradients of b, and of n's part of b'.
@@ -331,28 +356,36 @@ void Backward(const GruSizes& s, const GruInputs& in, const float* h0, const Gru
     division.ForEach([&](const Streams& streams) {
       const int64_t at = streams.first;
       ProductShape into_carry = weights.ShapeFor(streams.count);
+      into_carry.a_stride = 3 * H;
       into_carry.accumulate = true;
       Product to_carry(into_carry);
       std::optional<Product> to_reset;
-      if (!s.reset_after) to_reset.emplace(candidate_weights->ShapeFor(streams.count));
+      if (!s.reset_after) {
+        ProductShape into_reset = candidate_weights->ShapeFor(streams.count);
+        into_reset.a_stride = 3 * H;
+        to_reset.emplace(into_reset);
+      }
       float *sums = bias_sums.Of(streams.group), *carry = d.initial_state + at * H;
       std::memset(carry, 0, sizeof(float) * streams.count * H);
       for (int64_t t = T - 1; t >= 0; t--) {
         const int64_t row = t * B + at;
         const float* before = (t > 0 ? y + (t - 1) * B * H : h0) + at * H;
         const float *gates = workspace.gates + row * 3 * H, *d_after = dy + row * H;
-        Element *dp = d_projected + row * 3 * H, *dr = d_recurrent + row * at_once;
+        StepGradients<Element> step{d_projected + row * 3 * H, nullptr, previous + row * H,
+                                    nullptr};
         if (s.reset_after) {
+          step.recurrent = d_recurrent + row * 3 * H;
           StepBackResetAfter(streams, H, d_after, before, gates, workspace.recurrent_n + row * H,
-                             carry, dp, dr, sums);
+                             carry, step, sums);
+          to_carry.Run(step.recurrent, weights.data(), carry);
         } else {
-          Element* dn = d_candidate + row * H;
+          step.reset = reset + row * H;
           float* d_scaled = d_reset + at * H;
-          CandidateBackResetBefore(streams, H, d_after, before, gates, carry, dp, dr, dn, sums);
-          to_reset->Run(dn, candidate_weights->data(), d_scaled);
-          ResetBackResetBefore(streams, H, before, gates, d_scaled, carry, dp, dr, sums);
+          CandidateBackResetBefore(streams, H, d_after, before, gates, carry, step, sums);
+          to_reset->Run(step.projected + 2 * H, candidate_weights->data(), d_scaled);
+          ResetBackResetBefore(streams, H, before, gates, d_scaled, carry, step, sums);
+          to_carry.Run(step.projected, weights.data(), carry);
         }
-        to_carry.Run(dr, weights.data(), carry);
       }
     });
   }
@@ -362,24 +395,16 @@ void Backward(const GruSizes& s, const GruInputs& in, const float* h0, const Gru
     bias_sums.AddUp(3 * H, H, d.recurrent_bias + 2 * H);
   }
 
-  ProjectionBackward(in, T * B, I, w.inputs, 3 * H, d_projected.data(), d.x, d.inputs);
-  Buffer<Element> previous(T * B * H);
-  CopyPreviousStates(h0, y, T, B * H, previous.data());
+  const Columns<Element> d_gates{d_projected.data(), 3 * H, 3 * H};
+  ProjectionBackward(in, T * B, I, w.inputs, d_gates, d.x, d.inputs);
   if (s.reset_after) {
     ProductOverRows(T * B, 3 * H, H, d_recurrent.data(), previous.data(), d.recurrent);
     return;
   }
-  ProductOverRows(T * B, 2 * H, H, d_recurrent.data(), previous.data(), d.recurrent);
   // For n the state was scaled by r.
-  const int64_t rows_a_thread = std::max<int64_t>(1, kElementsAThread / H);
-  ParallelFor(T * B, rows_a_thread, 1, [&](int64_t begin, int64_t end) {
-    for (int64_t row = begin; row < end; row++) {
-      const float* h = row < B ? h0 + row * H : y + (row - B) * H;
-      const float* r = workspace.gates + row * 3 * H;
-      for (int64_t j = 0; j < H; j++) Store(previous + row * H + j, r[j] * h[j]);
-    }
-  });
-  ProductOverRows(T * B, H, H, d_candidate, previous.data(), d.recurrent + 2 * H * H);
+  const Columns<Element> d_r_z{d_gates.first, 2 * H, 3 * H}, d_n{d_gates.first + 2 * H, H, 3 * H};
+  ProductOverRows(T * B, d_r_z, H, previous.data(), d.recurrent);
+  ProductOverRows(T * B, d_n, H, reset.data(), d.recurrent + 2 * H * H);
 }
 
 }  // namespace

@@ -13,6 +13,13 @@ template <class Element>
 constexpr Precision kPrecisionOf =
     std::is_same_v<Element, Bfloat16> ? Precision::kBfloat16 : Precision::kFloat32;
 
+/// Some neighbouring columns of a matrix [rows, stride].
+template <class Element>
+struct Columns {
+  const Element* first;
+  int64_t count, stride;
+};
+
 /// `count` elements from one thread's share on are worth another thread.
 constexpr int64_t kElementsAThread = 8192;
 

@@ -1,11 +1,14 @@
 #include "product.h"
 
 #include <array>
+#include <cstring>
 #include <list>
 #include <map>
 #include <mutex>
 
+#include "operand.h"
 #include "parallel.h"
+#include "tile_product.h"
 
 namespace gru_lm {
 
@@ -135,20 +138,75 @@ std::shared_ptr<CompiledProduct> Compiled(const ProductShape& shape) {
   return compiled;
 }
 
+/// Elements in a stored row of A.
+int64_t WidthOfA(const ProductShape& s) { return s.transposed_a ? s.m : s.k; }
+
+int64_t StrideOfA(const ProductShape& s) { return s.a_stride > 0 ? s.a_stride : WidthOfA(s); }
+
+int64_t BytesOf(Precision precision) {
+  return precision == Precision::kBfloat16 ? sizeof(Bfloat16) : sizeof(float);
+}
+
+/// The columns of a wider matrix as a matrix of their own.
+void CopyColumns(const ProductShape& s, const void* a, char* copy) {
+  const int64_t rows = s.transposed_a ? s.k : s.m;
+  const int64_t width = WidthOfA(s) * BytesOf(s.precision);
+  const int64_t stride = StrideOfA(s) * BytesOf(s.precision);
+  const int64_t rows_a_thread = std::max<int64_t>(1, 4 * kElementsAThread / width);
+  const auto copy_rows = [&](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; i++) {
+      std::memcpy(copy + i * width, static_cast<const char*>(a) + i * stride,
+                  static_cast<size_t>(width));
+    }
+  };
+  s.alone ? copy_rows(0, rows) : ParallelFor(rows, rows_a_thread, 1, copy_rows);
+}
+
+bool RunsInTiles(Precision precision) { return precision == Precision::kBfloat16 && HasTiles(); }
+
+void RunInTiles(const ProductShape& s, const Bfloat16* a, const void* b, float* c) {
+  const int threads = s.alone ? 1 : omp_get_max_threads();
+  const TileProductShape shape{s.m, s.k, s.n, StrideOfA(s), s.accumulate, threads};
+  if (s.transposed_a) {
+    TileProductOverRows(shape, a, static_cast<const Bfloat16*>(b), c);
+  } else if (s.packed_for > 0) {
+    TileProduct(shape, a, b, c);
+  } else {
+    const Buffer<char> packed(TileBytesOf(s.k, s.n));
+    PackForTiles(static_cast<const Bfloat16*>(b), false, s.k, s.n, packed.data());
+    TileProduct(shape, a, packed.data(), c);
+  }
+}
+
 }  // namespace
 
-Product::Product(const ProductShape& shape)
-    : compiled_(Compiled(shape)),
-      a_(compiled_->description.src_desc(), Engine(), nullptr),
-      b_(compiled_->description.weights_desc(), Engine(), nullptr),
-      c_(compiled_->description.dst_desc(), Engine(), nullptr),
-      scratchpad_(compiled_->description.scratchpad_desc(), Engine(), nullptr),
-      arguments_{{DNNL_ARG_SRC, a_},
-                 {DNNL_ARG_WEIGHTS, b_},
-                 {DNNL_ARG_DST, c_},
-                 {DNNL_ARG_SCRATCHPAD, scratchpad_}} {}
+Product::Product(const ProductShape& shape) : shape_(shape) {
+  if (RunsInTiles(shape.precision)) return;
+  compiled_ = Compiled(shape);
+  // Where rows do not follow each other, oneDNN has plain loops only.
+  if (StrideOfA(shape) != WidthOfA(shape)) {
+    copy_of_a_ = std::make_unique<Buffer<char>>(shape.m * shape.k * BytesOf(shape.precision));
+  }
+  const auto& description = compiled_->description;
+  a_ = memory(description.src_desc(), Engine(), nullptr);
+  b_ = memory(description.weights_desc(), Engine(), nullptr);
+  c_ = memory(description.dst_desc(), Engine(), nullptr);
+  scratchpad_ = memory(description.scratchpad_desc(), Engine(), nullptr);
+  arguments_ = {{DNNL_ARG_SRC, a_},
+                {DNNL_ARG_WEIGHTS, b_},
+                {DNNL_ARG_DST, c_},
+                {DNNL_ARG_SCRATCHPAD, scratchpad_}};
+}
 
 void Product::Run(const void* a, const void* b, float* c) {
+  if (compiled_ == nullptr) {
+    RunInTiles(shape_, static_cast<const Bfloat16*>(a), b, c);
+    return;
+  }
+  if (copy_of_a_) {
+    CopyColumns(shape_, a, copy_of_a_->data());
+    a = copy_of_a_->data();
+  }
   a_.set_data_handle(const_cast<void*>(a));
   b_.set_data_handle(const_cast<void*>(b));
   c_.set_data_handle(c);
@@ -159,6 +217,11 @@ void Product::Run(const void* a, const void* b, float* c) {
 PackedMatrix::PackedMatrix(const float* matrix, Stored stored, int64_t k, int64_t n, int64_t rows,
                            Precision precision, bool alone)
     : k_(k), n_(n), rows_(rows), precision_(precision), alone_(alone) {
+  if (RunsInTiles(precision)) {
+    data_ = std::make_unique<Buffer<char>>(TileBytesOf(k, n));
+    PackForTiles(matrix, stored == Stored::kTransposed, k, n, data_->data());
+    return;
+  }
   const memory::desc order = PackedOrder(k, n, rows, precision, alone);
   const memory::desc from = stored == Stored::kTransposed ? Transposed(k, n, memory::data_type::f32)
                                                           : Plain(k, n, memory::data_type::f32);

@@ -17,6 +17,8 @@ struct ProductShape {
   Precision precision = Precision::kFloat32;
   /// A is stored as its transpose [k, m].
   bool transposed_a = false;
+  /// Elements from a stored row of A to the next; 0: they follow each other.
+  int64_t a_stride = 0;
   /// The product is added to C.
   bool accumulate = false;
   /// B is packed for products of this many rows; 0: it is stored as [k, n].
@@ -34,7 +36,10 @@ class Product {
   void Run(const void* a, const void* b, float* c);
 
  private:
+  ProductShape shape_;
+  /// Null where the product runs in tiles.
   std::shared_ptr<CompiledProduct> compiled_;
+  std::unique_ptr<Buffer<char>> copy_of_a_;
   dnnl::memory a_, b_, c_, scratchpad_;
   std::unordered_map<int, dnnl::memory> arguments_;
 };

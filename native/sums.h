@@ -31,18 +31,26 @@ class PartialSums {
   Buffer<float> parts_;
 };
 
-/// C [m, n] (+)= Aᵀ B over the rows of A [rows, m] and B [rows, n].
+/// C [m, n] (+)= Aᵀ B over the rows of A, m columns of a matrix, and B [rows, n].
 template <class Element>
-void ProductOverRows(int64_t rows, int64_t m, int64_t n, const Element* a, const Element* b,
-                     float* c, bool accumulate = false) {
+void ProductOverRows(int64_t rows, const Columns<Element>& a, int64_t n, const Element* b, float* c,
+                     bool accumulate = false) {
   ProductShape shape;
-  shape.m = m;
+  shape.m = a.count;
+  shape.a_stride = a.stride;
   shape.k = rows;
   shape.n = n;
   shape.precision = kPrecisionOf<Element>;
   shape.transposed_a = true;
   shape.accumulate = accumulate;
-  Product(shape).Run(a, b, c);
+  Product(shape).Run(a.first, b, c);
+}
+
+/// The same for all columns of A [rows, m].
+template <class Element>
+void ProductOverRows(int64_t rows, int64_t m, int64_t n, const Element* a, const Element* b,
+                     float* c, bool accumulate = false) {
+  ProductOverRows(rows, Columns<Element>{a, m, m}, n, b, c, accumulate);
 }
 
 }  // namespace gru_lm

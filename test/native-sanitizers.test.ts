@@ -15,6 +15,8 @@ const native = fileURLToPath(new URL('../native', import.meta.url));
 const SOURCES = [
   ...[
     'product.cc',
+    'tile_order.cc',
+    'tile_product.cc',
     'embedded_inputs.cc',
     'gru.cc',
     'lstm.cc',
@@ -23,6 +25,7 @@ const SOURCES = [
     'clip.cc',
     'orthogonalise.cc',
   ],
+  'test/products.cc',
   'test/sanitize.cc',
 ];
 const FLAGS = [
@@ -45,17 +48,23 @@ describe('the native functions', () => {
     expect(compiled.stderr).toBe('');
     expect(compiled.status).toBe(0);
 
-    const { status, stdout, stderr } = spawnSync(program, {
-      encoding: 'utf8',
-      env: {
-        ...process.env,
-        // More threads than a small machine has processors, so that shares are odd.
-        OMP_NUM_THREADS: '3',
-        ASAN_OPTIONS: 'detect_leaks=1',
-      },
-    });
-    expect(stderr).toBe('');
-    expect(stdout).toMatch(/are sound|is sound/);
-    expect(status).toBe(0);
-  });
+    const run = (options: string[], environment: NodeJS.ProcessEnv) => {
+      const { status, stdout, stderr } = spawnSync(program, options, {
+        encoding: 'utf8',
+        env: {
+          ...process.env,
+          // More threads than a small machine has processors, so that shares are odd.
+          OMP_NUM_THREADS: '3',
+          ASAN_OPTIONS: 'detect_leaks=1',
+          ...environment,
+        },
+      });
+      expect(stderr).toBe('');
+      expect(stdout).toMatch(/are sound|is sound/);
+      expect(status).toBe(0);
+    };
+    run([], {});
+    // As on a processor without tiles.
+    run(['bfloat16'], { ONEDNN_MAX_CPU_ISA: 'AVX512_CORE_BF16' });
+  }, 300_000);
 });

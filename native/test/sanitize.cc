@@ -19,6 +19,7 @@
 #include "../lstm.h"
 #include "../orthogonalise.h"
 #include "../parallel.h"
+#include "products.h"
 
 namespace {
 
@@ -309,6 +310,7 @@ const std::vector<Shape> kShapes = {
 };
 
 void RunAll(Precision precision) {
+  RequireProducts(precision);
   for (const Shape& shape : kShapes) {
     RunGru(shape, true, precision, false);
     RunGru(shape, false, precision, false);
@@ -330,7 +332,13 @@ void RunAll(Precision precision) {
 
 }  // namespace
 
-int main() {
+/// @param arguments `bfloat16` for that alone
+int main(int count, char** arguments) {
+  if (count > 1 && std::string(arguments[1]) == "bfloat16") {
+    if (HasBfloat16()) RunAll(Precision::kBfloat16);
+    std::puts("bfloat16 is sound");
+    return 0;
+  }
   RequireFailureReachesCaller();
   for (const bool reset_after : {true, false}) {
     RunGru({3, 2, 3, 4}, reset_after, Precision::kFloat32, true);
