@@ -136,9 +136,11 @@ describe('defaults by rule', () => {
     expect(ruled(1e6, 60, { machine, cell: 'lstm' }).gruVariant).toBe('reset-after');
   });
 
-  it('score many words by their embeddings', () => {
+  it('score many words by their embeddings, and drop more of them', () => {
     const words = { vocabularySize: 10_000 };
-    expect(ruled(1e6, 60, words)).toMatchObject({ tied: true, embeddingSize: 256 });
+    expect(ruled(1e6, 60, words)).toMatchObject({
+      ...{ tied: true, hiddenSize: 256, embeddingSize: 256, dropout: 0.3 },
+    });
     expect(ruled(1e6, 60, { ...words, fullSoftmax: false }).tied).toBe(false);
   });
 

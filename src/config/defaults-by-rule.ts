@@ -106,13 +106,15 @@ const BY_TOKENS: readonly { from: number; batchSize: number; bySeconds: readonly
 
 /**
  * By the vocabulary's size: the embeddings', at most that of a layer, and a share of the rate. Where most
- * tokens are rare they are scored by their embeddings, which then are learned from what precedes them, too.
+ * tokens are rare they are scored by their embeddings, which then are learned from what precedes them, too;
+ * and a text has fewer of them than characters to learn so much from, so that more is dropped.
  */
 const BY_VOCABULARY = [
-  { from: 0, embeddingSize: 64, rateShare: 1, tied: false },
-  { from: 1000, embeddingSize: 128, rateShare: 0.75, tied: false },
-  { from: 5000, embeddingSize: Number.POSITIVE_INFINITY, rateShare: 0.5, tied: true },
+  { from: 0, embeddingSize: 64, rateShare: 1, tied: false, moreDropout: 0 },
+  { from: 1000, embeddingSize: 128, rateShare: 0.75, tied: false, moreDropout: 0 },
+  { from: 5000, embeddingSize: 65_536, rateShare: 0.75, tied: true, moreDropout: 0.3 },
 ] as const;
+const MOST_DROPOUT = 0.6;
 
 /**
  * Muon learns more of a step than Adam, and of a larger batch as much more; what it multiplies for that
@@ -136,15 +138,15 @@ export function defaultsByRule(input: RuleInput): RuledOptions {
   const seconds = secondsOf(input, batchSize);
   const column = FROM_SECONDS.findLastIndex((from) => seconds >= from);
   const { hiddenSize, layers, dropout, learningRate } = row.bySeconds[column] as Size;
-  const { embeddingSize, rateShare, tied } = lastFrom(BY_VOCABULARY, input.vocabularySize);
+  const words = lastFrom(BY_VOCABULARY, input.vocabularySize);
   return {
-    embeddingSize: Math.min(embeddingSize, hiddenSize),
+    embeddingSize: Math.min(words.embeddingSize, hiddenSize),
     hiddenSize,
     layers,
-    dropout,
+    dropout: Math.min(MOST_DROPOUT, Number((dropout + words.moreDropout).toPrecision(2))),
     batchSize,
-    learningRate: Number((learningRate * rateShare * learning.rateShare).toPrecision(2)),
-    tied: tied && input.fullSoftmax,
+    learningRate: Number((learningRate * words.rateShare * learning.rateShare).toPrecision(2)),
+    tied: words.tied && input.fullSoftmax,
     weightDecay: learning.weightDecay,
     gruVariant: isNativeGru(cell, activation, machine) ? 'reset-before' : 'reset-after',
     optimizer,
