@@ -19,8 +19,10 @@ constexpr int kIterations = 5;
 
 /// C [m, n] = A [m, k] · B [k, n].
 template <class Element>
-void Multiply(int64_t m, int64_t k, int64_t n, const Element* a, const Element* b, float* c) {
+void Multiply(int64_t m, int64_t k, int64_t n, const Element* a, const Element* b, float* c,
+              bool alone) {
   ProductShape shape;
+  shape.alone = alone;
   shape.m = m;
   shape.k = k;
   shape.n = n;
@@ -35,7 +37,8 @@ void Load(const float* matrix, int64_t tall, int64_t narrow, bool is_wide, float
   ParallelFor(tall, kElementsAThread / narrow, 1, [&](int64_t begin, int64_t end) {
     for (int64_t i = begin; i < end; i++) {
       for (int64_t j = 0; j < narrow; j++) {
-        Store(x + i * narrow + j, scale * (is_wide ? matrix[j * tall + i] : matrix[i * narrow + j]));
+        Store(x + i * narrow + j,
+              scale * (is_wide ? matrix[j * tall + i] : matrix[i * narrow + j]));
       }
     }
   });
@@ -44,9 +47,11 @@ void Load(const float* matrix, int64_t tall, int64_t narrow, bool is_wide, float
 template <class Element>
 class Iteration {
  public:
-  Iteration(int64_t tall, int64_t narrow)
+  /// @param alone one thread runs it, while others may be at other matrices
+  Iteration(int64_t tall, int64_t narrow, bool alone)
       : tall_(tall),
         narrow_(narrow),
+        alone_(alone),
         x_(tall * narrow),
         gram_(narrow * narrow),
         factor_(narrow * narrow),
@@ -73,9 +78,10 @@ class Iteration {
  private:
   /// next = X (a + b XᵀX + c (XᵀX)²)
   void Next() {
-    ProductOverRows(tall_, narrow_, narrow_, x_.data(), x_.data(), gram_sums_.data());
+    ProductOverRows(tall_, narrow_, narrow_, x_.data(), x_.data(), gram_sums_.data(), false,
+                    alone_);
     Convert(gram_sums_.data(), gram_.data(), narrow_ * narrow_);
-    Multiply(narrow_, narrow_, narrow_, gram_.data(), gram_.data(), square_sums_.data());
+    Multiply(narrow_, narrow_, narrow_, gram_.data(), gram_.data(), square_sums_.data(), alone_);
     ParallelFor(narrow_, kElementsAThread / narrow_, 1, [&](int64_t begin, int64_t end) {
       for (int64_t i = begin; i < end; i++) {
         const float *gram = gram_sums_ + i * narrow_, *square = square_sums_ + i * narrow_;
@@ -84,10 +90,11 @@ class Iteration {
         Store(factor + i, kA + kB * gram[i] + kC * square[i]);
       }
     });
-    Multiply(tall_, narrow_, narrow_, x_.data(), factor_.data(), next_.data());
+    Multiply(tall_, narrow_, narrow_, x_.data(), factor_.data(), next_.data(), alone_);
   }
 
   int64_t tall_, narrow_;
+  bool alone_;
   Buffer<Element> x_, gram_, factor_;
   Buffer<float> gram_sums_, square_sums_, next_;
 };
@@ -96,13 +103,25 @@ class Iteration {
 
 void Orthogonalise(const OrthogonaliseSizes& s, const float* matrices, float* results) {
   const bool is_wide = s.columns > s.rows;
+  const int64_t tall = std::max(s.rows, s.columns), narrow = std::min(s.rows, s.columns);
   WithElement(s.precision, [&](auto element) {
-    Iteration<decltype(element)> iteration(std::max(s.rows, s.columns),
-                                           std::min(s.rows, s.columns));
-    for (int64_t i = 0; i < s.count; i++) {
+    using Work = Iteration<decltype(element)>;
+    const auto run = [&](Work& work, int64_t i) {
       const int64_t at = i * s.rows * s.columns;
-      iteration.Run(matrices + at, is_wide, results + at);
+      work.Run(matrices + at, is_wide, results + at);
+    };
+    // As many matrices for each thread as all can have, then the rest together: a product is soon
+    // done, and to share it means to wait for each other every time.
+    const int64_t threads = omp_get_max_threads(), each = s.count / threads;
+    if (each > 0) {
+      OnThreads(static_cast<int>(threads), [&](int thread, int count) {
+        Work work(tall, narrow, true);
+        for (int64_t i = thread; i < each * threads; i += count) run(work, i);
+      });
     }
+    if (each * threads == s.count) return;
+    Work work(tall, narrow, false);
+    for (int64_t i = each * threads; i < s.count; i++) run(work, i);
   });
 }
 

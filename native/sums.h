@@ -34,7 +34,7 @@ class PartialSums {
 /// C [m, n] (+)= Aᵀ B over the rows of A, m columns of a matrix, and B [rows, n].
 template <class Element>
 void ProductOverRows(int64_t rows, const Columns<Element>& a, int64_t n, const Element* b, float* c,
-                     bool accumulate = false) {
+                     bool accumulate = false, bool alone = false) {
   ProductShape shape;
   shape.m = a.count;
   shape.a_stride = a.stride;
@@ -43,14 +43,15 @@ void ProductOverRows(int64_t rows, const Columns<Element>& a, int64_t n, const E
   shape.precision = kPrecisionOf<Element>;
   shape.transposed_a = true;
   shape.accumulate = accumulate;
+  shape.alone = alone;
   Product(shape).Run(a.first, b, c);
 }
 
 /// The same for all columns of A [rows, m].
 template <class Element>
 void ProductOverRows(int64_t rows, int64_t m, int64_t n, const Element* a, const Element* b,
-                     float* c, bool accumulate = false) {
-  ProductOverRows(rows, Columns<Element>{a, m, m}, n, b, c, accumulate);
+                     float* c, bool accumulate = false, bool alone = false) {
+  ProductOverRows(rows, Columns<Element>{a, m, m}, n, b, c, accumulate, alone);
 }
 
 }  // namespace gru_lm
