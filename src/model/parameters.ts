@@ -1,6 +1,7 @@
 import { UserError } from '../errors.ts';
 import type { Activation } from '../ops/activation.ts';
 import { adaptiveSoftmaxSpecs } from './adaptive-softmax.ts';
+import { attentionSpecs } from './attention.ts';
 import { type Cell, cellKind } from './cells.ts';
 import { type Norm, normSpecs, statisticSpecs } from './normalisation.ts';
 import type { Regularisation } from './regularisation.ts';
@@ -35,6 +36,11 @@ export interface ModelConfig extends Regularisation {
   /** How each layer's outputs are normalised, before dropout. Default none. */
   norm?: Norm | undefined;
   /**
+   * M: of how many steps before what each layer above the first reads is attended to, and added to what it
+   * reads. Default: of none, without attention.
+   */
+  attentionSpan?: number | undefined;
+  /**
    * What the loss of predicting the token after the next, by a head of its own that nothing but training
    * reads, counts beside that of the next (Gloeckle et al. 2024). Default 0: there is no such head.
    */
@@ -67,7 +73,7 @@ export function parameterSpecs(config: ModelConfig): ParameterSpec[] {
     specs.push({ name: `${cell}.bias_ih_l${layer}`, shape: [rows] });
     if (hasBiasHh) specs.push({ name: `${cell}.bias_hh_l${layer}`, shape: [rows] });
   }
-  specs.push(...normSpecs(config));
+  specs.push(...normSpecs(config), ...attentionSpecs(config));
   const { softmaxCutoffs, multiToken = 0 } = config;
   if (multiToken > 0) {
     specs.push({ name: 'ahead.weight', shape: [V, H] }, { name: 'ahead.bias', shape: [V] });
@@ -85,10 +91,11 @@ export function weightSpecs(config: ModelConfig): ParameterSpec[] {
 }
 
 /**
- * How many matrices a recurrent layer's weights are, one below the other: one a gate. 0 for any other
- * parameter.
+ * How many matrices a recurrent layer's weights are, one below the other: one a gate, and one each of its
+ * attention's. 0 for any other parameter.
  */
 export function gateMatrices(name: string, cell: Cell | undefined): number {
+  if (/^attention\.\d+\.\w+\.weight$/.test(name)) return 1;
   return /\.weight_[ih]h_l\d+$/.test(name) ? cellKind(cell).gates : 0;
 }
 

@@ -52,6 +52,8 @@ const models: Partial<ModelConfig>[] = [
   { multiToken: 0.5 },
   { norm: 'batch' },
   { norm: 'batch', residual: true, cell: 'lstm' },
+  { attentionSpan: 3, multiToken: 0.5 },
+  { attentionSpan: 9, norm: 'layer', residual: true, cell: 'lstm' },
 ];
 
 describe.each(testBackends)('a trainer on %s', (backend) => {
