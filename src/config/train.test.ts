@@ -84,6 +84,7 @@ describe('training options', () => {
       residual: false,
       multiToken: 0,
       norm: 'none',
+      attentionSpan: undefined,
       dropout: 0,
       dropoutOutput: undefined,
       dropoutEmbedding: 0,
