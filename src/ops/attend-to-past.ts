@@ -8,6 +8,7 @@ import { matrixProduct } from './matrix-product.ts';
 import { registerComposedKernel, runKernel, runWithGradient } from './register.ts';
 import { flattenSteps } from './sequence-steps.ts';
 import { assertShape } from './shapes.ts';
+import { runsOnTensorFlow } from './tensorflow-binding.ts';
 
 /** Kernel: contexts [T, B, H], then what the gradient needs: {@link Workspace}, in its order. */
 const ATTEND_TO_PAST = 'AttendToPast';
@@ -40,6 +41,7 @@ const NAMES = [
 ] as const satisfies readonly (keyof AttentionTensors)[];
 
 type Workspace = [
+  past: tf.Tensor3D, // x of the memory and of all steps but the last [B, P, H]
   weights: tf.Tensor3D, // α [B, T, M]
   mixtures: tf.Tensor3D, // Σ α x [T, B, H]
   queries: tf.Tensor3D, // W_q x / √D [B, T, D]
@@ -85,25 +87,23 @@ registerComposedKernel(ATTEND_TO_PAST, (list) => {
   const scaled = tf.mul(query, 1 / Math.sqrt(query.shape[0])) as tf.Tensor2D;
   const queries = swapSteps(project(inputs, scaled));
   const keys = project(past, key);
-  const scores = band(tf.matMul(queries, transposed(keys)), distance.size);
+  const scores = band(productWithTransposed(queries, keys), distance.size);
   const weights = tf.softmax(tf.add(scores, distance)) as tf.Tensor3D;
   const mixtures = swapSteps(tf.matMul(bandAsMatrix(weights), past));
-  return [project(mixtures, value), weights, mixtures, queries, keys];
+  return [project(mixtures, value), tf.clone(past), weights, mixtures, queries, keys];
 });
 
 // With m the mixtures and a the scores: ∂m = W_vᵀ ∂c, ∂α_ts = ∂m_t · x_s, ∂a = α (∂α − Σ α ∂α). x_s gets
 // its share of ∂m as what is mixed, of ∂a as a key; x_t as a query.
 registerComposedKernel(ATTEND_TO_PAST_GRADIENT, (list) => {
-  const tensors = fromList(list);
-  const { inputs, memory, query, key, value } = tensors;
-  const [weights, mixtures, queries, keys, dContexts] = list.slice(NAMES.length) as [
+  const { inputs, memory, query, key, value } = fromList(list);
+  const [past, weights, mixtures, queries, keys, dContexts] = list.slice(NAMES.length) as [
     ...Workspace,
     tf.Tensor3D,
   ];
   const [D, M] = [query.shape[0], memory.shape[1]];
-  const past = pastOf(tensors);
   const dMixtures = swapSteps(project(dContexts, tf.transpose(value))); // [B, T, H]
-  const dWeights = band(tf.matMul(dMixtures, transposed(past)), M); // [B, T, M]
+  const dWeights = band(productWithTransposed(dMixtures, past), M); // [B, T, M]
   const along = tf.sum(tf.mul(weights, dWeights), 2, true);
   const dScores = tf.mul(weights, tf.sub(dWeights, along)) as tf.Tensor3D; // [B, T, M]
   const dScoreMatrix = bandAsMatrix(dScores); // [B, T, P]
@@ -142,7 +142,12 @@ function swapSteps(tensor: tf.Tensor): tf.Tensor3D {
   return tf.transpose(tensor as tf.Tensor3D, [1, 0, 2]);
 }
 
-/** Of each matrix [·, M, N] its transpose [·, N, M]; wasm multiplies by none that is not made first. */
+/** Rows [·, M, K] times those of [·, N, K] [·, M, N]; wasm is slow unless a transpose is made first. */
+function productWithTransposed(a: tf.Tensor3D, b: tf.Tensor3D): tf.Tensor3D {
+  return runsOnTensorFlow() ? tf.matMul(a, b, false, true) : tf.matMul(a, transposed(b));
+}
+
+/** Of each matrix [·, M, N] its transpose [·, N, M]. */
 function transposed(matrices: tf.Tensor3D): tf.Tensor3D {
   return tf.transpose(matrices, [0, 2, 1]);
 }
