@@ -3,13 +3,13 @@ import { basename, dirname, join } from 'node:path';
 import { modelConfigOf, type TrainOptions, trainOptions } from '../config/train.ts';
 import { type Tokenizer, tokenizerFromJson } from '../data/tokenizer.ts';
 import { UserError } from '../errors.ts';
-import { stateNames } from '../model/cells.ts';
 import {
   gateMatrices,
   type ModelConfig,
   parameterSpecs,
   weightSpecs,
 } from '../model/parameters.ts';
+import { stateSpecs } from '../model/states.ts';
 import { parseStored } from '../option-table.ts';
 import { optimizerTensors } from '../training/optimizer-tensors.ts';
 import { type CheckpointPart, PART_FILES } from './format.ts';
@@ -117,10 +117,7 @@ function tensorSpecs(model: ModelConfig, options: TrainOptions): TensorSpecs {
         shape,
       })),
     ),
-    state: stateNames(model).map((name) => ({
-      name,
-      shape: [options.batchSize, model.hiddenSize],
-    })),
+    state: stateSpecs(model, options.batchSize),
   };
 }
 

@@ -77,11 +77,11 @@ function show(model: CheckpointModel, checkpoints: readonly ListedCheckpoint[]):
 function showTensors({ modelConfig }: CheckpointModel): void {
   for (const { name, shape } of weightSpecs(modelConfig)) {
     printLine(
-      `${name.padEnd(22)}${shape.join(' × ').padStart(14)}${count(elementCount(shape)).padStart(14)}`,
+      `${name.padEnd(26)}${shape.join(' × ').padStart(14)}${count(elementCount(shape)).padStart(14)}`,
     );
   }
   const parameters = count(parameterCount(modelConfig));
-  printLine(`${'parameters'.padEnd(36)}${outStyle.bold(parameters.padStart(14))}\n`);
+  printLine(`${'parameters'.padEnd(40)}${outStyle.bold(parameters.padStart(14))}\n`);
 }
 
 /** What the layers are made of: `reset-after`, `rnn, relu`. */
@@ -90,10 +90,11 @@ function layersName({ cell, gruVariant, activation }: TrainOptions): string {
   return activation === 'tanh' ? name : `${name}, ${activation}`;
 }
 
-/** What is done to the outputs of layers: `, residual, layer normalisation`. */
-function aroundLayers({ residual, norm }: TrainOptions): string {
+/** What is put around the layers: `, residual, layer normalisation, attention to 64`. */
+function aroundLayers({ residual, norm, attention, attentionSpan }: TrainOptions): string {
   const normalisation = norm === 'none' ? '' : `, ${norm} normalisation`;
-  return `${residual ? ', residual' : ''}${normalisation}`;
+  const attends = attention ? `, attention to ${attentionSpan}` : '';
+  return `${residual ? ', residual' : ''}${normalisation}${attends}`;
 }
 
 function showTraining({ options, tokenizer, training, modelConfig }: CheckpointModel): void {

@@ -83,6 +83,7 @@ describe('training options', () => {
       tied: false,
       residual: false,
       norm: 'none',
+      attentionSpan: undefined,
       dropout: 0,
       dropoutOutput: undefined,
       dropoutEmbedding: 0,

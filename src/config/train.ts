@@ -9,6 +9,7 @@ import {
   withDefaults,
 } from '../option-table.ts';
 import { NON_MONOTONE_INTERVAL } from '../training/averaging.ts';
+import { assertAttentionOptions } from './attention-options.ts';
 import {
   chosenByRule,
   type MachineKind,
@@ -209,6 +210,21 @@ export const trainOptions = {
     choices: ['none', 'layer', 'batch'],
     default: 'none',
     help: 'normalise each layer’s outputs: over their units, or each unit over the batch',
+    group: MODEL,
+  },
+  attention: {
+    flag: 'attention',
+    type: 'switch',
+    help: 'let each layer above the first attend to what the one below it made, before its gates',
+    group: MODEL,
+  },
+  attentionSpan: {
+    flag: 'attention-span',
+    type: 'integer',
+    min: 1,
+    max: 4096,
+    default: 64,
+    help: 'how many tokens back --attention looks',
     group: MODEL,
   },
   batchSize: {
@@ -484,7 +500,10 @@ export function resolveTrainOptions(given: Given): TrainOptions {
     );
   }
   // A run that goes on has a model already.
-  if (!options.resume) assertSoftmaxOptions(options);
+  if (!options.resume) {
+    assertSoftmaxOptions(options);
+    assertAttentionOptions(options, given.attentionSpan !== undefined);
+  }
   assertCellOptions(options);
   if (options.findLearningRate && options.resume) {
     throw new UserError(
@@ -518,7 +537,8 @@ export function ruleOptions(
   machine: MachineKind,
 ): Partial<RuledOptions> {
   const preset = given.preset ? presetOptions(given.preset) : {};
-  const { epochs, maxSteps, maxTime, bptt, gradientAccumulation, cell, activation } = options;
+  const { epochs, maxSteps, maxTime, bptt, gradientAccumulation, cell, activation, attention } =
+    options;
   const fullSoftmax = options.softmax === 'full';
   const { optimizer } = { ...preset, ...withoutUndefined(given) };
   const input = {
@@ -527,6 +547,7 @@ export function ruleOptions(
   };
   const chosen = chosenByRule(input, preset, given);
   if (cell !== 'gru') delete chosen.gruVariant;
+  if (attention && chosen.layers === 1) chosen.layers = 2;
   return chosen;
 }
 
@@ -583,6 +604,7 @@ export function modelConfigOf(options: TrainOptions, vocabularySize: number): Mo
     softmaxCutoffs: cutoffsOf(options, vocabularySize),
     residual: options.residual,
     norm: options.norm,
+    attentionSpan: options.attention ? options.attentionSpan : undefined,
     dropout: options.dropout,
     dropoutOutput: options.dropoutOutput,
     dropoutEmbedding: options.dropoutEmbedding,

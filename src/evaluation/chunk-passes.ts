@@ -6,6 +6,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import { forward, type HiddenState, type Weights, zeroState } from '../model/language-model.ts';
 import type { ModelConfig } from '../model/parameters.ts';
 import { tokenLossesOf } from '../model/predictions.ts';
+import { recurrentStateCount } from '../model/states.ts';
 import type { Precision } from '../ops/tensorflow-binding.ts';
 
 interface TextToScore {
@@ -42,8 +43,8 @@ const SAME_STATE: Record<Precision, number> = { float32: 1e-4, bfloat16: 0.05 };
 /**
  * Scores `text` in `chunks` chunks of equal length and the few tokens that these leave.
  *
- * @param start the state [1, H] of each layer before the text
- * @returns the state [1, H] after it
+ * @param start the states [1, ·] before the text
+ * @returns the states [1, ·] after it
  */
 export async function scoreChunks(
   text: TextToScore,
@@ -68,18 +69,32 @@ interface Layout {
   chunkLength: number;
 }
 
-/** The passes over a text's chunks, and the states that they leave. */
+/**
+ * The passes over a text's chunks, and the states that they leave.
+ *
+ * What layers attend to is far larger than their own states, and so only kept where chunks end. It is the
+ * same, too, where their own states were the same after every window for long enough: the first layer's
+ * outputs are from the first of these windows on; what the second attends to is once it has no older ones;
+ * with that and its own state then the same, its outputs are from there on; and so up the layers.
+ */
 class ChunkPasses {
   readonly #text: TextToScore;
   readonly #layout: Layout;
   readonly #start: HiddenState;
   readonly #pause: () => Promise<void>;
   readonly #windows: number;
-  /** The states [chunks, H] after each window, by the last pass over all chunks that reached it. */
+  /** How many of the states are the layers' own. */
+  readonly #ownStates: number;
+  /** For how many steps they must have been the same for all states to be. */
+  readonly #stepsToBeSame: number;
+  /**
+   * The states [chunks, ·] after each window, by the last pass over all chunks that reached it; of all
+   * windows but the last the layers' own alone.
+   */
   readonly #statesAfter: HiddenState[] = [];
   /** How many chunks, from the first on, are right. */
   #rightChunks = 1;
-  /** Where the chunks that went one by one truly end [1, H], if any did. */
+  /** Where the chunks that went one by one truly end [1, ·], if any did. */
   #end: HiddenState | undefined;
 
   constructor(text: TextToScore, layout: Layout, start: HiddenState, pause: () => Promise<void>) {
@@ -88,6 +103,9 @@ class ChunkPasses {
     this.#start = start;
     this.#pause = pause;
     this.#windows = Math.ceil(layout.chunkLength / WINDOW);
+    const { layers, attentionSpan = 0 } = text.config;
+    this.#ownStates = recurrentStateCount(text.config);
+    this.#stepsToBeSame = (layers - 1) * Math.ceil(attentionSpan / WINDOW) * WINDOW;
   }
 
   /** All chunks from states of zeros but the first, which is right from its start. */
@@ -99,6 +117,7 @@ class ChunkPasses {
     for (let window = 0; window < this.#windows; window++) {
       state = this.#runWindow(window, 0, state);
       if (window === 0) tf.dispose(starts);
+      else this.#forgetMemories(window - 1);
       this.#statesAfter.push(state);
       onProgress((window + 1) / this.#windows);
       await this.#pause();
@@ -122,14 +141,16 @@ class ChunkPasses {
   async #runFromEnds(): Promise<boolean> {
     let state = this.#startsAfter(this.#statesAfter.at(-1) as HiddenState);
     const starts = state;
+    let sameFrom: number | undefined;
     for (let window = 0; window < this.#windows; window++) {
       const next = this.#runWindow(window, 0, state);
       if (window === 0) tf.dispose(starts);
+      else this.#forgetMemories(window - 1);
       const before = this.#statesAfter[window] as HiddenState;
-      const isSame = this.#areSame(before, next);
+      sameFrom = this.#areSame(before, next) ? (sameFrom ?? this.#endOf(window)) : undefined;
       tf.dispose(before);
       this.#statesAfter[window] = state = next;
-      if (isSame) return true;
+      if (this.#areAllSame(sameFrom, window)) return true;
       await this.#pause();
     }
     return false;
@@ -140,14 +161,15 @@ class ChunkPasses {
     const lastWindow = this.#windows - 1;
     this.#end = this.#chunkState(lastWindow, this.#rightChunks - 1);
     for (let chunk = this.#rightChunks; chunk < this.#layout.chunks; chunk++) {
+      let sameFrom: number | undefined;
       for (let window = 0; window < this.#windows; window++) {
         const next = this.#runWindow(window, chunk, this.#end);
         tf.dispose(this.#end);
         this.#end = next;
         const before = this.#chunkState(window, chunk);
-        const isSame = this.#areSame(before, next);
+        sameFrom = this.#areSame(before, next) ? (sameFrom ?? this.#endOf(window)) : undefined;
         tf.dispose(before);
-        if (isSame) {
+        if (this.#areAllSame(sameFrom, window)) {
           tf.dispose(next);
           this.#end = this.#chunkState(lastWindow, chunk);
           break;
@@ -157,7 +179,7 @@ class ChunkPasses {
     }
   }
 
-  /** The few tokens that chunks of equal length leave. Returns the state [1, H] at the very end. */
+  /** The few tokens that chunks of equal length leave. Returns the states [1, ·] at the very end. */
   runTail(): HiddenState {
     const { ids, losses } = this.#text;
     const end = this.#end ?? this.#chunkState(this.#windows - 1, this.#layout.chunks - 1);
@@ -175,7 +197,7 @@ class ChunkPasses {
     tf.dispose(this.#end ?? []);
   }
 
-  /** Where chunks begin [chunks, H]: the text's start, and where those before them end. */
+  /** Where chunks begin [chunks, ·]: the text's start, and where those before them end. */
   #startsAfter(ends: HiddenState): HiddenState {
     const others = this.#layout.chunks - 1;
     if (others === 0) return this.#start.map((layer) => tf.clone(layer));
@@ -184,9 +206,15 @@ class ChunkPasses {
     );
   }
 
+  /** What layers attend to after a window is of no use once the next one was run. */
+  #forgetMemories(window: number): void {
+    tf.dispose((this.#statesAfter[window] as HiddenState).splice(this.#ownStates));
+  }
+
+  /** Whether the layers' own states are. */
   #areSame(a: HiddenState, b: HiddenState): boolean {
     const limit = SAME_STATE[this.#text.precision ?? 'float32'];
-    return a.every((layer, i) => {
+    return a.slice(0, this.#ownStates).every((layer, i) => {
       const largest = tf.tidy(() => {
         const difference = tf.abs(tf.sub(layer, b[i]!));
         return tf.max(tf.div(difference, tf.maximum(tf.abs(layer), 1))).dataSync()[0] as number;
@@ -195,7 +223,17 @@ class ChunkPasses {
     });
   }
 
-  /** A chunk's own state [1, H] after a window. */
+  /** Whether all states are the same after a window, the layers' own being so from a step of a chunk on. */
+  #areAllSame(from: number | undefined, window: number): boolean {
+    return from !== undefined && this.#endOf(window) - from >= this.#stepsToBeSame;
+  }
+
+  /** The steps of a chunk up to the end of a window. */
+  #endOf(window: number): number {
+    return Math.min((window + 1) * WINDOW, this.#layout.chunkLength);
+  }
+
+  /** A chunk's states [1, ·] after a window, as far as they are kept. */
   #chunkState(window: number, chunk: number): HiddenState {
     return (this.#statesAfter[window] as HiddenState).map((layer) => tf.slice(layer, chunk, 1));
   }
@@ -209,7 +247,7 @@ class ChunkPasses {
     const { chunkLength } = this.#layout;
     const rows = state[0]!.shape[0];
     const first = firstChunk * chunkLength + window * WINDOW;
-    const steps = Math.min(WINDOW, chunkLength - window * WINDOW);
+    const steps = this.#endOf(window) - window * WINDOW;
     const inputs = new Int32Array(steps * rows);
     const targets = new Int32Array(steps * rows);
     const placeOf = (t: number, row: number) => first + row * chunkLength + t;

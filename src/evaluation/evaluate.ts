@@ -69,7 +69,7 @@ export async function scoreTokens(
   signal?.throwIfAborted();
   const count = Math.max(0, tokens.length - 1);
   const blocks = Math.ceil(count / (maxChunks * longestChunk));
-  let state: HiddenState = zeroState(config, 1); // [1, H] each
+  let state: HiddenState = zeroState(config, 1); // [1, ·] each
   try {
     for (let block = 0; block < blocks; block++) {
       const first = Math.floor((block * count) / blocks);

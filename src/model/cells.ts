@@ -23,17 +23,3 @@ const CELLS: Readonly<Record<Cell, CellKind>> = {
 export function cellKind(cell: Cell | undefined): CellKind {
   return CELLS[cell ?? 'gru'];
 }
-
-/** The names of a model's states, layer by layer: `h_l0`, and `c_l0` of an LSTM, … */
-export function stateNames({
-  cell,
-  layers,
-}: {
-  cell?: Cell | undefined;
-  layers: number;
-}): string[] {
-  const { states } = cellKind(cell);
-  return Array.from({ length: layers }, (_, layer) =>
-    states.map((state) => `${state}_l${layer}`),
-  ).flat();
-}

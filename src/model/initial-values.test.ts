@@ -47,6 +47,14 @@ describe('initialValues', () => {
     }
   });
 
+  test('begins attention with queries and keys, and values of zero', () => {
+    const random = new Random(1);
+    const query = initialValues({ name: 'attention.1.query.weight', shape: [20, 40] }, random);
+    expect(standardDeviation(query)).toBeCloseTo(Math.sqrt(6 / 60 / 3), 2);
+    const value = initialValues({ name: 'attention.1.value.weight', shape: [4, 4] }, random);
+    expect(value).toEqual(new Float32Array(16));
+  });
+
   test('opens the forget gate of an LSTM', () => {
     const bias = initialValues({ name: 'lstm.bias_ih_l0', shape: [8] }, new Random(1));
     expect([...bias]).toEqual([0, 0, 1, 1, 0, 0, 0, 0]);

@@ -5,7 +5,8 @@ import { elementCount, type ParameterSpec } from './parameters.ts';
 
 /**
  * - embedding: standard normal, as PyTorch's; uniform in ±1/√size where it is the output layer's, too;
- * - input weights of each gate: uniform in ±√(6/(inputs + outputs)) (Glorot & Bengio 2010);
+ * - input weights of each gate, queries and keys: uniform in ±√(6/(inputs + outputs)) (Glorot & Bengio 2010);
+ * - attention's values: zero, so that a layer learns to use what it first learns to do without;
  * - recurrent weights of each gate: a random orthogonal matrix (Saxe et al. 2014), which neither
  *   shrinks nor stretches a state;
  * - output layer: uniform in ±1/√inputs;
@@ -28,6 +29,7 @@ export function initialValues(
     return values;
   }
   const [rows, columns] = shape as [number, number];
+  if (/^attention\.\d+\.value/.test(name)) return values;
   if (name === 'embedding.weight' && !tied) {
     for (let i = 0; i < values.length; i++) values[i] = random.normal();
   } else if (/^\w+\.weight_hh_l/.test(name)) {
@@ -36,9 +38,8 @@ export function initialValues(
     }
   } else {
     const cell = /^(\w+)\.weight_ih_l/.exec(name)?.[1] as Cell | undefined;
-    const bound = cell
-      ? Math.sqrt(6 / (columns + rows / cellKind(cell).gates))
-      : 1 / Math.sqrt(columns);
+    const outputs = name.startsWith('attention.') ? rows : cell && rows / cellKind(cell).gates;
+    const bound = outputs ? Math.sqrt(6 / (columns + outputs)) : 1 / Math.sqrt(columns);
     for (let i = 0; i < values.length; i++) values[i] = (2 * random.uniform() - 1) * bound;
   }
   return values;

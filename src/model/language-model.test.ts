@@ -8,7 +8,7 @@ import { linearCrossEntropy } from '../ops/linear-cross-entropy.ts';
 import { matrixProduct } from '../ops/matrix-product.ts';
 import { Random } from '../random.ts';
 import type { TensorMap } from '../tensor-data.ts';
-import { cellKind, stateNames } from './cells.ts';
+import { cellKind } from './cells.ts';
 import {
   forward,
   type HiddenState,
@@ -18,6 +18,7 @@ import {
   zeroState,
 } from './language-model.ts';
 import { type ModelConfig, parameterCount, parameterSpecs } from './parameters.ts';
+import { stateSpecs } from './states.ts';
 import { initialParameters, selectParameters, weightsOf } from './weights.ts';
 
 interface Golden {
@@ -205,7 +206,7 @@ describe.each(otherCells)('a model of cell %s on %s', (cell, backend) => {
     const expected = statesOf(golden.finalState);
     expect(second.state).toHaveLength(expected.length);
     for (const [i, each] of second.state.entries()) {
-      expectClose(valuesOf(each), valuesOf(expected[i]!), 1e-5, stateNames(model)[i]);
+      expectClose(valuesOf(each), valuesOf(expected[i]!), 1e-5, stateSpecs(model, B)[i]?.name);
     }
   });
 

@@ -12,20 +12,22 @@ import { minGruSequence } from '../ops/min-gru-sequence.ts';
 import { rnnSequence } from '../ops/rnn-sequence.ts';
 import type { Precision } from '../ops/tensorflow-binding.ts';
 import type { Random } from '../random.ts';
-import { type Cell, cellKind, stateNames } from './cells.ts';
+import { attend } from './attention.ts';
+import { type Cell, cellKind } from './cells.ts';
 import { normalise, type Statistics } from './normalisation.ts';
 import type { ModelConfig } from './parameters.ts';
 import { drop, dropWeights, outputPenalty } from './regularisation.ts';
+import { recurrentStateCount, stateSpecs } from './states.ts';
 
 /** The parameters and statistics as tensors, by the names of `weightSpecs`. */
 export type Weights = Readonly<Record<string, tf.Tensor>>;
 
-/** The states [B, H] by the order of `stateNames`. */
+/** The states by the order of `stateSpecs`: [B, H] each, then memories [B, M·H]. */
 export type HiddenState = tf.Tensor2D[];
 
 /** States of zeros, where every stream of text begins. */
 export function zeroState(config: ModelConfig, batchSize: number): HiddenState {
-  return stateNames(config).map(() => tf.zeros([batchSize, config.hiddenSize]));
+  return stateSpecs(config, batchSize).map(({ shape }) => tf.zeros(shape as [number, number]));
 }
 
 export interface ForwardResult {
@@ -64,6 +66,7 @@ export function forward(
   const { layers, dropoutMask } = config;
   const { length: stateCount } = cellKind(config.cell).states;
   const finalState: HiddenState = [];
+  const memories: tf.Tensor2D[] = []; // of the layers that attend
   let outputs: tf.Tensor3D | undefined; // [T, B, H] of the layer before
   let penalty: tf.Scalar | undefined;
   const statistics: Record<string, tf.Tensor> = {};
@@ -73,7 +76,13 @@ export function forward(
       tensors.weightHh = dropWeights(tensors.weightHh, config.weightDrop ?? 0, dropout);
     }
     const before = state.slice(layer * stateCount, (layer + 1) * stateCount);
-    const inputs = outputs ?? droppedEmbeddings(config, weights, ids, B, dropout);
+    let inputs = outputs ?? droppedEmbeddings(config, weights, ids, B, dropout);
+    const memory = state[recurrentStateCount(config) + layer - 1];
+    if (outputs && memory) {
+      const { attended, after } = attend(weights, layer, outputs, memory);
+      inputs = attended;
+      memories.push(after);
+    }
     const source = inputs ?? { table: embeddingOf(weights), ids };
     const { made, after } = runLayer(config, source, tensors, before, precision);
     finalState.push(tf.reshape(tf.slice(made, T - 1, 1), [B, config.hiddenSize]) as tf.Tensor2D);
@@ -95,7 +104,7 @@ export function forward(
     }
   }
   const features = tf.reshape(outputs as tf.Tensor3D, [T * B, config.hiddenSize]) as tf.Tensor2D;
-  return { features, state: finalState, penalty, statistics };
+  return { features, state: [...finalState, ...memories], penalty, statistics };
 }
 
 /**

@@ -1,6 +1,7 @@
 import { UserError } from '../errors.ts';
 import type { Activation } from '../ops/activation.ts';
 import { adaptiveSoftmaxSpecs } from './adaptive-softmax.ts';
+import { attentionSpecs } from './attention.ts';
 import { type Cell, cellKind } from './cells.ts';
 import { type Norm, normSpecs, statisticSpecs } from './normalisation.ts';
 import type { Regularisation } from './regularisation.ts';
@@ -34,6 +35,11 @@ export interface ModelConfig extends Regularisation {
   residual?: boolean | undefined;
   /** How each layer's outputs are normalised, before dropout. Default none. */
   norm?: Norm | undefined;
+  /**
+   * M: of how many steps before what each layer above the first reads is attended to, and added to what it
+   * reads. Default: of none, without attention.
+   */
+  attentionSpan?: number | undefined;
 }
 
 /** A parameter by its name in PyTorch's state dict. */
@@ -61,7 +67,7 @@ export function parameterSpecs(config: ModelConfig): ParameterSpec[] {
     specs.push({ name: `${cell}.bias_ih_l${layer}`, shape: [rows] });
     if (hasBiasHh) specs.push({ name: `${cell}.bias_hh_l${layer}`, shape: [rows] });
   }
-  specs.push(...normSpecs(config));
+  specs.push(...normSpecs(config), ...attentionSpecs(config));
   const { softmaxCutoffs } = config;
   if (softmaxCutoffs) return [...specs, ...adaptiveSoftmaxSpecs(softmaxCutoffs, config)];
   if (!config.tied) specs.push({ name: 'fc.weight', shape: [V, H] });
@@ -76,10 +82,11 @@ export function weightSpecs(config: ModelConfig): ParameterSpec[] {
 }
 
 /**
- * How many matrices a recurrent layer's weights are, one below the other: one a gate. 0 for any other
- * parameter.
+ * How many matrices a recurrent layer's weights are, one below the other: one a gate, and one each of its
+ * attention's. 0 for any other parameter.
  */
 export function gateMatrices(name: string, cell: Cell | undefined): number {
+  if (/^attention\.\d+\.\w+\.weight$/.test(name)) return 1;
   return /\.weight_[ih]h_l\d+$/.test(name) ? cellKind(cell).gates : 0;
 }
 

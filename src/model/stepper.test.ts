@@ -24,6 +24,8 @@ const models: Partial<ModelConfig>[] = [
   { cell: 'rnn' },
   { cell: 'mingru' },
   { cell: 'rnn', activation: 'relu' },
+  { attentionSpan: 3 },
+  { attentionSpan: 9, cell: 'lstm', layers: 3 },
 ];
 const prompt = Int32Array.of(3, 0, 4, 1);
 const next = [2, 2, 1];

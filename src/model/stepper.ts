@@ -15,6 +15,9 @@ import {
 import type { ModelConfig } from './parameters.ts';
 import { logProbabilitiesOf } from './predictions.ts';
 
+/** Tokens read at a time: what that takes grows with their number, where layers attend with its square. */
+const LONGEST_WINDOW = 512;
+
 /** Begins with a state of zeros. The weights must live as long as it is used. */
 export class Stepper {
   readonly #config: ModelConfig;
@@ -41,7 +44,7 @@ export class Stepper {
     const backend = isPlainGru(this.#config)
       ? nativeGruBackend(this.#config.activation ?? 'tanh')
       : undefined;
-    if (!backend || (ids.length > 1 && !this.#native)) return this.#readWindow(ids);
+    if (!backend || (ids.length > 1 && !this.#native)) return this.#readWindows(ids);
     this.#native ??= this.#startNative(backend);
     const native = this.#native;
     let logProbabilities: Float32Array = new Float32Array();
@@ -62,6 +65,14 @@ export class Stepper {
     states.dispose();
     if (this.#weights['fc.projection']) this.#made = tensors.outputWeight;
     return native;
+  }
+
+  #readWindows(ids: Int32Array): Float32Array {
+    let logProbabilities: Float32Array = new Float32Array();
+    for (let start = 0; start < ids.length; start += LONGEST_WINDOW) {
+      logProbabilities = this.#readWindow(ids.subarray(start, start + LONGEST_WINDOW));
+    }
+    return logProbabilities;
   }
 
   #readWindow(ids: Int32Array): Float32Array {
@@ -90,8 +101,9 @@ function isPlainGru({
   residual,
   norm = 'none',
   softmaxCutoffs,
+  attentionSpan,
 }: ModelConfig): boolean {
-  return cell === 'gru' && !residual && norm === 'none' && !softmaxCutoffs;
+  return cell === 'gru' && !residual && norm === 'none' && !softmaxCutoffs && !attentionSpan;
 }
 
 /**

@@ -51,6 +51,8 @@ const models: Partial<ModelConfig>[] = [
   { norm: 'layer', residual: true },
   { norm: 'batch' },
   { norm: 'batch', residual: true, cell: 'lstm' },
+  { attentionSpan: 3 },
+  { attentionSpan: 9, norm: 'layer', residual: true, cell: 'lstm' },
 ];
 
 describe.each(testBackends)('a trainer on %s', (backend) => {

@@ -3,11 +3,11 @@ import * as tf from '@tensorflow/tfjs-core';
 import { type BatchCursor, StatefulBatches } from '../data/batches.ts';
 import type { TokenSequence } from '../data/token-sequence.ts';
 import { UserError } from '../errors.ts';
-import { stateNames } from '../model/cells.ts';
 import { forward, type HiddenState, type Weights, zeroState } from '../model/language-model.ts';
 import type { Statistics } from '../model/normalisation.ts';
-import { gateMatrices, type ModelConfig } from '../model/parameters.ts';
+import { gateMatrices, type ModelConfig, type ParameterSpec } from '../model/parameters.ts';
 import { meanLossOf } from '../model/predictions.ts';
+import { stateSpecs } from '../model/states.ts';
 import { dataOf, initialParameters, selectParameters, tensorOf } from '../model/weights.ts';
 import type { Precision } from '../ops/tensorflow-binding.ts';
 import { Random, type RandomState } from '../random.ts';
@@ -64,7 +64,7 @@ export interface TrainerSnapshot {
   /** What is to be evaluated: where means are kept, those; and statistics, by `weightSpecs`. */
   parameters: TensorMap;
   optimizer: TensorMap;
-  /** By `stateNames` [B, H]. */
+  /** By `stateSpecs`. */
   hiddenState: TensorMap;
   progress: TrainerProgress;
 }
@@ -222,7 +222,7 @@ export class Trainer {
       const weights = this.#named(parameters);
       const options = { dropout: this.#dropoutRandom, precision };
       const result = forward(model, weights, inputs, before, options);
-      state = result.state.map((tensor) => tf.keep(tensor)); // [B, H] each
+      state = result.state.map((tensor) => tf.keep(tensor));
       statistics = result.statistics;
       for (const tensor of Object.values(statistics)) tf.keep(tensor);
       const crossEntropy = meanLossOf(weights, result.features, targets, precision);
@@ -251,9 +251,7 @@ export class Trainer {
     return {
       parameters: new Map([...this.#optimizer.exportParameters(), ...this.#statistics.export()]),
       optimizer: this.#optimizer.exportState(),
-      hiddenState: new Map(
-        stateNames(this.#config.model).map((name, i) => [name, dataOf(this.#state[i]!)]),
-      ),
+      hiddenState: new Map(this.#stateSpecs.map(({ name }, i) => [name, dataOf(this.#state[i]!)])),
       progress: {
         step: this.step,
         cursor: this.#batches.cursor(),
@@ -280,6 +278,10 @@ export class Trainer {
     return { ...Object.fromEntries(named), ...this.#statistics.read() };
   }
 
+  get #stateSpecs(): ParameterSpec[] {
+    return stateSpecs(this.#config.model, this.#config.batchSize);
+  }
+
   #zeroState(): HiddenState {
     return zeroState(this.#config.model, this.#config.batchSize);
   }
@@ -290,13 +292,12 @@ export class Trainer {
   }
 
   #restoreState({ hiddenState }: TrainerSnapshot): HiddenState {
-    const { batchSize, model } = this.#config;
-    return stateNames(model).map((name) => {
+    return this.#stateSpecs.map(({ name, shape }) => {
       const found = hiddenState.get(name);
-      if (found?.shape.join() !== `${batchSize},${model.hiddenSize}`) {
+      if (found?.shape.join() !== shape.join()) {
         throw new UserError(
           'checkpoint-damaged',
-          `state: expected a tensor "${name}" of shape [${batchSize}, ${model.hiddenSize}], found ${found ? `[${found.shape.join(', ')}]` : 'none'}`,
+          `state: expected a tensor "${name}" of shape [${shape.join(', ')}], found ${found ? `[${found.shape.join(', ')}]` : 'none'}`,
           'The state and the config do not belong together: use another checkpoint.',
         );
       }
