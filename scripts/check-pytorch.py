@@ -90,8 +90,8 @@ def main():
     if "gru.bias_hh_l0" not in state_dict:
         sys.exit("expected a checkpoint of the variant reset-after, found one without gru.bias_hh_l0")
     config = json.loads((pathlib.Path(ours["path"]) / "config.json").read_text())
-    if config.get("residual") or config.get("norm", "none") != "none":
-        sys.exit("expected a checkpoint of plain layers, found one of --residual or --norm")
+    if config.get("residual") or config.get("norm", "none") != "none" or config.get("attention"):
+        sys.exit("expected a checkpoint of plain layers, found one of --residual, --norm or --attention")
 
     vocab_size, embedding_dim = state_dict["embedding.weight"].shape
     hidden_dim = state_dict["gru.weight_hh_l0"].shape[1]

@@ -109,6 +109,13 @@ const wrong: [claim: string, args: string[], exitCode: 1 | 2, error: RegExp, hin
     /Leave out --vocab-size/,
   ],
   [
+    'attention without a layer below',
+    ['train', 'corpus.txt', '--layers', '1', '--attention'],
+    2,
+    /--attention: expected at least 2 layers, found 1/,
+    /give --layers 2 or more, or leave out --attention/,
+  ],
+  [
     'a corpus that is not UTF-8',
     ['train', 'latin.txt'],
     1,

@@ -57,7 +57,8 @@ describe.for(usableBackends().filter((name) => name !== 'cuda'))('on %s', (backe
   });
 
   test.concurrent('so does one with what options put around its layers', async () => {
-    const around = ['--norm', 'batch', '--residual', '--max-steps', '40'];
+    const attention = ['--attention', '--attention-span', '9'];
+    const around = ['--norm', 'batch', '--residual', ...attention, '--max-steps', '40'];
     const [out, other] = [`around-${backend}`, `around-whole-${backend}`];
     const first = await runCli([...flags(out), ...around], { cwd, onOutput: atStep(13, 'SIGINT') });
     expect(first.exitCode).toBe(130);

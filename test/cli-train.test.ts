@@ -195,6 +195,7 @@ describe('ways to train', () => {
       ['--activation', 'relu', '--gru-variant', 'reset-before'],
       ['--residual', '--layers', '2', '--norm', 'batch', '--grad-accum', '2'],
       ['--norm', 'layer', '--ema', '0.9', '--cell', 'lstm'],
+      ['--attention', '--layers', '2', '--attention-span', '5', '--grad-accum', '2'],
       [
         ...['--tied', '--weight-drop', '0.2', '--dropout', '0.2', '--dropout-embedding', '0.1'],
         ...['--dropout-output', '0.3', '--activation-reg', '1', '--temporal-reg', '1'],
