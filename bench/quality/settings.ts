@@ -35,6 +35,7 @@ const AROUND_LAYERS = {
   'layer normalisation': ['--norm', 'layer'],
   'batch normalisation': ['--norm', 'batch'],
   'three layers': ['--layers', '3'],
+  attention: ['--attention'],
 };
 const REGULARISATION = {
   'no decay': ['--weight-decay', '0'],
@@ -148,6 +149,21 @@ export const experiments: readonly Experiment[] = [
     recipeRates: [20, 5, 1.25],
     base: WORD_MODEL,
     settings: { base: [] },
+  },
+  {
+    name: 'sift',
+    title: 'tinyshakespeare, characters, 700 steps of 64 × 64',
+    ...CHARACTERS,
+    steps: 700,
+    base: [...CHARACTER_MODEL, '--hidden', '256', '--lr', '1e-2'],
+    settings: {
+      base: [],
+      ...CELLS,
+      ...AROUND_LAYERS,
+      'no decay': ['--weight-decay', '0'],
+      'decay 0.3': ['--weight-decay', '0.3'],
+      ...LEARNING,
+    },
   },
   {
     name: 'screen',
