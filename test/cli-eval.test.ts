@@ -177,7 +177,8 @@ describe.runIf(usableBackends().includes('cpu'))('a checkpoint of one backend on
   });
 
   test('cpu → wasm: the perplexity that training reported', async () => {
-    const trained = await trainTiny(cwd, ['--backend', 'cpu', '--out', 'from-cpu']);
+    const flags = ['--backend', 'cpu', '--precision', 'float32', '--out', 'from-cpu'];
+    const trained = await trainTiny(cwd, flags);
     const { perplexity } = await evaluate(['from-cpu', '--backend', 'wasm']);
     const reported = Math.exp(trained.at(-1)?.bestNatsPerToken as number);
     expect(difference(perplexity, reported)).toBeLessThan(1e-4);
