@@ -45,6 +45,8 @@ export interface RuleInput {
   readonly gradientAccumulation: number;
   readonly cell: Cell;
   readonly activation: Activation;
+  /** Whether layers attend to those below them. */
+  readonly attention: boolean;
   /** Whether all tokens are scored by one matrix, which then may be the embeddings'. */
   readonly fullSoftmax: boolean;
   /** Chosen already, if it is: the rate and the batch go with it. */
@@ -142,7 +144,7 @@ export function defaultsByRule(input: RuleInput): RuledOptions {
   return {
     embeddingSize: Math.min(words.embeddingSize, hiddenSize),
     hiddenSize,
-    layers,
+    layers: input.attention ? Math.max(2, layers) : layers,
     dropout: Math.min(MOST_DROPOUT, Number((dropout + words.moreDropout).toPrecision(2))),
     batchSize,
     learningRate: Number((learningRate * words.rateShare * learning.rateShare).toPrecision(2)),
@@ -167,6 +169,7 @@ export function chosenByRule(
   for (const name of Object.keys(chosen) as (keyof RuledOptions)[]) {
     if (given.some((options) => options[name] !== undefined)) delete chosen[name];
   }
+  if (input.cell !== 'gru') delete chosen.gruVariant;
   return chosen;
 }
 

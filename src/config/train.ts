@@ -536,23 +536,16 @@ export function ruleOptions(
   text: Pick<RuleInput, 'trainTokens' | 'vocabularySize'>,
   machine: MachineKind,
 ): Partial<RuledOptions> {
-  const preset = given.preset ? presetOptions(given.preset) : {};
+  const preset: Given = given.preset ? presetOptions(given.preset) : {};
   const { epochs, maxSteps, maxTime, bptt, gradientAccumulation, cell, activation, attention } =
     options;
   const fullSoftmax = options.softmax === 'full';
-  const { optimizer } = { ...preset, ...withoutUndefined(given) };
+  const optimizer = given.optimizer ?? preset.optimizer;
   const input = {
     ...{ ...text, budget: { epochs, maxSteps, maxTime }, bptt, gradientAccumulation },
-    ...{ cell, activation, fullSoftmax, optimizer, machine },
+    ...{ cell, activation, attention, fullSoftmax, optimizer, machine },
   };
-  const chosen = chosenByRule(input, preset, given);
-  if (cell !== 'gru') delete chosen.gruVariant;
-  if (attention && chosen.layers === 1) chosen.layers = 2;
-  return chosen;
-}
-
-function withoutUndefined(given: Given): Given {
-  return Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined));
+  return chosenByRule(input, preset, given);
 }
 
 /** The batch that was asked for, or the least that the rule may choose where none was. */
