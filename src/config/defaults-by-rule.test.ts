@@ -22,6 +22,7 @@ function ruled(trainTokens: number, maxTime: number, more: Partial<RuleInput> = 
   return defaultsByRule({ trainTokens, budget: { maxTime }, ...usual, ...more });
 }
 
+const machines = fc.constantFrom(slow, fast);
 const tokens = fc.integer({ min: 2, max: 100_000_000 });
 const seconds = fc.double({ min: 0.1, max: 100_000, noNaN: true });
 const vocabulary = fc.integer({ min: 2, max: 1_000_000 });
@@ -30,21 +31,33 @@ const pairOf = (numbers: fc.Arbitrary<number>) =>
 
 describe('defaults by rule', () => {
   it.each([
-    [60, { hiddenSize: 256, layers: 2, embeddingSize: 64, dropout: 0, learningRate: 0.006 }],
-    [135, { hiddenSize: 256, layers: 2, embeddingSize: 64, dropout: 0, learningRate: 0.006 }],
-    [300, { hiddenSize: 384, layers: 2, embeddingSize: 64, dropout: 0.1, learningRate: 0.004 }],
-    [900, { hiddenSize: 512, layers: 2, embeddingSize: 64, dropout: 0.2, learningRate: 0.003 }],
+    [60, { hiddenSize: 192, layers: 3, learningRate: 0.015, weightDecay: 0.2 }],
+    [135, { hiddenSize: 192, layers: 3, learningRate: 0.015, weightDecay: 0.2 }],
+    [300, { hiddenSize: 256, layers: 4, learningRate: 0.015, weightDecay: 0.3 }],
+    [900, { hiddenSize: 384, layers: 4, learningRate: 0.01, weightDecay: 0.4 }],
   ])('for a million characters and %d seconds are as measured', (maxTime, expected) => {
+    expect(ruled(1_000_000, maxTime, { machine: fast })).toEqual({
+      ...{ ...expected, dropout: 0, embeddingSize: 64, batchSize: 64, optimizer: 'muon' },
+      ...{ gruVariant: 'reset-before', precision: 'bfloat16', tied: false },
+    });
+  });
+
+  it.each([
+    [60, { hiddenSize: 256, dropout: 0, learningRate: 0.006 }],
+    [135, { hiddenSize: 256, dropout: 0, learningRate: 0.006 }],
+    [300, { hiddenSize: 384, dropout: 0.1, learningRate: 0.004 }],
+    [900, { hiddenSize: 512, dropout: 0.2, learningRate: 0.003 }],
+  ])('without native operations, for as many and %d seconds, go with Adam', (maxTime, expected) => {
     expect(ruled(1_000_000, maxTime)).toEqual({
-      ...{ ...expected, batchSize: 32, optimizer: 'adam' },
+      ...{ ...expected, layers: 2, embeddingSize: 64, batchSize: 32, optimizer: 'adam' },
       ...{ gruVariant: 'reset-after', precision: 'float32', tied: false, weightDecay: 0.01 },
     });
   });
 
   it('never make a smaller model of more text or more time', () => {
     fc.assert(
-      fc.property(pairOf(tokens), pairOf(seconds), ([few, many], [short, long]) => {
-        const [less, more] = [ruled(few, short), ruled(many, long)];
+      fc.property(machines, pairOf(tokens), pairOf(seconds), (machine, [few, many], time) => {
+        const [less, more] = [ruled(few, time[0], { machine }), ruled(many, time[1], { machine })];
         for (const size of ['hiddenSize', 'layers', 'embeddingSize', 'batchSize'] as const) {
           expect(less[size]).toBeLessThanOrEqual(more[size]);
         }
@@ -129,7 +142,7 @@ describe('defaults by rule', () => {
     const machine = { ...fast, bfloat16: false };
     expect(ruled(1e6, 60, { machine })).toMatchObject({
       ...{ optimizer: 'muon', gruVariant: 'reset-before', precision: 'float32' },
-      ...{ batchSize: 64, learningRate: 0.01 },
+      ...{ batchSize: 64, learningRate: 0.015 },
     });
     expect(ruled(1e6, 60, { machine: fast }).precision).toBe('bfloat16');
     // These layers are composed of many operations, wherever they run.
@@ -149,6 +162,6 @@ describe('defaults by rule', () => {
     const adam = ruled(1e6, 60, { machine: fast, optimizer: 'adamw' });
     expect(adam).toMatchObject({ optimizer: 'adamw', batchSize: 32, learningRate: 0.006 });
     const muon = ruled(1e6, 60, { optimizer: 'muon' });
-    expect(muon).toMatchObject({ optimizer: 'muon', batchSize: 64, weightDecay: 0.1 });
+    expect(muon).toMatchObject({ optimizer: 'muon', batchSize: 64, weightDecay: 0.2 });
   });
 });

@@ -54,54 +54,107 @@ export interface RuleInput {
   readonly machine: MachineKind;
 }
 
-type Size = Pick<RuledOptions, 'hiddenSize' | 'layers' | 'dropout' | 'learningRate'>;
+type Size = Pick<
+  RuledOptions,
+  'hiddenSize' | 'layers' | 'dropout' | 'learningRate' | 'weightDecay'
+>;
+/** How batches and models are chosen from so many tokens to train on. */
+type Row = { from: number; batchSize: number; bySeconds: readonly Size[] };
 
 /**
  * The numbers: a row from so many tokens to train on, in it a column from so many seconds of training.
  *
- * More text and more time allow larger models; larger ones want lower rates. Dropout is for text that
- * is seen again and again: the less of it and the more time there is, the more of that.
+ * More text and more time allow larger models, and larger ones want lower rates. Of text that is seen again
+ * and again a model learns less by heart where its weights decay, with Muon, or where some of its outputs
+ * are dropped: the less text and the more time there is, the more of that.
+ *
+ * Muon trains several layers as well as one, and makes more of a batch; what it multiplies for that is fast
+ * enough by the native operations alone.
  */
 const FROM_SECONDS = [0, 30, 180, 600] as const;
-const BY_TOKENS: readonly { from: number; batchSize: number; bySeconds: readonly Size[] }[] = [
+const BY_MUON: readonly Row[] = [
+  {
+    from: 0,
+    batchSize: 16,
+    bySeconds: [
+      { hiddenSize: 64, layers: 1, dropout: 0.1, learningRate: 0.017, weightDecay: 0.1 },
+      { hiddenSize: 64, layers: 1, dropout: 0.3, learningRate: 0.017, weightDecay: 0.1 },
+      { hiddenSize: 96, layers: 1, dropout: 0.4, learningRate: 0.014, weightDecay: 0.1 },
+      { hiddenSize: 128, layers: 1, dropout: 0.5, learningRate: 0.01, weightDecay: 0.1 },
+    ],
+  },
+  {
+    from: 30_000,
+    batchSize: 32,
+    bySeconds: [
+      { hiddenSize: 128, layers: 1, dropout: 0, learningRate: 0.017, weightDecay: 0.1 },
+      { hiddenSize: 128, layers: 2, dropout: 0.2, learningRate: 0.014, weightDecay: 0.1 },
+      { hiddenSize: 192, layers: 2, dropout: 0.35, learningRate: 0.01, weightDecay: 0.1 },
+      { hiddenSize: 256, layers: 2, dropout: 0.5, learningRate: 0.007, weightDecay: 0.1 },
+    ],
+  },
+  {
+    from: 300_000,
+    batchSize: 64,
+    bySeconds: [
+      { hiddenSize: 192, layers: 2, dropout: 0, learningRate: 0.015, weightDecay: 0.1 },
+      { hiddenSize: 192, layers: 3, dropout: 0, learningRate: 0.015, weightDecay: 0.2 },
+      { hiddenSize: 256, layers: 4, dropout: 0, learningRate: 0.015, weightDecay: 0.3 },
+      { hiddenSize: 384, layers: 4, dropout: 0, learningRate: 0.01, weightDecay: 0.4 },
+    ],
+  },
+  {
+    from: 3_000_000,
+    batchSize: 64,
+    bySeconds: [
+      { hiddenSize: 192, layers: 2, dropout: 0, learningRate: 0.015, weightDecay: 0.1 },
+      { hiddenSize: 256, layers: 3, dropout: 0, learningRate: 0.015, weightDecay: 0.1 },
+      { hiddenSize: 384, layers: 4, dropout: 0, learningRate: 0.01, weightDecay: 0.1 },
+      { hiddenSize: 512, layers: 4, dropout: 0, learningRate: 0.008, weightDecay: 0.2 },
+    ],
+  },
+];
+
+/** For the other optimizers, whose decay is that of adamw. */
+const BY_OTHERS: readonly Row[] = [
   {
     from: 0,
     batchSize: 8,
     bySeconds: [
-      { hiddenSize: 64, layers: 1, dropout: 0.1, learningRate: 0.01 },
-      { hiddenSize: 64, layers: 1, dropout: 0.3, learningRate: 0.01 },
-      { hiddenSize: 96, layers: 1, dropout: 0.4, learningRate: 0.008 },
-      { hiddenSize: 128, layers: 1, dropout: 0.5, learningRate: 0.006 },
+      { hiddenSize: 64, layers: 1, dropout: 0.1, learningRate: 0.01, weightDecay: 0.01 },
+      { hiddenSize: 64, layers: 1, dropout: 0.3, learningRate: 0.01, weightDecay: 0.01 },
+      { hiddenSize: 96, layers: 1, dropout: 0.4, learningRate: 0.008, weightDecay: 0.01 },
+      { hiddenSize: 128, layers: 1, dropout: 0.5, learningRate: 0.006, weightDecay: 0.01 },
     ],
   },
   {
     from: 30_000,
     batchSize: 16,
     bySeconds: [
-      { hiddenSize: 128, layers: 1, dropout: 0, learningRate: 0.01 },
-      { hiddenSize: 128, layers: 2, dropout: 0.2, learningRate: 0.008 },
-      { hiddenSize: 192, layers: 2, dropout: 0.35, learningRate: 0.006 },
-      { hiddenSize: 256, layers: 2, dropout: 0.5, learningRate: 0.004 },
+      { hiddenSize: 128, layers: 1, dropout: 0, learningRate: 0.01, weightDecay: 0.01 },
+      { hiddenSize: 128, layers: 2, dropout: 0.2, learningRate: 0.008, weightDecay: 0.01 },
+      { hiddenSize: 192, layers: 2, dropout: 0.35, learningRate: 0.006, weightDecay: 0.01 },
+      { hiddenSize: 256, layers: 2, dropout: 0.5, learningRate: 0.004, weightDecay: 0.01 },
     ],
   },
   {
     from: 300_000,
     batchSize: 32,
     bySeconds: [
-      { hiddenSize: 192, layers: 2, dropout: 0, learningRate: 0.008 },
-      { hiddenSize: 256, layers: 2, dropout: 0, learningRate: 0.006 },
-      { hiddenSize: 384, layers: 2, dropout: 0.1, learningRate: 0.004 },
-      { hiddenSize: 512, layers: 2, dropout: 0.2, learningRate: 0.003 },
+      { hiddenSize: 192, layers: 2, dropout: 0, learningRate: 0.008, weightDecay: 0.01 },
+      { hiddenSize: 256, layers: 2, dropout: 0, learningRate: 0.006, weightDecay: 0.01 },
+      { hiddenSize: 384, layers: 2, dropout: 0.1, learningRate: 0.004, weightDecay: 0.01 },
+      { hiddenSize: 512, layers: 2, dropout: 0.2, learningRate: 0.003, weightDecay: 0.01 },
     ],
   },
   {
     from: 3_000_000,
     batchSize: 32,
     bySeconds: [
-      { hiddenSize: 256, layers: 2, dropout: 0, learningRate: 0.006 },
-      { hiddenSize: 256, layers: 2, dropout: 0, learningRate: 0.006 },
-      { hiddenSize: 512, layers: 2, dropout: 0, learningRate: 0.003 },
-      { hiddenSize: 768, layers: 2, dropout: 0.1, learningRate: 0.002 },
+      { hiddenSize: 256, layers: 2, dropout: 0, learningRate: 0.006, weightDecay: 0.01 },
+      { hiddenSize: 256, layers: 2, dropout: 0, learningRate: 0.006, weightDecay: 0.01 },
+      { hiddenSize: 512, layers: 2, dropout: 0, learningRate: 0.003, weightDecay: 0.01 },
+      { hiddenSize: 768, layers: 2, dropout: 0.1, learningRate: 0.002, weightDecay: 0.01 },
     ],
   },
 ];
@@ -109,21 +162,22 @@ const BY_TOKENS: readonly { from: number; batchSize: number; bySeconds: readonly
 /**
  * By the vocabulary's size: the embeddings', at most that of a layer, and a share of the rate. Where most
  * tokens are rare they are scored by their embeddings, which then are learned from what precedes them, too;
- * and a text has fewer of them than characters to learn so much from, so that more is dropped.
+ * and a text has fewer of them than characters to learn so much from, so that more is dropped. What more layers
+ * bring was measured for characters alone.
  */
 const BY_VOCABULARY = [
-  { from: 0, embeddingSize: 64, rateShare: 1, tied: false, moreDropout: 0 },
-  { from: 1000, embeddingSize: 128, rateShare: 0.75, tied: false, moreDropout: 0 },
-  { from: 5000, embeddingSize: 65_536, rateShare: 0.75, tied: true, moreDropout: 0.3 },
+  { from: 0, embeddingSize: 64, rateShare: 1, tied: false, moreDropout: 0, mostLayers: 16 },
+  { from: 1000, embeddingSize: 128, rateShare: 0.75, tied: false, moreDropout: 0, mostLayers: 2 },
+  {
+    from: 5000,
+    embeddingSize: 65_536,
+    rateShare: 0.75,
+    tied: true,
+    moreDropout: 0.3,
+    mostLayers: 2,
+  },
 ] as const;
 const MOST_DROPOUT = 0.6;
-
-/**
- * Muon learns more of a step than Adam, and of a larger batch as much more; what it multiplies for that
- * is fast enough by the native operations alone. The table's batch sizes and rates are Adam's.
- */
-const MUON = { batchShare: 2, rateShare: 1.7, weightDecay: 0.1 };
-const OTHERS = { batchShare: 1, rateShare: 1, weightDecay: 0.01 };
 
 /** What a second is taken to be good for where a limit is one of steps or epochs. */
 const TOKENS_PER_SECOND = 40_000;
@@ -134,22 +188,21 @@ const WINDOWS_A_PASS = 8;
 export function defaultsByRule(input: RuleInput): RuledOptions {
   const { machine, cell, activation } = input;
   const optimizer = input.optimizer ?? (machine.nativeOperations ? 'muon' : 'adam');
-  const learning = optimizer === 'muon' ? MUON : OTHERS;
-  const row = lastFrom(BY_TOKENS, input.trainTokens);
-  const batchSize = batchSizeFor(input, row.batchSize * learning.batchShare);
+  const row = lastFrom(optimizer === 'muon' ? BY_MUON : BY_OTHERS, input.trainTokens);
+  const batchSize = batchSizeFor(input, row.batchSize);
   const seconds = secondsOf(input, batchSize);
   const column = FROM_SECONDS.findLastIndex((from) => seconds >= from);
-  const { hiddenSize, layers, dropout, learningRate } = row.bySeconds[column] as Size;
+  const { hiddenSize, layers, dropout, learningRate, weightDecay } = row.bySeconds[column] as Size;
   const words = lastFrom(BY_VOCABULARY, input.vocabularySize);
   return {
     embeddingSize: Math.min(words.embeddingSize, hiddenSize),
     hiddenSize,
-    layers: input.attention ? Math.max(2, layers) : layers,
+    layers: Math.min(words.mostLayers, input.attention ? Math.max(2, layers) : layers),
     dropout: Math.min(MOST_DROPOUT, Number((dropout + words.moreDropout).toPrecision(2))),
     batchSize,
-    learningRate: Number((learningRate * words.rateShare * learning.rateShare).toPrecision(2)),
+    learningRate: Number((learningRate * words.rateShare).toPrecision(2)),
     tied: words.tied && input.fullSoftmax,
-    weightDecay: learning.weightDecay,
+    weightDecay,
     gruVariant: isNativeGru(cell, activation, machine) ? 'reset-before' : 'reset-after',
     optimizer,
     precision: machine.bfloat16 ? 'bfloat16' : 'float32',

@@ -119,7 +119,7 @@ describe('training options', () => {
       ...ofMachine,
     });
     expect(rule({ hiddenSize: 8, maxTime: 60, optimizer: 'muon' })).toMatchObject({
-      ...{ batchSize: 64, learningRate: 0.01 },
+      ...{ batchSize: 64, learningRate: 0.015 },
     });
     expect(rule({ cell: 'lstm' })).not.toHaveProperty('gruVariant');
     // As the command line has them: what was not given is undefined.

@@ -6,7 +6,7 @@ export const VALIDATIONS = 8;
 /** How many tokens are validated in the time that one is trained on, about. */
 export const VALIDATION_SPEED = 2.5;
 /** Training between two validations takes at least this many times as long as one of them. */
-export const TRAINING_A_VALIDATION = 5;
+export const TRAINING_A_VALIDATION = 15;
 
 interface Sizes extends Budget {
   batchSize: number;

@@ -40,8 +40,8 @@ describe('what a run will take', () => {
       preflight({ ...input, budget }).expectedSteps;
     expect(stepsWith({ epochs: 2 })).toBe(400);
     expect(stepsWith({ epochs: 2, maxSteps: 300 })).toBe(300);
-    // Of 10 s, a sixth at most goes to validation.
-    expect(stepsWith({ epochs: 2, maxTime: 10 })).toBe(Math.round((10 - 10 / 6) / 0.1));
+    // Of 10 s, a sixteenth at most goes to validation.
+    expect(stepsWith({ epochs: 2, maxTime: 10 })).toBe(Math.round((10 - 10 / 16) / 0.1));
     expect(stepsWith({ maxTime: 0.001 })).toBe(1);
   });
 });
