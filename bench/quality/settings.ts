@@ -65,7 +65,7 @@ export const experiments: readonly Experiment[] = [
     title: 'tinyshakespeare, characters, one minute',
     ...CHARACTERS,
     seconds: minutes(1),
-    base: [...CHARACTER_MODEL, ...stack(3, 192), '--lr', '1.2e-2', '--weight-decay', '0.2'],
+    base: [...CHARACTER_MODEL, ...stack(3, 192), '--lr', '1.5e-2', '--weight-decay', '0.2'],
     settings: {
       base: [],
       adam: adam('6e-3'),
@@ -163,7 +163,7 @@ export const experiments: readonly Experiment[] = [
     title: 'tinyshakespeare, characters, 700 steps of 64 × 64',
     ...CHARACTERS,
     steps: 700,
-    base: [...CHARACTER_MODEL, ...stack(3, 192), '--lr', '1.2e-2', '--weight-decay', '0.2'],
+    base: [...CHARACTER_MODEL, ...stack(3, 192), '--lr', '1.5e-2', '--weight-decay', '0.2'],
     settings: {
       base: [],
       ...CELLS,
