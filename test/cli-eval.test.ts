@@ -74,7 +74,8 @@ describe.concurrent('figures', () => {
     const { stdout, stderr } = await runCli(['eval', '--backend', 'wasm'], { cwd });
     expect(stderr).toBe('');
     expect(stdout).toMatch(/^valid under corpus\/step-/);
-    expect(stdout).toMatch(/^perplexity +\d/m);
+    expect(stdout).toMatch(/^model +perplexity +no <unk> +nats\/token +bits\/char +bits\/byte$/m);
+    expect(stdout).toMatch(/^static( +\d\S+){5}$/m);
     expect(stdout).toMatch(/^convention +exp\(total nats/m);
     for (const line of stdout.split('\n')) expect(line.length).toBeLessThanOrEqual(80);
   });
@@ -90,8 +91,8 @@ describe.concurrent('figures', () => {
     expect(baseline.perplexity).toBeLessThan(report.perplexity / 2);
     const other = ['--text', 'corpus.txt', '--baseline', 'ngram'];
     const { stdout } = await runCli(['eval', '--backend', 'wasm', ...other], { cwd });
-    expect(stdout).toMatch(/^ +model +5-grams$/m);
-    expect(stdout).toMatch(/^perplexity +\d\S+ +\d\S+$/m);
+    expect(stdout).toMatch(/^static( +\d\S+){5}\n5-grams( +\d\S+){5}$/m);
+    expect(stdout).toMatch(/^5-grams +modified Kneser–Ney, learned from [\d,]+ training tokens$/m);
     for (const line of stdout.split('\n')) expect(line.length).toBeLessThanOrEqual(80);
   });
 
