@@ -39,20 +39,22 @@ export async function openTrainingText(
 export async function baselineRow(
   order: number,
   training: TokenSequence,
-  { model, part, size, startProgress, signal }: EvalContext,
+  { model, convention, size, startProgress, signal }: EvalContext,
 ): Promise<EvalRow> {
   const totals = new LossTotals(model.tokenizer.unknownId);
   const progress = startProgress();
-  const tokens = count(training.length);
+  const learned = count(training.length);
   try {
     const ngrams = await trainNgram(training, {
       order,
       vocabularySize: model.modelConfig.vocabularySize,
       signal,
       onProgress: (share) =>
-        progress.update(share, [`counting the ${order}-grams of ${tokens} tokens`]),
+        progress.update(share, [`counting the ${order}-grams of ${learned} tokens`]),
     });
-    await scoreTokensByNgram(ngrams, part.sequence, { onLosses: totals.add, signal });
+    for await (const tokens of convention.sequences()) {
+      await scoreTokensByNgram(ngrams, tokens, { onLosses: totals.add, signal });
+    }
   } finally {
     progress.stop();
   }
@@ -61,6 +63,6 @@ export async function baselineRow(
     name: `${order}-grams`,
     key: 'baseline',
     report: figures,
-    note: `modified Kneser–Ney, learned from ${tokens} training tokens`,
+    note: `modified Kneser–Ney, learned from ${learned} training tokens`,
   };
 }

@@ -1,9 +1,11 @@
 /** A row of what `eval` shows, and what it is made from. */
 import type { CheckpointModel } from '../checkpoint/model.ts';
 import type { TokenizedPart } from '../data/dataset.ts';
-import type { EvaluationReport, TextSize } from '../evaluation/report.ts';
+import type { EvaluationReport } from '../evaluation/report.ts';
+import type { TextSize } from '../evaluation/text-size.ts';
 import type { Weights } from '../model/language-model.ts';
 import type { Precision } from '../ops/tensorflow-binding.ts';
+import type { Convention } from './eval-convention.ts';
 import type { Progress } from './progress-bar.ts';
 
 /** A model's figures. */
@@ -24,9 +26,11 @@ export interface EvalContext {
   /** The model's, on the backend. */
   weights: Weights;
   precision: Precision;
-  /** The tokens, of which the first is not scored. */
+  /** The tokens of the text. */
   part: TokenizedPart;
-  /** What the scored tokens stand for. */
+  /** Which of them are scored, and from where on the model has read. */
+  convention: Convention;
+  /** What the scored tokens stand for: that of `convention`. */
   size: TextSize;
   /** For work that takes long; silent where nobody would see it. To be stopped. */
   startProgress: () => Progress;

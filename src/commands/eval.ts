@@ -4,14 +4,21 @@ import { baselineOrderOf } from '../config/baseline.ts';
 import { type EvalOptions, evalOptions } from '../config/commands.ts';
 import type { Dataset, TokenizedPart } from '../data/dataset.ts';
 import { UserError } from '../errors.ts';
-import { scoreTokens } from '../evaluation/evaluate.ts';
-import { LossTotals } from '../evaluation/report.ts';
+import type { ScoringOptions } from '../evaluation/evaluate.ts';
+import { type EvaluationReport, LossTotals } from '../evaluation/report.ts';
 import { selectParameters, weightsOf } from '../model/weights.ts';
 import { type GivenOptions, withDefaults } from '../option-table.ts';
 import { baselineRow, openTrainingText } from './eval-baseline.ts';
+import {
+  assertOneConvention,
+  type Convention,
+  conventionFor,
+  isLongEnough,
+} from './eval-convention.ts';
 import type { EvalContext, EvalRow } from './eval-row.ts';
-import { openTextToScore, scoredSize, type TextToScore } from './eval-text.ts';
-import { printEvaluation, showEvaluation } from './eval-view.ts';
+import { openTextsToScore, type ScoredText, type TextsToScore } from './eval-text.ts';
+import { startTokens } from './eval-tokens.ts';
+import { type Evaluation, printEvaluation, showEvaluation } from './eval-view.ts';
 import { silentProgress, startProgress } from './progress-bar.ts';
 import { effectivePrecision, startBackend } from './start-backend.ts';
 import { count, printLine } from './terminal.ts';
@@ -22,77 +29,138 @@ type Given = GivenOptions<typeof evalOptions>;
 /** `gru-lm eval` */
 export async function run(given: Given, [name]: string[], signal: AbortSignal): Promise<void> {
   const options = withDefaults(evalOptions, given);
-  const order = baselineOrder(options);
+  assertOneConvention(options);
+  assertOneOutput(options);
+  const order = options.baseline === undefined ? undefined : baselineOrderOf(options.baseline);
   const model = await openModel(name, ['weights']);
-  const text = await untilAborted(openTextToScore(options, given, model, signal), signal);
-  const { dataset, label } = text;
+  const texts = await untilAborted(openTextsToScore(options, given, model, signal), signal);
+  const { whole, own } = texts;
   let training: Dataset | undefined;
   try {
     if (order !== undefined) {
-      const own = options.text ? openTrainingText(model, options.json, signal) : dataset;
-      training = await untilAborted(Promise.resolve(own), signal);
+      const opened = own ?? openTrainingText(model, options.json, signal);
+      training = await untilAborted(Promise.resolve(opened), signal);
     }
-    const context = await startScoring(model, text, options, signal);
-    const rows = [await staticRow(context)];
+    const convention = await conventionFor(whole, model.tokenizer, options, signal);
+    const context = await startScoring(model, whole, convention, options, signal);
+    const rows = [await staticRow(context, options)];
+    if (isOfTokensAlone(options)) return;
     if (order !== undefined && training) {
       const { sequence } = training.parts.get('train') as TokenizedPart;
       rows.push(await baselineRow(order, sequence, context));
     }
     const { path } = model.checkpoint;
     const checkpoint = `${basename(dirname(path))}/${basename(path)}`;
-    show({ rows, label, checkpoint }, options);
+    const each = options.perplexity ? [] : await scoreEach(texts, context, options);
+    show({ rows, label: whole.label, checkpoint, convention, texts: each }, options);
   } finally {
-    if (training !== dataset) await training?.close();
-    await dataset.close();
+    if (training !== own) await training?.close();
+    await texts.close();
   }
 }
 
-/** The order of the n-gram model that is asked for. */
-function baselineOrder({ baseline, perplexity }: EvalOptions): number | undefined {
-  if (baseline === undefined) return undefined;
-  if (!perplexity) return baselineOrderOf(baseline);
+/** @throws UserError `usage` for options that ask for more than is printed */
+function assertOneOutput({ baseline, perplexity, perToken, json }: EvalOptions): void {
+  if (perplexity && (baseline !== undefined || perToken)) {
+    const other = perToken ? '--per-token' : '--baseline';
+    throw new UserError(
+      'usage',
+      `expected at most one of --perplexity and ${other}, found both`,
+      perToken
+        ? 'Leave out --perplexity, which prints one number; --json gives it after the tokens.'
+        : 'Leave out --perplexity, which prints one number; --json gives those of both models.',
+    );
+  }
+  if (!perToken || json || baseline === undefined) return;
   throw new UserError(
     'usage',
-    'expected at most one of --perplexity and --baseline, found both',
-    'Leave out --perplexity, which prints one number; --json gives those of both models.',
+    'expected --json with --per-token and --baseline, found them without',
+    'Add --json, which gives the figures after the tokens; otherwise --per-token prints tokens alone.',
   );
+}
+
+/** Whether tokens are printed as a table, with which no other figures go. */
+function isOfTokensAlone({ perToken, json }: EvalOptions): boolean {
+  return perToken && !json;
 }
 
 async function startScoring(
   model: CheckpointModel,
-  text: TextToScore,
+  { part }: ScoredText,
+  convention: Convention,
   options: EvalOptions,
   signal: AbortSignal,
 ): Promise<EvalContext> {
-  const { checkpoint, modelConfig, tokenizer } = model;
-  const size = scoredSize(text, tokenizer);
+  const { checkpoint, modelConfig } = model;
   const precision = effectivePrecision(options.precision, await startBackend(options, signal));
   const weights = weightsOf(selectParameters(modelConfig, checkpoint.weights, checkpoint.path));
+  const { size } = convention;
   return {
-    ...{ model, weights, precision, part: text.part, size, signal },
-    startProgress: () =>
-      options.json || !process.stderr.isTTY ? silentProgress : startProgress(),
+    ...{ model, weights, precision, part, convention, size, signal },
+    startProgress: () => (options.json || !process.stderr.isTTY ? silentProgress : startProgress()),
   };
 }
 
-/** The figures of the model as it was trained. */
-async function staticRow(context: EvalContext): Promise<EvalRow> {
-  const { model, weights, precision, part, size, signal } = context;
-  const totals = new LossTotals(model.tokenizer.unknownId);
-  const progress = context.startProgress();
-  await scoreTokens(model.modelConfig, weights, part.sequence, {
-    onLosses: totals.add,
-    signal,
-    precision,
-    onProgress: (share) => progress.update(share, [`scoring ${count(part.tokens)} tokens`]),
-  }).finally(() => progress.stop());
-  return { name: 'static', report: totals.report(size) };
+/** The figures of the model as it was trained; prints tokens as they are scored where that is asked for. */
+async function staticRow(
+  context: EvalContext,
+  { perToken, json, resetPerLine }: EvalOptions,
+): Promise<EvalRow> {
+  const { model, signal } = context;
+  if (!perToken) return { name: 'static', report: await scoreStatic(context) };
+  const print = startTokens(model.tokenizer, { json, byLine: resetPerLine }, signal);
+  return { name: 'static', report: await scoreStatic(context, print) };
 }
 
-function show(
-  evaluation: Parameters<typeof showEvaluation>[0],
-  { json, perplexity }: EvalOptions,
-): void {
+async function scoreStatic(
+  { model, weights, precision, part, convention, size, startProgress: start, signal }: EvalContext,
+  alsoOnLosses?: ScoringOptions['onLosses'],
+): Promise<EvaluationReport> {
+  const { modelConfig: config, tokenizer } = model;
+  const totals = new LossTotals(tokenizer.unknownId);
+  // Tokens that go by on a terminal are progress enough.
+  const progress = alsoOnLosses ? silentProgress : start();
+  try {
+    await convention.score(
+      { config, weights, precision },
+      {
+        onLosses: (scored) => {
+          totals.add(scored);
+          return alsoOnLosses?.(scored);
+        },
+        signal,
+        onProgress: (share) => progress.update(share, [`scoring ${count(part.tokens)} tokens`]),
+      },
+    );
+  } finally {
+    progress.stop();
+  }
+  return totals.report(size);
+}
+
+/** The model's figures of each of several texts, as if it were the only one. */
+async function scoreEach(
+  { each }: TextsToScore,
+  context: EvalContext,
+  options: EvalOptions,
+): Promise<Evaluation['texts']> {
+  const { model, signal } = context;
+  const scored: { label: string; report: EvaluationReport }[] = [];
+  for (const text of each) {
+    const { label, part } = text;
+    if (!options.resetPerLine && !isLongEnough(text, options.streams)) {
+      const nothing = new LossTotals().report({ characters: 0, bytes: 0, words: 0 });
+      scored.push({ label, report: nothing });
+      continue;
+    }
+    const convention = await conventionFor(text, model.tokenizer, options, signal);
+    const report = await scoreStatic({ ...context, part, convention, size: convention.size });
+    scored.push({ label, report });
+  }
+  return scored;
+}
+
+function show(evaluation: Evaluation, { json, perplexity }: EvalOptions): void {
   if (json) printEvaluation(evaluation);
   else if (perplexity) {
     printLine(String(Number((evaluation.rows[0] as EvalRow).report.perplexity.toPrecision(9))));

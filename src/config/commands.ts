@@ -112,10 +112,31 @@ export const evalOptions = {
     help: 'the part of the run’s own corpus to evaluate on',
     group: DATA,
   },
+  streams: {
+    flag: 'streams',
+    type: 'integer',
+    min: 1,
+    max: 65536,
+    default: 1,
+    help: 'score the tokens in N streams of equal length, as PyTorch’s example does with 10',
+    group: DATA,
+  },
+  resetPerLine: {
+    flag: 'reset-per-line',
+    type: 'switch',
+    help: 'score each line by itself, as KenLM’s query does',
+    group: DATA,
+  },
   perplexity: {
     flag: 'perplexity',
     type: 'switch',
     help: 'print only the perplexity, as one number',
+    group: OUTPUT,
+  },
+  perToken: {
+    flag: 'per-token',
+    type: 'switch',
+    help: 'print each scored token with its nats; with --json the figures follow',
     group: OUTPUT,
   },
   baseline: {
@@ -131,6 +152,23 @@ export const evalOptions = {
 } as const satisfies OptionTable;
 
 export type EvalOptions = OptionValues<typeof evalOptions>;
+
+/** What `gru-lm score` takes. */
+export const scoreOptions = {
+  text: {
+    flag: 'text',
+    type: 'text',
+    placeholder: 'FILE',
+    help: 'score the lines of this text (default: standard input, line by line as it comes)',
+    group: DATA,
+  },
+  ...textOptions,
+  ...machineOptions,
+  ...precisionOption,
+  ...jsonOption,
+} as const satisfies OptionTable;
+
+export type ScoreOptions = OptionValues<typeof scoreOptions>;
 
 /** What `gru-lm tokenize` takes. */
 export const tokenizeOptions = {

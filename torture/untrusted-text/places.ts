@@ -184,6 +184,12 @@ export function otherCases(directory: string): Case[] {
         hasBar: true,
         args: ['eval', RUN, '--backend', 'wasm', '--text', LINES],
       },
+      {
+        name: 'eval of each token',
+        args: ['eval', RUN, '--backend', 'wasm', '--text', LINES, TEXT, '--per-token'],
+        isLong: true,
+      },
+      { name: 'score', args: ['score', RUN, '--backend', 'wasm', '--text', LINES] },
       { name: 'tokenize', args: ['tokenize', LINES, '--top', '1000'] },
       {
         name: 'tokenize words',
