@@ -6,6 +6,7 @@ import { readFileSync } from 'node:fs';
 import { Command, CommanderError, Option } from 'commander';
 import { cutMiddle, errorStyle, notice, showMessage } from './commands/terminal.ts';
 import {
+  compareOptions,
   doctorOptions,
   evalOptions,
   infoOptions,
@@ -82,6 +83,17 @@ const commands: CommandSpec[] = [
     ],
     options: scoreOptions,
     load: () => import('./commands/score.ts'),
+  },
+  {
+    name: 'compare',
+    operands: '<checkpoint...>',
+    summary: 'measure models side by side on the same text, whatever their tokens',
+    examples: [
+      'gru-lm compare checkpoints/a checkpoints/b',
+      'gru-lm compare checkpoints/chars checkpoints/words --text other.txt --json',
+    ],
+    options: compareOptions,
+    load: () => import('./commands/compare.ts'),
   },
   {
     name: 'tokenize',

@@ -1,10 +1,11 @@
-/** eval and score of models whose every probability is known: those of docs/evaluation.md. */
+/** eval, score and compare of models whose every probability is known: those of docs/evaluation.md. */
 import { spawn } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { saveModelRun } from '../src/commands/testing/model-run.ts';
+import { trainTokenizer } from '../src/data/tokenizer.ts';
 import { WordTokenizer } from '../src/data/word-tokenizer.ts';
 import { unigramModel } from '../src/evaluation/testing/unigram-model.ts';
 import { runCli, runProcess, shellCommand, temporaryDirectory } from './cli-process.ts';
@@ -34,7 +35,7 @@ beforeAll(async () => {
   writeFileSync(join(cwd, 'text.txt'), TEXT);
   writeFileSync(join(cwd, 'other.txt'), 'not to be\n');
   await saveWords('words', [1 / 16, 1 / 4, 1 / 4, 1 / 4, 1 / 8, 1 / 16]);
-});
+  const tokenizer = trainTokenizer(TEXT, { kind: 'char' });
   const { parameters } = unigramModel(Array(tokenizer.vocabularySize).fill(1 / 11) as number[]);
   const options = { ...SIZES, ...MACHINE, tokenizer: 'char' } as const;
   await saveModelRun(join(cwd, 'chars'), { options, tokenizer, parameters });
@@ -179,5 +180,47 @@ describe.concurrent('score', () => {
     const { stdout, stderr } = await runProcess('bash', ['-c', command], { cwd });
     expect(stderr).toBe('');
     expect(stdout).toMatch(/^line\t.*\n1\t-\d.*\n0\n$/);
+  });
+});
+
+describe.concurrent('compare', () => {
+  test('adds up the same bytes for models of unlike tokens', async () => {
+    const [found] = objects(
+      await output(['compare', 'words', 'chars', '--text', 'text.txt', '--json']),
+    ) as unknown as {
+      words: number;
+      bytes: number;
+      segments: { count: number; unit: string; per: number };
+      models: {
+        model: string;
+        tokens: number;
+        nats: number;
+        perplexityPerWord: number;
+        difference?: { against: string; natsPerWord: number; low: number; high: number };
+      }[];
+    }[];
+    // All but "to": 9 words and 2 line ends, of 31 characters that are one of 11 each.
+    expect(found).toMatchObject({ words: 11, bytes: 31, segments: { unit: 'words', per: 1 } });
+    const [words, chars] = found!.models;
+    expect(words).toMatchObject({ model: 'words', tokens: 11 });
+    expect(words!.nats).toBeCloseTo(28 * LN2, 4);
+    expect(words!.perplexityPerWord).toBeCloseTo(2 ** (28 / 11), 4);
+    expect(chars).toMatchObject({ model: 'chars', tokens: 31 });
+    expect(chars!.nats).toBeCloseTo(31 * Math.log(11), 3);
+    const { against, natsPerWord, low, high } = chars!.difference!;
+    expect(against).toBe('words');
+    expect(natsPerWord).toBeCloseTo((31 * Math.log(11) - 28 * LN2) / 11, 4);
+    expect(low).toBeLessThan(natsPerWord);
+    expect(high).toBeGreaterThan(natsPerWord);
+    expect(low).toBeGreaterThan(0);
+  });
+
+  test('shows it in a table of 80 columns', async () => {
+    const table = await output(['compare', 'words', 'chars', 'words', '--text', 'text.txt']);
+    expect(table).toMatch(/^text\.txt: 11 words$/m);
+    expect(table).toMatch(/^words +11 +1 +5\.838 /m);
+    expect(table).toMatch(/^against words +nats\/word +95 % interval +better in$/m);
+    expect(table).toMatch(/^words +0\.0000 +0\.0000 to 0\.0000 +0\.0 %$/m);
+    for (const line of table.split('\n')) expect(line.length).toBeLessThanOrEqual(80);
   });
 });

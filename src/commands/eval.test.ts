@@ -1,4 +1,4 @@
-/** What `eval` refuses before anything is computed. */
+/** What `eval` and `compare` refuse before anything is computed. */
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -6,6 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Tokenizer, trainTokenizer } from '../data/tokenizer.ts';
 import { UserError } from '../errors.ts';
 import { unigramModel } from '../evaluation/testing/unigram-model.ts';
+import { run as compare } from './compare.ts';
 import { run as evaluate } from './eval.ts';
 import { saveModelRun } from './testing/model-run.ts';
 
@@ -84,6 +85,56 @@ describe('eval refuses', () => {
       code: 'corpus-too-short',
       message: `${text[0]}: expected at least 6 tokens, since the first of each stream is not scored, found 4`,
       hint: 'Name a longer text with --text FILE, or fewer --streams.',
+    });
+  });
+});
+
+describe('compare refuses', () => {
+  it('a single model', async () => {
+    expect(await refusal(compare({}, ['words'], signal))).toEqual({
+      code: 'usage',
+      message: 'expected at least 2 checkpoints to compare, found 1',
+      hint: 'Name several; gru-lm eval measures one.',
+    });
+  });
+
+  it('standard input, which can be read once', async () => {
+    const names = [at('words'), at('words')];
+    expect(await refusal(compare({ text: ['-'] }, names, signal))).toEqual({
+      code: 'usage',
+      message: 'expected files to compare on, found - (standard input)',
+      hint: 'Each model reads the text for itself: put it into a file, and name that with --text.',
+    });
+  });
+
+  it('models of which one lowercases', async () => {
+    const names = [at('words'), at('lower')];
+    expect(await refusal(compare({ text }, names, signal))).toEqual({
+      code: 'text-normalisation',
+      message:
+        `expected models that read text in the same way, found ${names[0]} to read it as it is and ` +
+        `${names[1]} in lowercase`,
+      hint: 'What is lowercased is another text, and easier to predict: train both with or without --lowercase.',
+    });
+  });
+
+  it('models that make different texts of a file', async () => {
+    const names = [at('words'), at('lf')];
+    const crlf = [at('crlf.txt')];
+    expect(await refusal(compare({ text: crlf }, names, signal))).toEqual({
+      code: 'text-differs',
+      message:
+        `expected one text for all models, found another for ${names[1]} (13 bytes) than for ` +
+        `${names[0]} (15 bytes)`,
+      hint: 'They were trained to read files in different ways: say with --encoding, --newlines or --text-field how all of them are to.',
+    });
+  });
+
+  it('a text of two words', async () => {
+    const names = [at('words'), at('words')];
+    expect(await refusal(compare({ text: [at('short.txt')] }, names, signal))).toMatchObject({
+      code: 'corpus-too-short',
+      message: `${at('short.txt')}: expected at least 3 words to compare models on, found fewer`,
     });
   });
 });

@@ -170,6 +170,48 @@ export const scoreOptions = {
 
 export type ScoreOptions = OptionValues<typeof scoreOptions>;
 
+/** What `gru-lm compare` takes. */
+export const compareOptions = {
+  text: {
+    flag: 'text',
+    type: 'texts',
+    placeholder: 'FILE',
+    help: 'compare on these texts (default: a part of the runs’ own, which must be the same)',
+    group: DATA,
+  },
+  ...textOptions,
+  split: {
+    flag: 'split',
+    type: 'choice',
+    choices: ['valid', 'test', 'train'],
+    default: 'valid',
+    help: 'the part of the runs’ own text to compare on',
+    group: DATA,
+  },
+  resamples: {
+    flag: 'resamples',
+    type: 'integer',
+    min: 100,
+    max: 1_000_000,
+    default: 2000,
+    help: 'how many times the text’s segments are drawn again for the interval',
+    group: DATA,
+  },
+  seed: {
+    flag: 'seed',
+    type: 'integer',
+    min: 0,
+    default: 1,
+    help: 'the same seed draws the same segments',
+    group: DATA,
+  },
+  ...machineOptions,
+  ...precisionOption,
+  ...jsonOption,
+} as const satisfies OptionTable;
+
+export type CompareOptions = OptionValues<typeof compareOptions>;
+
 /** What `gru-lm tokenize` takes. */
 export const tokenizeOptions = {
   checkpoint: {

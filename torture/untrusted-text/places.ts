@@ -190,6 +190,11 @@ export function otherCases(directory: string): Case[] {
         isLong: true,
       },
       { name: 'score', args: ['score', RUN, '--backend', 'wasm', '--text', LINES] },
+      {
+        name: 'compare',
+        hasBar: true,
+        args: ['compare', RUN, RUN, '--backend', 'wasm', '--text', LINES, TEXT],
+      },
       { name: 'tokenize', args: ['tokenize', LINES, '--top', '1000'] },
       {
         name: 'tokenize words',
