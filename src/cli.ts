@@ -67,8 +67,8 @@ const commands: CommandSpec[] = [
     examples: [
       'gru-lm eval --perplexity',
       'gru-lm eval checkpoints/corpus --text other.txt --json',
-      'gru-lm eval checkpoints/words --streams 10    # as PyTorch’s example measures',
-      'gru-lm eval checkpoints/words --reset-per-line --text test.txt   # as KenLM does',
+      'gru-lm eval checkpoints/words --streams 10 # as PyTorch’s example does',
+      'gru-lm eval checkpoints/words --reset-per-line # as KenLM does',
     ],
     options: evalOptions,
     load: () => import('./commands/eval.ts'),
@@ -78,8 +78,8 @@ const commands: CommandSpec[] = [
     operands: '[checkpoint]',
     summary: 'print how likely each line of a text is',
     examples: [
-      'echo "To be, or not to be" | gru-lm score',
       'gru-lm score checkpoints/corpus --text candidates.txt --json',
+      'echo "To be, or not to be" | gru-lm score',
     ],
     options: scoreOptions,
     load: () => import('./commands/score.ts'),

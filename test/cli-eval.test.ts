@@ -104,6 +104,18 @@ describe.concurrent('figures', () => {
     for (const line of stdout.split('\n')) expect(line.length).toBeLessThanOrEqual(80);
   });
 
+  test('compare takes the runs’ own part, and finds no difference between a run and itself', async () => {
+    const run = 'checkpoints/corpus';
+    const args = ['compare', run, run, '--json', '--backend', 'wasm'];
+    const { stdout, stderr } = await runCli(args, { cwd });
+    expect(stderr).toBe('');
+    const { split, models } = JSON.parse(stdout) as { split: string; models: object[] };
+    expect(split).toBe('valid');
+    expect(models[1]).toMatchObject({
+      difference: { against: run, natsPerWord: 0, low: 0, high: 0, betterShare: 0 },
+    });
+  });
+
   test('a text’s bits are spread over its own characters and bytes', async () => {
     writeFileSync(join(cwd, 'accents.txt'), 'é fox jumps\n'.repeat(30));
     await trainTiny(cwd, ['accents.txt', '--out', 'accents', '--max-steps', '2']);
