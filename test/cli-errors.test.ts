@@ -303,7 +303,7 @@ test('no command at all shows the help, as wrong usage', async () => {
   expect(stderr).toMatch(/^Usage: gru-lm/);
 });
 
-test.concurrent.for(['train', 'sample', 'eval', 'info', 'doctor', 'setup'])(
+test.concurrent.for(['train', 'sample', 'eval', 'score', 'compare', 'info', 'doctor', 'setup'])(
   '%s --help shows its options and an example, and is no error',
   async (command) => {
     const { stdout, stderr, exitCode } = await runCli([command, '--help'], { cwd });
