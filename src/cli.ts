@@ -6,10 +6,12 @@ import { readFileSync } from 'node:fs';
 import { Command, CommanderError, Option } from 'commander';
 import { cutMiddle, errorStyle, notice, showMessage } from './commands/terminal.ts';
 import {
+  compareOptions,
   doctorOptions,
   evalOptions,
   infoOptions,
   sampleOptions,
+  scoreOptions,
   setupOptions,
   tokenizeOptions,
 } from './config/commands.ts';
@@ -65,9 +67,33 @@ const commands: CommandSpec[] = [
     examples: [
       'gru-lm eval --perplexity',
       'gru-lm eval checkpoints/corpus --text other.txt --json',
+      'gru-lm eval checkpoints/words --streams 10    # as PyTorch’s example measures',
+      'gru-lm eval checkpoints/words --reset-per-line --text test.txt   # as KenLM does',
     ],
     options: evalOptions,
     load: () => import('./commands/eval.ts'),
+  },
+  {
+    name: 'score',
+    operands: '[checkpoint]',
+    summary: 'print how likely each line of a text is',
+    examples: [
+      'echo "To be, or not to be" | gru-lm score',
+      'gru-lm score checkpoints/corpus --text candidates.txt --json',
+    ],
+    options: scoreOptions,
+    load: () => import('./commands/score.ts'),
+  },
+  {
+    name: 'compare',
+    operands: '<checkpoint...>',
+    summary: 'measure models side by side on the same text, whatever their tokens',
+    examples: [
+      'gru-lm compare checkpoints/a checkpoints/b',
+      'gru-lm compare checkpoints/chars checkpoints/words --text other.txt --json',
+    ],
+    options: compareOptions,
+    load: () => import('./commands/compare.ts'),
   },
   {
     name: 'tokenize',

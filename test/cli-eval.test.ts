@@ -28,6 +28,8 @@ interface Report {
   natsPerToken: number;
   perplexity: number;
   perplexityWithoutOov: number | null;
+  perplexityPerWord: number;
+  words: number;
   bitsPerCharacter: number;
   bitsPerByte: number;
 }
@@ -59,7 +61,7 @@ describe.concurrent('figures', () => {
   test('--json has the agreed keys, and they agree with each other', () => {
     expect(Object.keys(report)).toEqual([
       ...['split', 'tokens', 'oovTokens', 'natsPerToken', 'perplexity', 'perplexityWithoutOov'],
-      ...['bitsPerCharacter', 'bitsPerByte', 'streams', 'convention'],
+      ...['perplexityPerWord', 'words', 'bitsPerCharacter', 'bitsPerByte', 'streams', 'convention'],
     ]);
     const tokens = (events[0]?.validTokens as number) - 1;
     expect(report).toMatchObject({ split: 'valid', tokens, oovTokens: 0, streams: 1 });
@@ -68,13 +70,20 @@ describe.concurrent('figures', () => {
     // A token is a character here, and the text is ASCII.
     expect(report.bitsPerCharacter).toBeCloseTo(report.natsPerToken / Math.LN2, 9);
     expect(report.bitsPerByte).toBe(report.bitsPerCharacter);
+    expect(report.perplexityPerWord).toBeCloseTo(
+      Math.exp((report.natsPerToken * tokens) / report.words),
+      6,
+    );
   });
 
   test('the table for people names the convention and fits 80 columns', async () => {
     const { stdout, stderr } = await runCli(['eval', '--backend', 'wasm'], { cwd });
     expect(stderr).toBe('');
     expect(stdout).toMatch(/^valid under corpus\/step-/);
-    expect(stdout).toMatch(/^perplexity +\d/m);
+    expect(stdout).toMatch(
+      /^model +perplexity +no <unk> +per word +nats\/token +bits\/char +bits\/byte$/m,
+    );
+    expect(stdout).toMatch(/^static( +\d\S+){6}$/m);
     expect(stdout).toMatch(/^convention +exp\(total nats/m);
     for (const line of stdout.split('\n')) expect(line.length).toBeLessThanOrEqual(80);
   });
@@ -90,8 +99,8 @@ describe.concurrent('figures', () => {
     expect(baseline.perplexity).toBeLessThan(report.perplexity / 2);
     const other = ['--text', 'corpus.txt', '--baseline', 'ngram'];
     const { stdout } = await runCli(['eval', '--backend', 'wasm', ...other], { cwd });
-    expect(stdout).toMatch(/^ +model +5-grams$/m);
-    expect(stdout).toMatch(/^perplexity +\d\S+ +\d\S+$/m);
+    expect(stdout).toMatch(/^static( +\d\S+){6}\n5-grams( +\d\S+){6}$/m);
+    expect(stdout).toMatch(/^5-grams +modified Kneser–Ney, learned from [\d,]+ training tokens$/m);
     for (const line of stdout.split('\n')) expect(line.length).toBeLessThanOrEqual(80);
   });
 

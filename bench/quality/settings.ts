@@ -1,12 +1,18 @@
 /** What the experiments compare: on each text, a base and what is changed about it. */
 import type { Experiment } from './experiment.ts';
 
+/** So many layers of so many units. */
+const stack = (layers: number, hiddenSize: number) => [
+  ...['--layers', `${layers}`],
+  ...['--hidden', `${hiddenSize}`],
+];
+
 const COMMON = ['--sample-every', '0', '--precision', 'bfloat16'];
 const minutes = (count: number) => count * 60;
 
 /** What the rule takes where the native operations are, whatever it takes in time to come. */
-const MUON = ['--optimizer', 'muon', '--weight-decay', '0.1', '--batch-size', '64'];
-const MODEL = ['--gru-variant', 'reset-before', '--layers', '2', '--bptt', '64'];
+const MUON = ['--optimizer', 'muon', '--batch-size', '64'];
+const MODEL = ['--gru-variant', 'reset-before', '--bptt', '64'];
 
 const CHARACTERS = {
   text: 'tinyshakespeare.txt',
@@ -21,8 +27,8 @@ const WORDS = {
   ngrams: [5],
 };
 const WORD_MODEL = [
-  ...[...COMMON, ...MUON, ...MODEL, '--embedding', '384', '--hidden', '384', '--tied'],
-  ...['--lr', '4e-3', '--dropout', '0.4'],
+  ...[...COMMON, ...MUON, ...MODEL, '--embedding', '384', ...stack(2, 384), '--tied'],
+  ...['--lr', '4e-3', '--weight-decay', '0.1', '--dropout', '0.4'],
 ];
 
 const CELLS = {
@@ -34,7 +40,6 @@ const AROUND_LAYERS = {
   residual: ['--residual'],
   'layer normalisation': ['--norm', 'layer'],
   'batch normalisation': ['--norm', 'batch'],
-  'three layers': ['--layers', '3'],
   attention: ['--attention'],
 };
 const REGULARISATION = {
@@ -60,7 +65,7 @@ export const experiments: readonly Experiment[] = [
     title: 'tinyshakespeare, characters, one minute',
     ...CHARACTERS,
     seconds: minutes(1),
-    base: [...CHARACTER_MODEL, '--hidden', '256', '--lr', '1e-2'],
+    base: [...CHARACTER_MODEL, ...stack(3, 192), '--lr', '1.2e-2', '--weight-decay', '0.2'],
     settings: {
       base: [],
       adam: adam('6e-3'),
@@ -68,11 +73,12 @@ export const experiments: readonly Experiment[] = [
       ...CELLS,
       ...AROUND_LAYERS,
       'no decay': ['--weight-decay', '0'],
+      'decay 0.1': ['--weight-decay', '0.1'],
       'decay 0.3': ['--weight-decay', '0.3'],
-      'rate 7e-3': ['--lr', '7e-3'],
-      'rate 1.5e-2': ['--lr', '1.5e-2'],
-      'hidden 192': ['--hidden', '192'],
-      'hidden 384': ['--hidden', '384', '--lr', '7e-3'],
+      'rate 8e-3': ['--lr', '8e-3'],
+      'rate 1.8e-2': ['--lr', '1.8e-2'],
+      'two layers of 256': [...stack(2, 256), '--lr', '1e-2'],
+      'four layers of 160': stack(4, 160),
       'batch 32': ['--batch-size', '32'],
       ema: ['--ema', '0.98'],
       ...LEARNING,
@@ -83,7 +89,7 @@ export const experiments: readonly Experiment[] = [
     title: 'tinyshakespeare, characters, five minutes',
     ...CHARACTERS,
     seconds: minutes(5),
-    base: [...CHARACTER_MODEL, '--hidden', '384', '--lr', '7e-3', '--dropout', '0.1'],
+    base: [...CHARACTER_MODEL, ...stack(4, 256), '--lr', '1.5e-2', '--weight-decay', '0.3'],
     settings: {
       base: [],
       adam: adam('4e-3'),
@@ -91,13 +97,15 @@ export const experiments: readonly Experiment[] = [
       ...CELLS,
       ...AROUND_LAYERS,
       ...REGULARISATION,
-      'no dropout': ['--dropout', '0'],
-      'dropout 0.2': ['--dropout', '0.2'],
-      'decay 0.3': ['--weight-decay', '0.3'],
-      tied: ['--embedding', '384', '--tied'],
+      'dropout 0.1': ['--dropout', '0.1'],
+      'decay 0.1': ['--weight-decay', '0.1'],
+      'decay 0.5': ['--weight-decay', '0.5'],
+      tied: ['--embedding', '256', '--tied'],
       ema: ['--ema', '0.99'],
-      'hidden 256': ['--hidden', '256', '--lr', '1e-2'],
-      'hidden 512': ['--hidden', '512', '--lr', '5e-3'],
+      'two layers of 256': stack(2, 256),
+      'two layers of 384': [...stack(2, 384), '--lr', '1e-2'],
+      'three layers of 256': stack(3, 256),
+      'six layers of 192': stack(6, 192),
       'batch 32': ['--batch-size', '32'],
       ...LEARNING,
     },
@@ -107,13 +115,13 @@ export const experiments: readonly Experiment[] = [
     title: 'tinyshakespeare, characters, fifteen minutes',
     ...CHARACTERS,
     seconds: minutes(15),
-    base: [...CHARACTER_MODEL, '--hidden', '512', '--lr', '5e-3', '--dropout', '0.2'],
+    base: [...CHARACTER_MODEL, ...stack(6, 256), '--lr', '1.2e-2', '--weight-decay', '0.4'],
     settings: {
       base: [],
       'dropout 0.1': ['--dropout', '0.1'],
-      'dropout 0.3': ['--dropout', '0.3'],
-      'hidden 384': ['--hidden', '384', '--lr', '7e-3'],
-      'three layers of 384': ['--hidden', '384', '--lr', '7e-3', '--layers', '3'],
+      'decay 0.6': ['--weight-decay', '0.6'],
+      'four layers of 256': stack(4, 256),
+      'four layers of 384': [...stack(4, 384), '--lr', '1e-2'],
     },
   },
   {
@@ -155,7 +163,7 @@ export const experiments: readonly Experiment[] = [
     title: 'tinyshakespeare, characters, 700 steps of 64 × 64',
     ...CHARACTERS,
     steps: 700,
-    base: [...CHARACTER_MODEL, '--hidden', '256', '--lr', '1e-2'],
+    base: [...CHARACTER_MODEL, ...stack(3, 192), '--lr', '1.2e-2', '--weight-decay', '0.2'],
     settings: {
       base: [],
       ...CELLS,

@@ -1,22 +1,14 @@
 /** The n-gram model that `eval --baseline` shows beside a run's own. */
 import { dirname } from 'node:path';
 import type { CheckpointModel } from '../checkpoint/model.ts';
-import type { Dataset, TokenizedPart } from '../data/dataset.ts';
+import type { Dataset } from '../data/dataset.ts';
 import type { TokenSequence } from '../data/token-sequence.ts';
 import { UserError } from '../errors.ts';
 import { scoreTokensByNgram, trainNgram } from '../evaluation/ngram.ts';
-import { type EvaluationReport, LossTotals, type TextSize } from '../evaluation/report.ts';
+import { LossTotals } from '../evaluation/report.ts';
+import type { EvalContext, EvalRow } from './eval-row.ts';
 import { openRecordedTexts } from './open-dataset.ts';
-import type { Progress } from './progress-bar.ts';
 import { count } from './terminal.ts';
-
-/** The figures of an n-gram model, as `--json` gives them. */
-export interface BaselineReport extends EvaluationReport {
-  name: 'ngram';
-  order: number;
-  /** Tokens of the run's training part, from which it learned. */
-  trainTokens: number;
-}
 
 /**
  * The text that a run was trained on, for a baseline that learns from it.
@@ -43,28 +35,34 @@ export async function openTrainingText(
   }
 }
 
-/** Learns from `training` and scores `part` as the model does; `text` is what its tokens stand for. */
-export async function scoreBaseline(
+/** The figures of an n-gram model of `order` that learns from `training`, scored as the model is. */
+export async function baselineRow(
   order: number,
   training: TokenSequence,
-  part: TokenizedPart,
-  text: TextSize,
-  { tokenizer, modelConfig }: CheckpointModel,
-  progress: Progress,
-  signal: AbortSignal,
-): Promise<BaselineReport> {
-  const totals = new LossTotals(tokenizer.unknownId);
+  { model, convention, size, startProgress, signal }: EvalContext,
+): Promise<EvalRow> {
+  const totals = new LossTotals(model.tokenizer.unknownId);
+  const progress = startProgress();
+  const learned = count(training.length);
   try {
-    const model = await trainNgram(training, {
+    const ngrams = await trainNgram(training, {
       order,
-      vocabularySize: modelConfig.vocabularySize,
+      vocabularySize: model.modelConfig.vocabularySize,
       signal,
       onProgress: (share) =>
-        progress.update(share, [`counting the ${order}-grams of ${count(training.length)} tokens`]),
+        progress.update(share, [`counting the ${order}-grams of ${learned} tokens`]),
     });
-    await scoreTokensByNgram(model, part.sequence, { onLosses: totals.add, signal });
+    for await (const tokens of convention.sequences()) {
+      await scoreTokensByNgram(ngrams, tokens, { onLosses: totals.add, signal });
+    }
   } finally {
     progress.stop();
   }
-  return { name: 'ngram', order, trainTokens: training.length, ...totals.report(text) };
+  const figures = { name: 'ngram', order, trainTokens: training.length, ...totals.report(size) };
+  return {
+    name: `${order}-grams`,
+    key: 'baseline',
+    report: figures,
+    note: `modified Kneser–Ney, learned from ${learned} training tokens`,
+  };
 }

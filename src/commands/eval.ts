@@ -2,24 +2,26 @@ import { basename, dirname } from 'node:path';
 import { type CheckpointModel, openModel } from '../checkpoint/model.ts';
 import { baselineOrderOf } from '../config/baseline.ts';
 import { type EvalOptions, evalOptions } from '../config/commands.ts';
-import { textOptions } from '../config/shared.ts';
 import type { Dataset, TokenizedPart } from '../data/dataset.ts';
-import type { Tokenizer } from '../data/tokenizer.ts';
 import { UserError } from '../errors.ts';
-import { scoreTokens } from '../evaluation/evaluate.ts';
-import {
-  CONVENTION,
-  type EvaluationReport,
-  LossTotals,
-  type TextSize,
-} from '../evaluation/report.ts';
+import type { ScoringOptions } from '../evaluation/evaluate.ts';
+import { type EvaluationReport, LossTotals } from '../evaluation/report.ts';
 import { selectParameters, weightsOf } from '../model/weights.ts';
 import { type GivenOptions, withDefaults } from '../option-table.ts';
-import { type BaselineReport, openTrainingText, scoreBaseline } from './eval-baseline.ts';
-import { openRecordedTexts, openTexts } from './open-dataset.ts';
-import { type Progress, silentProgress, startProgress } from './progress-bar.ts';
+import { baselineRow, openTrainingText } from './eval-baseline.ts';
+import {
+  assertOneConvention,
+  type Convention,
+  conventionFor,
+  isLongEnough,
+} from './eval-convention.ts';
+import type { EvalContext, EvalRow } from './eval-row.ts';
+import { openTextsToScore, type ScoredText, type TextsToScore } from './eval-text.ts';
+import { startTokens } from './eval-tokens.ts';
+import { type Evaluation, printEvaluation, showEvaluation } from './eval-view.ts';
+import { silentProgress, startProgress } from './progress-bar.ts';
 import { effectivePrecision, startBackend } from './start-backend.ts';
-import { count, figure, outStyle, printJson, printLine, showInline } from './terminal.ts';
+import { count, printLine } from './terminal.ts';
 import { untilAborted } from './until-aborted.ts';
 
 type Given = GivenOptions<typeof evalOptions>;
@@ -27,185 +29,140 @@ type Given = GivenOptions<typeof evalOptions>;
 /** `gru-lm eval` */
 export async function run(given: Given, [name]: string[], signal: AbortSignal): Promise<void> {
   const options = withDefaults(evalOptions, given);
-  const order = baselineOrder(options);
+  assertOneConvention(options);
+  assertOneOutput(options);
+  const order = options.baseline === undefined ? undefined : baselineOrderOf(options.baseline);
   const model = await openModel(name, ['weights']);
-  const opened = openTextToScore(options, given, model, signal);
-  const { dataset, part, label } = await untilAborted(opened, signal);
+  const texts = await untilAborted(openTextsToScore(options, given, model, signal), signal);
+  const { whole, own } = texts;
   let training: Dataset | undefined;
   try {
     if (order !== undefined) {
-      const own = options.text ? openTrainingText(model, options.json, signal) : dataset;
-      training = await untilAborted(Promise.resolve(own), signal);
+      const opened = own ?? openTrainingText(model, options.json, signal);
+      training = await untilAborted(Promise.resolve(opened), signal);
     }
-    const report = await score(model, part, label, options, signal);
-    let baseline: BaselineReport | undefined;
+    const convention = await conventionFor(whole, model.tokenizer, options, signal);
+    const context = await startScoring(model, whole, convention, options, signal);
+    const rows = [await staticRow(context, options)];
+    if (isOfTokensAlone(options)) return;
     if (order !== undefined && training) {
       const { sequence } = training.parts.get('train') as TokenizedPart;
-      const text = scoredSize(part, model.tokenizer);
-      const progress = progressFor(options);
-      baseline = await scoreBaseline(order, sequence, part, text, model, progress, signal);
+      rows.push(await baselineRow(order, sequence, context));
     }
-    show(report, baseline, label, model.checkpoint.path, options);
+    const { path } = model.checkpoint;
+    const checkpoint = `${basename(dirname(path))}/${basename(path)}`;
+    const each = options.perplexity ? [] : await scoreEach(texts, context, options);
+    show({ rows, label: whole.label, checkpoint, convention, texts: each }, options);
   } finally {
-    if (training !== dataset) await training?.close();
-    await dataset.close();
+    if (training !== own) await training?.close();
+    await texts.close();
   }
 }
 
-/** The order of the n-gram model that is asked for. */
-function baselineOrder({ baseline, perplexity }: EvalOptions): number | undefined {
-  if (baseline === undefined) return undefined;
-  if (!perplexity) return baselineOrderOf(baseline);
+/** @throws UserError `usage` for options that ask for more than is printed */
+function assertOneOutput({ baseline, perplexity, perToken, json }: EvalOptions): void {
+  if (perplexity && (baseline !== undefined || perToken)) {
+    const other = perToken ? '--per-token' : '--baseline';
+    throw new UserError(
+      'usage',
+      `expected at most one of --perplexity and ${other}, found both`,
+      perToken
+        ? 'Leave out --perplexity, which prints one number; --json gives it after the tokens.'
+        : 'Leave out --perplexity, which prints one number; --json gives those of both models.',
+    );
+  }
+  if (!perToken || json || baseline === undefined) return;
   throw new UserError(
     'usage',
-    'expected at most one of --perplexity and --baseline, found both',
-    'Leave out --perplexity, which prints one number; --json gives those of both models.',
+    'expected --json with --per-token and --baseline, found them without',
+    'Add --json, which gives the figures after the tokens; otherwise --per-token prints tokens alone.',
   );
 }
 
-function progressFor({ json }: EvalOptions): Progress {
-  return json || !process.stderr.isTTY ? silentProgress : startProgress();
+/** Whether tokens are printed as a table, with which no other figures go. */
+function isOfTokensAlone({ perToken, json }: EvalOptions): boolean {
+  return perToken && !json;
 }
 
-async function score(
-  { checkpoint, modelConfig, tokenizer }: CheckpointModel,
-  part: TokenizedPart,
-  label: string,
+async function startScoring(
+  model: CheckpointModel,
+  { part }: ScoredText,
+  convention: Convention,
   options: EvalOptions,
   signal: AbortSignal,
-): Promise<EvaluationReport> {
-  if (part.tokens < 2) {
-    throw new UserError(
-      'corpus-too-short',
-      `${label}: expected at least 2 tokens, since the first is not scored, found ${part.tokens}`,
-      'Name a longer text with --text FILE.',
-    );
-  }
+): Promise<EvalContext> {
+  const { checkpoint, modelConfig } = model;
   const precision = effectivePrecision(options.precision, await startBackend(options, signal));
-  const parameters = selectParameters(modelConfig, checkpoint.weights, checkpoint.path);
-  const weights = weightsOf(parameters);
-  const progress = progressFor(options);
-  const totals = new LossTotals(tokenizer.unknownId);
-  await scoreTokens(modelConfig, weights, part.sequence, {
-    onLosses: totals.add,
-    signal,
-    precision,
-    onProgress: (share) => progress.update(share, [`scoring ${count(part.tokens)} tokens`]),
-  }).finally(() => progress.stop());
-  return totals.report(scoredSize(part, tokenizer));
-}
-
-/** The text that the options name, and what to call it. */
-async function openTextToScore(
-  options: EvalOptions,
-  given: Given,
-  { checkpoint, options: trained, tokenizer, training }: CheckpointModel,
-  signal: AbortSignal,
-): Promise<{ dataset: Dataset; part: TokenizedPart; label: string }> {
-  const runDirectory = dirname(checkpoint.path);
-  const context = { runDirectory, tokenizer, silent: options.json, signal };
-  if (options.text) {
-    assertNoSplit(given);
-    const asTrained = { ...trained, valid: undefined, test: undefined };
-    const whole = { corpus: options.text, validSplit: 0, testSplit: 0 };
-    const dataset = await openTexts(
-      { ...asTrained, ...givenTextOptions(given), ...whole },
-      context,
-    );
-    const part = dataset.parts.get('train') as TokenizedPart;
-    return { dataset, part, label: options.text.join(', ') };
-  }
-  const dataset = await openRecordedTexts(trained, training.data, context);
-  const part = dataset.parts.get(options.split);
-  if (part === undefined) {
-    await dataset.close();
-    throw new UserError(
-      'corpus-missing',
-      `expected a run with a ${options.split} split, found none in ${checkpoint.path}`,
-      'Train with --test-split or --test, or name a text with --text FILE.',
-    );
-  }
-  return { dataset, part, label: options.split };
-}
-
-function assertNoSplit(given: Given): void {
-  if (given.split === undefined) return;
-  throw new UserError(
-    'usage',
-    'expected at most one of --text and --split, found both',
-    'Give --text for other text, --split for a part of the run’s own.',
-  );
-}
-
-/** How other text is to be read, where it is said; otherwise as the run's own was. */
-function givenTextOptions(given: Given): Given {
-  const names = Object.keys(textOptions) as (keyof typeof textOptions)[];
-  return Object.fromEntries(
-    names.filter((name) => given[name] !== undefined).map((name) => [name, given[name]]),
-  );
-}
-
-/** What the first token, which is not scored, leaves of the text. */
-function scoredSize(part: TokenizedPart, tokenizer: Tokenizer): TextSize {
-  const first = new Int32Array(1);
-  part.sequence.read(0, first);
-  const text = tokenizer.decode(first);
+  const weights = weightsOf(selectParameters(modelConfig, checkpoint.weights, checkpoint.path));
+  const { size } = convention;
   return {
-    characters: part.characters - Array.from(text).length,
-    bytes: part.bytes - Buffer.byteLength(text),
+    ...{ model, weights, precision, part, convention, size, signal },
+    startProgress: () => (options.json || !process.stderr.isTTY ? silentProgress : startProgress()),
   };
 }
 
-function show(
-  report: EvaluationReport,
-  baseline: BaselineReport | undefined,
-  label: string,
-  path: string,
-  options: EvalOptions,
-): void {
-  if (options.perplexity && !options.json) {
-    printLine(String(Number(report.perplexity.toPrecision(9))));
-    return;
-  }
-  if (options.json) {
-    // A text of nothing but <unk> has none: JSON knows no NaN and gives null.
-    printJson({
-      split: options.text ? label : options.split,
-      ...report,
-      streams: 1,
-      convention: CONVENTION,
-      ...(baseline && { baseline }),
-    });
-    return;
-  }
-  const figures = [figureRows(report), baseline ? figureRows(baseline) : []] as const;
-  const rows: [string, string][] = [
-    ...(baseline ? [['', `${'model'.padEnd(12)}${baseline.order}-grams`] as [string, string]] : []),
-    ...figures[0].map(([title, value], i): [string, string] => {
-      const beside = figures[1][i]?.[1];
-      return [title, beside === undefined ? value : `${value.padEnd(12)}${beside}`];
-    }),
-    ['tokens scored', `${count(report.tokens)} (${count(report.oovTokens)} of them <unk>)`],
-  ];
-  if (baseline) {
-    const tokens = count(baseline.trainTokens);
-    rows.push(['baseline', `modified Kneser–Ney, learned from ${tokens} training tokens`]);
-  }
-  const checkpoint = `${basename(dirname(path))}/${basename(path)}`;
-  printLine(`${outStyle.bold(showInline(label))} under ${showInline(checkpoint)}`);
-  for (const [title, value] of rows) printLine(`${title.padEnd(18)}${value}`);
-  const clauses = CONVENTION.split('; ');
-  for (const [i, clause] of clauses.entries()) {
-    printLine(outStyle.dim(`${(i === 0 ? 'convention' : '').padEnd(18)}${clause}`));
-  }
+/** The figures of the model as it was trained; prints tokens as they are scored where that is asked for. */
+async function staticRow(
+  context: EvalContext,
+  { perToken, json, resetPerLine }: EvalOptions,
+): Promise<EvalRow> {
+  const { model, signal } = context;
+  if (!perToken) return { name: 'static', report: await scoreStatic(context) };
+  const print = startTokens(model.tokenizer, { json, byLine: resetPerLine }, signal);
+  return { name: 'static', report: await scoreStatic(context, print) };
 }
 
-function figureRows(report: EvaluationReport): [string, string][] {
-  return [
-    ['perplexity', figure(report.perplexity)],
-    ['  without <unk>', figure(report.perplexityWithoutOov)],
-    ['nats a token', report.natsPerToken.toFixed(4)],
-    ['bits a character', report.bitsPerCharacter.toFixed(4)],
-    ['bits a byte', report.bitsPerByte.toFixed(4)],
-  ];
+async function scoreStatic(
+  { model, weights, precision, part, convention, size, startProgress: start, signal }: EvalContext,
+  alsoOnLosses?: ScoringOptions['onLosses'],
+): Promise<EvaluationReport> {
+  const { modelConfig: config, tokenizer } = model;
+  const totals = new LossTotals(tokenizer.unknownId);
+  // Tokens that go by on a terminal are progress enough.
+  const progress = alsoOnLosses ? silentProgress : start();
+  try {
+    await convention.score(
+      { config, weights, precision },
+      {
+        onLosses: (scored) => {
+          totals.add(scored);
+          return alsoOnLosses?.(scored);
+        },
+        signal,
+        onProgress: (share) => progress.update(share, [`scoring ${count(part.tokens)} tokens`]),
+      },
+    );
+  } finally {
+    progress.stop();
+  }
+  return totals.report(size);
+}
+
+/** The model's figures of each of several texts, as if it were the only one. */
+async function scoreEach(
+  { each }: TextsToScore,
+  context: EvalContext,
+  options: EvalOptions,
+): Promise<Evaluation['texts']> {
+  const { model, signal } = context;
+  const scored: { label: string; report: EvaluationReport }[] = [];
+  for (const text of each) {
+    const { label, part } = text;
+    if (!options.resetPerLine && !isLongEnough(text, options.streams)) {
+      const nothing = new LossTotals().report({ characters: 0, bytes: 0, words: 0 });
+      scored.push({ label, report: nothing });
+      continue;
+    }
+    const convention = await conventionFor(text, model.tokenizer, options, signal);
+    const report = await scoreStatic({ ...context, part, convention, size: convention.size });
+    scored.push({ label, report });
+  }
+  return scored;
+}
+
+function show(evaluation: Evaluation, { json, perplexity }: EvalOptions): void {
+  if (json) printEvaluation(evaluation);
+  else if (perplexity) {
+    printLine(String(Number((evaluation.rows[0] as EvalRow).report.perplexity.toPrecision(9))));
+  } else showEvaluation(evaluation);
 }

@@ -31,6 +31,8 @@ export interface OpenOptions {
   readonly tokenizer?: Tokenizer | undefined;
   /** Texts whose names come from a checkpoint. Default none. */
   readonly recorded?: readonly TextName[] | undefined;
+  /** Whether the text is to be had from the dataset, too. Default false. */
+  readonly keepText?: boolean | undefined;
   readonly silent: boolean;
   readonly signal: AbortSignal;
 }
@@ -52,13 +54,15 @@ export function openRecordedTexts(
 }
 
 async function withProgress(
-  { tokenizer, recorded, silent, signal }: OpenOptions,
+  { tokenizer, recorded, keepText, silent, signal }: OpenOptions,
   open: (context: DatasetContext) => Promise<Dataset>,
 ): Promise<Dataset> {
   const { onProgress, stop } = phaseReporter(silent);
   try {
     const cache = cacheDirectory('text');
-    return await open({ cacheDirectory: cache, tokenizer, recorded, signal, onProgress });
+    return await open({
+      ...{ cacheDirectory: cache, tokenizer, recorded, keepText, signal, onProgress },
+    });
   } finally {
     stop();
   }

@@ -6,7 +6,10 @@
  * colours are marks until then. Only {@link printRaw} writes text as it is.
  */
 import { randomUUID } from 'node:crypto';
+import { once } from 'node:events';
 import { Chalk, type ChalkInstance } from 'chalk';
+import { turnEventLoop } from '../event-loop.ts';
+import { untilAborted } from './until-aborted.ts';
 
 export { byteCount } from '../byte-count.ts';
 
@@ -63,11 +66,31 @@ export function printRaw(text: string): void {
 
 /** One JSON object as a line of the result. JSON escapes some control characters; here, all of them. */
 export function printJson(value: object): void {
-  const json = JSON.stringify(value).replace(
-    CONTROLS,
-    (c) => `\\u${(c.codePointAt(0) as number).toString(16).padStart(4, '0')}`,
+  printJsonLines([value]);
+}
+
+/** A line for each object, written at once. */
+export function printJsonLines(values: readonly object[]): void {
+  const lines = values.map((value) => `${JSON.stringify(value)}\n`);
+  process.stdout.write(
+    lines
+      .join('')
+      .replace(CONTROLS, (c) => `\\u${(c.codePointAt(0) as number).toString(16).padStart(4, '0')}`),
   );
-  process.stdout.write(`${json}\n`);
+}
+
+/**
+ * Waits until standard output has taken what was written, so that results of any number never pile up;
+ * lets others run, and throws the reason of `signal` once that is aborted.
+ */
+export async function outputTaken(signal: AbortSignal): Promise<void> {
+  if (process.stdout.writableNeedDrain) {
+    // What cannot be written any more is dropped: whoever listens for that says what comes of it.
+    const taken = once(process.stdout, 'drain').catch(() => undefined);
+    await untilAborted(taken, signal);
+  }
+  await turnEventLoop();
+  signal.throwIfAborted();
 }
 
 /** A line for the person who watches. */

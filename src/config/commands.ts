@@ -112,10 +112,31 @@ export const evalOptions = {
     help: 'the part of the run’s own corpus to evaluate on',
     group: DATA,
   },
+  streams: {
+    flag: 'streams',
+    type: 'integer',
+    min: 1,
+    max: 65536,
+    default: 1,
+    help: 'score the tokens in N streams of equal length, as PyTorch’s example does with 10',
+    group: DATA,
+  },
+  resetPerLine: {
+    flag: 'reset-per-line',
+    type: 'switch',
+    help: 'score each line by itself, as KenLM’s query does',
+    group: DATA,
+  },
   perplexity: {
     flag: 'perplexity',
     type: 'switch',
     help: 'print only the perplexity, as one number',
+    group: OUTPUT,
+  },
+  perToken: {
+    flag: 'per-token',
+    type: 'switch',
+    help: 'print each scored token with its nats; with --json the figures follow',
     group: OUTPUT,
   },
   baseline: {
@@ -131,6 +152,65 @@ export const evalOptions = {
 } as const satisfies OptionTable;
 
 export type EvalOptions = OptionValues<typeof evalOptions>;
+
+/** What `gru-lm score` takes. */
+export const scoreOptions = {
+  text: {
+    flag: 'text',
+    type: 'text',
+    placeholder: 'FILE',
+    help: 'score the lines of this text (default: standard input, line by line as it comes)',
+    group: DATA,
+  },
+  ...textOptions,
+  ...machineOptions,
+  ...precisionOption,
+  ...jsonOption,
+} as const satisfies OptionTable;
+
+export type ScoreOptions = OptionValues<typeof scoreOptions>;
+
+/** What `gru-lm compare` takes. */
+export const compareOptions = {
+  text: {
+    flag: 'text',
+    type: 'texts',
+    placeholder: 'FILE',
+    help: 'compare on these texts (default: a part of the runs’ own, which must be the same)',
+    group: DATA,
+  },
+  ...textOptions,
+  split: {
+    flag: 'split',
+    type: 'choice',
+    choices: ['valid', 'test', 'train'],
+    default: 'valid',
+    help: 'the part of the runs’ own text to compare on',
+    group: DATA,
+  },
+  resamples: {
+    flag: 'resamples',
+    type: 'integer',
+    min: 100,
+    max: 1_000_000,
+    default: 2000,
+    help: 'how many times the text’s segments are drawn again for the interval',
+    group: DATA,
+  },
+  seed: {
+    flag: 'seed',
+    type: 'integer',
+    min: 0,
+    default: 1,
+    help: 'the same seed draws the same segments',
+    group: DATA,
+  },
+  ...machineOptions,
+  ...precisionOption,
+  ...jsonOption,
+} as const satisfies OptionTable;
+
+export type CompareOptions = OptionValues<typeof compareOptions>;
 
 /** What `gru-lm tokenize` takes. */
 export const tokenizeOptions = {

@@ -5,23 +5,14 @@
  */
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
-import type { Readable } from 'node:stream';
 import { PartEncoder, type PartSize } from './encode-text.ts';
-import { measureText, type TextMeasure } from './measure-text.ts';
 import { OverlapProbe } from './overlap.ts';
-import { type DataRecord, recordSources } from './record.ts';
+import { HELD_OUT, type PartTextContext, type PartTextOptions, PartTexts } from './part-texts.ts';
+import type { DataRecord } from './record.ts';
 import { smallParts } from './small-parts.ts';
-import {
-  type Part,
-  type PartChunk,
-  planSplit,
-  type SplitBoundary,
-  type SplitOptions,
-  splitChunks,
-} from './split.ts';
+import type { Part, SplitBoundary } from './split.ts';
 import { runStepsWithPauses } from './steps.ts';
 import type { TextChunks } from './text-chunk.ts';
-import { openText, type TextOptions, type TextSource } from './text-source.ts';
 import type { TokenWriter } from './token-entry.ts';
 import type { TokenSequence } from './token-sequence.ts';
 import { openTokens } from './token-store.ts';
@@ -29,36 +20,18 @@ import { createTrainer, type Tokenizer, type TokenizerKind } from './tokenizer.t
 import type { TokenizerTrainer, VocabularyOptions } from './tokenizer-types.ts';
 import { type LearnedTokenizer, learnOnce } from './vocabulary-cache.ts';
 
+export type { DatasetProgress, TextName } from './part-texts.ts';
+
 /** Where the texts are, how they are split, and what a token is. */
-export interface DatasetOptions extends Omit<TextOptions, 'raw'>, VocabularyOptions {
-  readonly corpus: readonly string[];
-  /** Texts of their own for validation and test. */
-  readonly valid?: string | undefined;
-  readonly test?: string | undefined;
-  /** Shares of the corpus; see `planSplit`. */
-  readonly validSplit?: number | undefined;
-  readonly testSplit?: number | undefined;
+export interface DatasetOptions extends PartTextOptions, VocabularyOptions {
   readonly tokenizer: TokenizerKind;
 }
 
-export interface DatasetContext {
-  /** Where hashes, vocabularies and tokens are kept. */
-  readonly cacheDirectory: string;
-  readonly standardInput?: Readable | undefined;
-  readonly signal?: AbortSignal | undefined;
-  readonly onProgress?: ((progress: DatasetProgress) => void) | undefined;
+export interface DatasetContext extends PartTextContext {
   /** The tokenizer, where it is not to be learned. */
   readonly tokenizer?: Tokenizer | undefined;
-  /** Texts whose names no user gave, but a checkpoint: see `filesOnly` of `openText`. Default none. */
-  readonly recorded?: readonly TextName[] | undefined;
-}
-
-export type TextName = 'corpus' | 'valid' | 'test';
-
-/** What is being done, and the share of it that is done, in [0, 1]. */
-export interface DatasetProgress {
-  readonly phase: 'reading' | 'vocabulary' | 'encoding';
-  readonly share: number;
+  /** Whether the text is to be had from the dataset, too. Default false: a copy of standard input goes. */
+  readonly keepText?: boolean | undefined;
 }
 
 /** How many passages of held-out text were looked for in the training text, and found. */
@@ -76,7 +49,9 @@ export interface Dataset {
   /** What a user should know of how the vocabulary was chosen. */
   readonly notices: readonly string[];
   readonly record: DataRecord;
-  /** Releases files; the sequences are not to be read after it. */
+  /** The text of a part, as often as asked; throws an Error unless it was to be kept. */
+  chunksOf(part: Part): TextChunks;
+  /** Releases files; neither tokens nor text are to be read after it. */
   close(): Promise<void>;
 }
 
@@ -94,86 +69,46 @@ export async function openDataset(
   runDirectory: string,
   context: DatasetContext,
 ): Promise<Dataset> {
-  const texts = await openTexts(options, context);
+  const kind = context.tokenizer?.kind ?? options.tokenizer;
+  const reading = { raw: kind === 'byte', boundary: BOUNDARIES[kind] };
+  const texts = await PartTexts.open(options, reading, context);
+  let isKept = false;
   try {
     const preparation = new Preparation(options, texts, context);
     const { tokenizer, notices } = context.tokenizer
       ? { tokenizer: context.tokenizer, notices: [] }
       : await preparation.learnTokenizer();
-    const tokens = await preparation.encode(tokenizer);
-    const record = {
-      corpus: recordSources(texts.corpus.sources, runDirectory),
-      valid: recordSources(texts.valid?.sources ?? [], runDirectory),
-      test: recordSources(texts.test?.sources ?? [], runDirectory),
-    };
-    return { tokenizer, notices, record, ...tokens };
-  } finally {
-    await closeTexts(texts);
-  }
-}
-
-/** The texts of a run: the corpus, and those that validation and test have of their own. */
-type Texts = {
-  readonly corpus: TextSource;
-  readonly valid?: TextSource;
-  readonly test?: TextSource;
-};
-
-async function openTexts(options: DatasetOptions, context: DatasetContext): Promise<Texts> {
-  const { cacheDirectory, standardInput, signal, onProgress, recorded } = context;
-  const open = (name: TextName, operands: readonly string[]) =>
-    openText(
-      operands,
-      { ...options, raw: kindOf(options, context) === 'byte' },
-      {
-        standardInput,
-        signal,
-        hashDirectory: join(cacheDirectory, 'hashes'),
-        onProgress: (done, total) => onProgress?.({ phase: 'reading', share: done / total }),
-        filesOnly: recorded?.includes(name),
+    const { parts, overlap, close } = await preparation.encode(tokenizer);
+    isKept = context.keepText ?? false;
+    return {
+      ...{ tokenizer, notices, parts, overlap, record: texts.record(runDirectory) },
+      chunksOf: (part) => {
+        if (!isKept) throw new Error('expected a dataset that keeps its text, found none');
+        return texts.chunksOf(part);
       },
-    );
-  const texts: { corpus: TextSource; valid?: TextSource; test?: TextSource } = {
-    corpus: await open('corpus', options.corpus),
-  };
-  try {
-    for (const part of HELD_OUT) {
-      const operand = options[part];
-      if (operand !== undefined) texts[part] = await open(part, [operand]);
-    }
-    return texts;
-  } catch (error) {
-    await closeTexts(texts);
-    throw error;
+      async close() {
+        await close();
+        await texts.close();
+      },
+    };
+  } finally {
+    if (!isKept) await texts.close();
   }
 }
 
-async function closeTexts({ corpus, valid, test }: Texts): Promise<void> {
-  for (const text of [corpus, valid, test]) await text?.close();
-}
-
-/** The steps from opened texts to tokens; a step that others need is taken once. */
+/** The steps from opened texts to tokens. */
 class Preparation {
   readonly #options: DatasetOptions;
-  readonly #texts: Texts;
+  readonly #texts: PartTexts;
   readonly #context: DatasetContext;
-  readonly #split: SplitOptions;
   /** Stands for the texts and how they are split. */
   readonly #key: string;
-  #measured: Promise<TextMeasure> | undefined;
 
-  constructor(options: DatasetOptions, texts: Texts, context: DatasetContext) {
+  constructor(options: DatasetOptions, texts: PartTexts, context: DatasetContext) {
     this.#options = options;
     this.#texts = texts;
     this.#context = context;
-    this.#split = {
-      // What has a text of its own takes nothing of the corpus.
-      validSplit: texts.valid ? 0 : options.validSplit,
-      testSplit: texts.test ? 0 : options.testSplit,
-      boundary: BOUNDARIES[kindOf(options, context)],
-    };
-    const keys = [texts.corpus, texts.valid, texts.test].map((text) => text?.key ?? null);
-    this.#key = keyOf({ texts: keys, split: this.#split });
+    this.#key = keyOf(texts.key);
   }
 
   /** The tokenizer of the training part. */
@@ -182,10 +117,10 @@ class Preparation {
     const learning = { kind, vocabularySize, minCount, lowercase, wordSplit };
     const directory = join(this.#context.cacheDirectory, 'vocabularies');
     return learnOnce(directory, keyOf({ text: this.#key, learning }), async () => {
-      const { documents } = await this.#measure();
+      const { documents } = await this.#texts.measure('reading');
       const trainer = createTrainer({ ...learning, endOfText: documents > 1 });
       let isFirst = true;
-      for await (const { part, chunk } of this.#corpusParts('vocabulary')) {
+      for await (const { part, chunk } of this.#texts.corpusParts('vocabulary')) {
         if (part !== 'train') break;
         if (chunk.startsDocument && !isFirst) trainer.endDocument();
         isFirst = false;
@@ -224,7 +159,7 @@ class Preparation {
     const endPart = async () => {
       if (open) sizes[open.part] = await open.encoder.end();
     };
-    for await (const { part, chunk } of this.#allParts()) {
+    for await (const { part, chunk } of this.#texts.allParts()) {
       if (part !== open?.part) {
         await endPart();
         await writer.begin(part, tokenizer.vocabularySize);
@@ -235,34 +170,6 @@ class Preparation {
     await endPart();
     const overlap = await writer.readBack((parts) => overlapOf(parts, this.#context.signal));
     return { sizes, overlap };
-  }
-
-  /** The chunks of all parts: those of the corpus, then what parts have as texts of their own. */
-  async *#allParts(): AsyncGenerator<PartChunk> {
-    yield* this.#corpusParts('encoding');
-    for (const part of HELD_OUT) {
-      const text = this.#texts[part];
-      if (!text) continue;
-      for await (const chunk of text.chunks(this.#context.signal)) yield { part, chunk };
-    }
-  }
-
-  async *#corpusParts(phase: DatasetProgress['phase']): AsyncGenerator<PartChunk> {
-    const { characters, bytes } = await this.#measure();
-    const size = this.#split.boundary === 'byte' ? bytes : characters;
-    yield* splitChunks(this.#chunks(phase), planSplit(size, this.#split));
-  }
-
-  #measure(): Promise<TextMeasure> {
-    this.#measured ??= measureText(this.#chunks('reading'));
-    return this.#measured;
-  }
-
-  #chunks(phase: DatasetProgress['phase']): TextChunks {
-    const { signal, onProgress } = this.#context;
-    return this.#texts.corpus.chunks(signal, (done, total) =>
-      onProgress?.({ phase, share: total > 0 ? done / total : 0 }),
-    );
   }
 }
 
@@ -280,8 +187,6 @@ type Tokens = {
   readonly overlap: OverlapFigures;
 };
 
-/** Parts that are not trained on. */
-export const HELD_OUT = ['valid', 'test'] as const;
 const PARTS = ['train', ...HELD_OUT] as const;
 
 /** Where parts may be cut: not within what would be one token. */
@@ -292,10 +197,6 @@ const BOUNDARIES: Record<TokenizerKind, SplitBoundary> = {
   file: 'word',
   byte: 'byte',
 };
-
-function kindOf(options: DatasetOptions, { tokenizer }: DatasetContext): TokenizerKind {
-  return tokenizer?.kind ?? options.tokenizer;
-}
 
 const BLOCK_TOKENS = 1 << 18;
 /** Of a longer training part so many blocks are looked at, evenly spread: what is found is a part. */

@@ -5,6 +5,7 @@ import { withLineFeeds } from './newlines.ts';
 import type { Blocks } from './text-blocks.ts';
 import type { TextChunk } from './text-chunk.ts';
 import { describeSource } from './text-files.ts';
+import { LineCutter } from './text-lines.ts';
 
 export interface JsonLinesOptions {
   /** How messages name the file. */
@@ -14,7 +15,6 @@ export interface JsonLinesOptions {
   readonly newlines: 'keep' | 'lf';
 }
 
-const LINE_FEED = 0x0a;
 const LONGEST_LINE_MIB = 64;
 /** UTF-16 code units of a document that make a chunk. */
 const CHUNK_LENGTH = 2 ** 19;
@@ -64,41 +64,16 @@ function chunkEnd(text: string, start: number): number {
 
 /** The lines of a text, without their ends. */
 async function* readLines(pieces: Blocks, name: string): AsyncGenerator<string, void, undefined> {
-  // The beginning of a line that the pieces so far have not ended.
-  let begun: Buffer[] = [];
-  let begunLength = 0;
-  let count = 0;
+  const longest = LONGEST_LINE_MIB * 2 ** 20;
+  const cutter = new LineCutter(longest, (line) => tooLong(name, line));
   for await (const piece of pieces) {
-    let start = 0;
-    for (;;) {
-      const end = piece.indexOf(LINE_FEED, start);
-      const part = piece.subarray(start, end < 0 ? piece.length : end);
-      if (begunLength + part.length > LONGEST_LINE_MIB * 2 ** 20) {
-        throw tooLong(name, count + 1);
-      }
-      if (end < 0) {
-        if (part.length > 0) {
-          begun.push(Buffer.from(part));
-          begunLength += part.length;
-        }
-        break;
-      }
-      let line: string;
-      if (begunLength === 0) {
-        line = piece.toString('utf8', start, end);
-      } else {
-        line = Buffer.concat([...begun, part]).toString();
-        begun = [];
-        begunLength = 0;
-      }
-      count += 1;
-      start = end + 1;
-      yield line;
-    }
+    for (const line of cutter.write(piece)) yield textOf(line);
   }
-  if (begunLength > 0) {
-    yield Buffer.concat(begun).toString();
-  }
+  for (const line of cutter.end()) yield textOf(line);
+}
+
+function textOf({ buffer, byteOffset, byteLength }: Uint8Array): string {
+  return Buffer.from(buffer, byteOffset, byteLength).toString();
 }
 
 /** The text that a line holds. */

@@ -2,13 +2,8 @@
 import { realpath } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { UserError } from '../errors.ts';
-import {
-  type Dataset,
-  type DatasetContext,
-  type DatasetOptions,
-  HELD_OUT,
-  openDataset,
-} from './dataset.ts';
+import { type Dataset, type DatasetContext, type DatasetOptions, openDataset } from './dataset.ts';
+import { HELD_OUT } from './part-texts.ts';
 import { assertSameData, type DataRecord, type RecordedSource } from './record.ts';
 
 /**

@@ -76,9 +76,10 @@ export async function* decodeText(
   }
 }
 
+/** The first bytes: as few as tell whether they are a mark, so that text that comes slowly is not held up. */
 async function takeHead(blocks: Blocks): Promise<Buffer> {
   let head = Buffer.alloc(0);
-  while (head.length < LONGEST_MARK) {
+  while (head.length < LONGEST_MARK && mayBeMark(head)) {
     const { value, done } = await blocks.next();
     if (done) {
       break;
@@ -86,6 +87,12 @@ async function takeHead(blocks: Blocks): Promise<Buffer> {
     head = Buffer.concat([head, value]);
   }
   return head;
+}
+
+function mayBeMark(head: Buffer): boolean {
+  return BYTE_ORDER_MARKS.some(([mark]) =>
+    mark.subarray(0, head.length).equals(head.subarray(0, mark.length)),
+  );
 }
 
 async function* continued(head: Buffer, blocks: Blocks): Blocks {

@@ -34,3 +34,38 @@ export function assertWindow(sequence: TokenSequence, start: number, count: numb
     );
   }
 }
+
+/** The `length` tokens of `sequence` from `start` on; throws RangeError unless they lie within it. */
+export function sliceOf(sequence: TokenSequence, start: number, length: number): TokenSequence {
+  assertWindow(sequence, start, length);
+  const slice: TokenSequence = {
+    length,
+    read(from, target) {
+      assertWindow(slice, from, target.length);
+      sequence.read(start + from, target);
+    },
+  };
+  return slice;
+}
+
+/** The tokens of all `sequences` as one. */
+export function concatenated(sequences: readonly TokenSequence[]): TokenSequence {
+  const starts: number[] = [];
+  let length = 0;
+  for (const sequence of sequences) {
+    starts.push(length);
+    length += sequence.length;
+  }
+  const whole: TokenSequence = {
+    length,
+    read(start, target) {
+      assertWindow(whole, start, target.length);
+      for (const [i, sequence] of sequences.entries()) {
+        const from = Math.max(start, starts[i]!);
+        const to = Math.min(start + target.length, starts[i]! + sequence.length);
+        if (from < to) sequence.read(from - starts[i]!, target.subarray(from - start, to - start));
+      }
+    },
+  };
+  return whole;
+}

@@ -3,18 +3,14 @@
  * how that goes.
  */
 import * as tf from '@tensorflow/tfjs-core';
-import { forward, type HiddenState, type Weights, zeroState } from '../model/language-model.ts';
-import type { ModelConfig } from '../model/parameters.ts';
-import { tokenLossesOf } from '../model/predictions.ts';
+import { type HiddenState, zeroState } from '../model/language-model.ts';
 import { recurrentStateCount } from '../model/states.ts';
 import type { Precision } from '../ops/tensorflow-binding.ts';
+import { type ScoringModel, scoreWindow } from './score-window.ts';
 
-interface TextToScore {
-  config: ModelConfig;
-  weights: Weights;
+interface TextToScore extends ScoringModel {
   /** The tokens, and before them the one that precedes them [N + 1]. */
   ids: Int32Array;
-  precision: Precision | undefined;
   /** Where the results go [N]: the i-th is −log p(ids[i + 1] | all before it). */
   losses: Float32Array;
 }
@@ -263,24 +259,4 @@ class ChunkPasses {
     }
     return next;
   }
-}
-
-/** The losses of a window, time-major as its ids [T·B], and the state after it. */
-function scoreWindow(
-  { config, weights, precision }: TextToScore,
-  inputs: Int32Array,
-  targets: Int32Array,
-  state: HiddenState,
-): { next: HiddenState; nats: Float32Array } {
-  let nats = new Float32Array();
-  const next = tf.tidy(() => {
-    const { features, state: after } = forward(config, weights, tf.tensor1d(inputs), state, {
-      precision,
-    });
-    const losses = tokenLossesOf(weights, features, tf.tensor1d(targets), precision);
-    nats = Float32Array.from(losses.dataSync());
-    // A state may be a view of all the window's outputs, which it would keep alive: hence copies.
-    return after.map((layer) => tf.add<tf.Tensor2D>(layer, 0));
-  });
-  return { next, nats };
 }

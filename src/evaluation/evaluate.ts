@@ -1,7 +1,8 @@
 /**
- * What a model predicts of a text, by the convention that all our figures follow: every token but
- * the first is scored, in one stream that begins with a state of zeros and carries it to the end;
- * nothing is trimmed. Perplexity is exp(Σ nats / Σ scored tokens), summed first and divided once.
+ * What a model predicts of a text, by the convention that figures follow unless another is asked for:
+ * every token but the first is scored, in one stream that begins with a state of zeros and carries it
+ * to the end; nothing is trimmed. Perplexity is exp(Σ nats / Σ scored tokens), summed first and divided
+ * once.
  *
  * One stream alone would use a fraction of the machine. The text is therefore cut into chunks that
  * run side by side, first from states of zeros, then again from the state in which the chunk before
@@ -23,31 +24,40 @@ import { scoreChunks } from './chunk-passes.ts';
 
 /** Scored tokens that follow each other in the text. */
 export interface ScoredTokens {
-  /** The place of the first of them in the text; the text's own first token, at 0, is not scored. */
+  /**
+   * The place of the first of them in the text; the text's own first token, at 0, is not scored. In a line
+   * that is scored by itself, the place there, from 1 on.
+   */
   start: number;
+  /** The line that they are of, counted from 1, where lines are scored by themselves. */
+  line?: number;
   /** The tokens [n]. */
   targets: Int32Array;
   /** nats [n]: −log p of each token, given all tokens before it. */
   losses: Float32Array;
 }
 
-export interface ScoreOptions {
-  /** Called with all scored tokens, some at a time, in the order of the text. */
-  onLosses: (scored: ScoredTokens) => void;
+/** What all ways to score a text take. */
+export interface ScoringOptions {
+  /** Called with all scored tokens, some at a time; a promise that it returns is waited for. */
+  onLosses: (scored: ScoredTokens) => unknown;
   /** Called now and then with the share of the text that was gone through once, in [0, 1]. */
   onProgress?: ((share: number) => void) | undefined;
   signal?: AbortSignal | undefined;
+}
+
+export interface ScoreOptions extends ScoringOptions {
+  /** What products are multiplied in, where the machine can. Default float32. */
+  precision?: Precision | undefined;
   /** At most this many chunks side by side. Default 64. */
   maxChunks?: number | undefined;
   /** Tokens that a chunk has at least: a shorter one would be mostly run twice. Default 3072. */
   shortestChunk?: number | undefined;
   /** Tokens that a chunk has at most, which bounds what a block holds. Default 8192. */
   longestChunk?: number | undefined;
-  /** What products are multiplied in, where the machine can. Default float32. */
-  precision?: Precision | undefined;
 }
 
-/** Hands `onLosses` the loss of each of `tokens` but the first. */
+/** Hands `onLosses` the loss of each of `tokens` but the first, in their order. */
 export async function scoreTokens(
   config: ModelConfig,
   weights: Weights,
@@ -85,7 +95,7 @@ export async function scoreTokens(
       });
       tf.dispose(state);
       state = end;
-      onLosses({ start: first + 1, targets: ids.subarray(1), losses });
+      await onLosses({ start: first + 1, targets: ids.subarray(1), losses });
     }
   } finally {
     tf.dispose(state);

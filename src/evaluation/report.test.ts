@@ -3,7 +3,7 @@ import { LossTotals } from './report.ts';
 
 const losses = Float32Array.of(0.5, 2, 1.5, 4);
 const targets = Int32Array.of(1, 0, 2, 0);
-const text = { characters: 16, bytes: 20 };
+const text = { characters: 16, bytes: 20, words: 5 };
 
 function totalsOf(unknownId?: number): LossTotals {
   const totals = new LossTotals(unknownId);
@@ -19,6 +19,8 @@ describe('a report', () => {
     expect(report.perplexity).toBeCloseTo(Math.exp(2), 12);
     expect(report.bitsPerCharacter).toBeCloseTo(8 / Math.LN2 / 16, 12);
     expect(report.bitsPerByte).toBeCloseTo(8 / Math.LN2 / 20, 12);
+    expect(report.perplexityPerWord).toBeCloseTo(Math.exp(8 / 5), 12);
+    expect(report.words).toBe(5);
   });
 
   it('leaves out-of-vocabulary tokens in the one perplexity and out of the other', () => {

@@ -1,16 +1,9 @@
-/** Figures from token losses, by the convention of `evaluate.ts`. */
+/** Figures from token losses: `docs/evaluation.md` has the formulae. */
 import type { ScoredTokens } from './evaluate.ts';
-
-/** How much text the scored tokens stand for, for the figures that are not per token. */
-export interface TextSize {
-  /** Characters (code points). */
-  characters: number;
-  /** UTF-8 bytes. */
-  bytes: number;
-}
+import type { TextSize } from './text-size.ts';
 
 export interface EvaluationReport {
-  /** Tokens scored: all but the first. */
+  /** Tokens scored. */
   tokens: number;
   /** Out-of-vocabulary tokens among them; they are scored as `<unk>`. */
   oovTokens: number;
@@ -20,13 +13,13 @@ export interface EvaluationReport {
   perplexity: number;
   /** The same over the scored tokens that are in the vocabulary. */
   perplexityWithoutOov: number;
+  /** exp(total nats / words), which does not depend on what a token is. */
+  perplexityPerWord: number;
+  /** Words of the scored text and its line ends: see `TextSize`. */
+  words: number;
   bitsPerCharacter: number;
   bitsPerByte: number;
 }
-
-/** How the figures are taken, in one line. */
-export const CONVENTION =
-  'exp(total nats / scored tokens); every token but the first; one stream, state carried from zeros';
 
 /** Adds losses up as they come, in double precision: in float32 the third digit of a million is off. */
 export class LossTotals {
@@ -52,9 +45,22 @@ export class LossTotals {
     }
   };
 
+  /** All losses in nats. */
+  get nats(): number {
+    return this.#nats;
+  }
+
   /** The mean of all losses in nats; NaN if there is none. */
   get mean(): number {
     return this.#nats / this.#tokens;
+  }
+
+  get tokens(): number {
+    return this.#tokens;
+  }
+
+  get oovTokens(): number {
+    return this.#oovTokens;
   }
 
   /** @param text what the scored tokens stand for */
@@ -67,6 +73,8 @@ export class LossTotals {
       natsPerToken: this.mean,
       perplexity: Math.exp(this.mean),
       perplexityWithoutOov: Math.exp(known.nats / known.tokens),
+      perplexityPerWord: Math.exp(this.#nats / text.words),
+      words: text.words,
       bitsPerCharacter: bits / text.characters,
       bitsPerByte: bits / text.bytes,
     };

@@ -184,6 +184,17 @@ export function otherCases(directory: string): Case[] {
         hasBar: true,
         args: ['eval', RUN, '--backend', 'wasm', '--text', LINES],
       },
+      {
+        name: 'eval of each token',
+        args: ['eval', RUN, '--backend', 'wasm', '--text', LINES, TEXT, '--per-token'],
+        isLong: true,
+      },
+      { name: 'score', args: ['score', RUN, '--backend', 'wasm', '--text', LINES] },
+      {
+        name: 'compare',
+        hasBar: true,
+        args: ['compare', RUN, RUN, '--backend', 'wasm', '--text', LINES, TEXT],
+      },
       { name: 'tokenize', args: ['tokenize', LINES, '--top', '1000'] },
       {
         name: 'tokenize words',
