@@ -32,7 +32,7 @@ export interface CacheScoredTokens extends ScoredTokens {
 export interface CacheOptions extends Pick<ScoreOptions, 'onProgress' | 'signal' | 'precision'> {
   /** Called with all scored tokens, some at a time, in the order of the text. */
   onScores: (scored: CacheScoredTokens) => void;
-  /** M, the tokens before another one that are remembered. Default 2000. */
+  /** M, the tokens before another one that are remembered. Default {@link CACHE_SIZE}. */
   size?: number | undefined;
   /** Each a θ. Default {@link SHARPNESSES}. */
   sharpnesses?: readonly number[] | undefined;
@@ -40,6 +40,8 @@ export interface CacheOptions extends Pick<ScoreOptions, 'onProgress' | 'signal'
   windowTokens?: number | undefined;
 }
 
+/** Of more, the likest is found no more often among models of characters, and differs more from now. */
+export const CACHE_SIZE = 2000;
 /** From among them a mixture’s weights choose: two models of characters were best off with 32. */
 export const SHARPNESSES = [16, 32, 64] as const;
 
@@ -56,7 +58,7 @@ export async function scoreTokensWithCache(
     onProgress,
     signal,
     precision,
-    size = 2000,
+    size = CACHE_SIZE,
     sharpnesses = SHARPNESSES,
     windowTokens = 256,
   }: CacheOptions,

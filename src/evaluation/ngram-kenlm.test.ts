@@ -58,7 +58,7 @@ describe('KenLM', () => {
     await scoreTokensByNgram(model, new TokenArray(Int32Array.from(heldOut)), {
       onLosses: totals.add,
     });
-    const report = totals.report({ characters: 1, bytes: 1 });
+    const report = totals.report({ characters: 1, bytes: 1, words: 1 });
     expect(report).toMatchObject({ tokens: own.tokens, oovTokens: own.unknown });
     expect(Math.abs(report.perplexity / own.perplexity - 1)).toBeLessThan(1e-3);
   });
