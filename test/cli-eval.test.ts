@@ -116,6 +116,29 @@ describe.concurrent('figures', () => {
     });
   });
 
+  test('--cache and --dynamic have figures of their own, and so has the mixture with n-grams', async () => {
+    const flags = ['--baseline', 'ngram:3', '--cache', '--dynamic', '--dynamic-rate', '0'];
+    const all = (await evaluate(flags)) as Report &
+      Record<'baseline' | 'interpolated' | 'cache' | 'dynamic', Report & { weight: number }>;
+    expect(all).toMatchObject(report);
+    expect(Object.keys(all).slice(-4)).toEqual(['baseline', 'interpolated', 'cache', 'dynamic']);
+    for (const { tokens } of [all.baseline, all.interpolated, all.cache, all.dynamic]) {
+      expect(tokens).toBe(report.tokens);
+    }
+    // The text repeats itself: what has been read tells more than a model that has hardly begun.
+    expect(all.interpolated.natsPerToken).toBeLessThan(all.baseline.natsPerToken + 0.01);
+    expect(all.interpolated.weight).toBeGreaterThan(0.5);
+    expect(all.cache).toMatchObject({ weightsFrom: 'halves', size: 2000 });
+    expect(all.cache.natsPerToken).toBeLessThan(report.natsPerToken / 2);
+    expect(difference(all.dynamic.natsPerToken, report.natsPerToken)).toBeLessThan(1e-5);
+    const { stdout } = await runCli(['eval', '--backend', 'wasm', '--cache', '--dynamic'], { cwd });
+    expect(stdout).toMatch(/^\+ cache( +\d\S+){6}$/m);
+    const rows = [...stdout.matchAll(/^(static|\+ dynamic) +\d\S+ +\d\S+ +\d\S+ +(\d\S+)/gm)];
+    expect(rows.map(([, name]) => name)).toEqual(['static', '+ dynamic']);
+    expect(Number(rows[1]?.[2])).toBeLessThan(Number(rows[0]?.[2]));
+    for (const line of stdout.split('\n')) expect(line.length).toBeLessThanOrEqual(80);
+  });
+
   test('a text’s bits are spread over its own characters and bytes', async () => {
     writeFileSync(join(cwd, 'accents.txt'), 'é fox jumps\n'.repeat(30));
     await trainTiny(cwd, ['accents.txt', '--out', 'accents', '--max-steps', '2']);

@@ -4,19 +4,21 @@ import type { CheckpointModel } from '../checkpoint/model.ts';
 import type { Dataset } from '../data/dataset.ts';
 import type { TokenSequence } from '../data/token-sequence.ts';
 import { UserError } from '../errors.ts';
-import { scoreTokensByNgram, trainNgram } from '../evaluation/ngram.ts';
+import { type NgramModel, scoreTokensByNgram, trainNgram } from '../evaluation/ngram.ts';
 import { LossTotals } from '../evaluation/report.ts';
 import type { EvalContext, EvalRow } from './eval-row.ts';
 import { openRecordedTexts } from './open-dataset.ts';
 import { count } from './terminal.ts';
 
 /**
- * The text that a run was trained on, for a baseline that learns from it.
+ * The text that a run was trained on, for what is learned from it.
  *
+ * @param need what the text is needed for, as a message says it, and the option that asks for that
  * @throws UserError `corpus-missing` or `corpus-changed` if it is not there as it was
  */
 export async function openTrainingText(
   { checkpoint, options, tokenizer, training }: CheckpointModel,
+  need: readonly [what: string, flag: string],
   silent: boolean,
   signal: AbortSignal,
 ): Promise<Dataset> {
@@ -29,23 +31,28 @@ export async function openTrainingText(
     throw new UserError(
       error.code,
       error.message,
-      'The baseline learns from the text that the run was trained on: put it back, or leave out --baseline.',
+      `${need[0]} the text that the run was trained on: put it back, or leave out ${need[1]}.`,
       { cause: error },
     );
   }
 }
 
-/** The figures of an n-gram model of `order` that learns from `training`, scored as the model is. */
+/**
+ * The figures of an n-gram model of `order` that learns from `training`, scored as the model is.
+ *
+ * @returns them, and the n-gram model
+ */
 export async function baselineRow(
   order: number,
   training: TokenSequence,
   { model, convention, size, startProgress, signal }: EvalContext,
-): Promise<EvalRow> {
+): Promise<{ row: EvalRow; ngrams: NgramModel }> {
   const totals = new LossTotals(model.tokenizer.unknownId);
   const progress = startProgress();
   const learned = count(training.length);
+  let ngrams: NgramModel;
   try {
-    const ngrams = await trainNgram(training, {
+    ngrams = await trainNgram(training, {
       order,
       vocabularySize: model.modelConfig.vocabularySize,
       signal,
@@ -59,10 +66,11 @@ export async function baselineRow(
     progress.stop();
   }
   const figures = { name: 'ngram', order, trainTokens: training.length, ...totals.report(size) };
-  return {
+  const row = {
     name: `${order}-grams`,
     key: 'baseline',
     report: figures,
     note: `modified Kneser–Ney, learned from ${learned} training tokens`,
   };
+  return { row, ngrams };
 }

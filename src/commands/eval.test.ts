@@ -66,6 +66,20 @@ describe('eval refuses', () => {
     });
   });
 
+  it('to adapt to a text that is no single stream', async () => {
+    expect(await refusal(evaluate({ cache: true, streams: 2 }, [], signal))).toEqual({
+      code: 'usage',
+      message: 'expected at most one of --cache and --streams, found both',
+      hint: 'Leave out --streams: what adapts to a text reads it in one stream, from its beginning to its end.',
+    });
+    expect(
+      await refusal(evaluate({ dynamic: true, resetPerLine: true }, [], signal)),
+    ).toMatchObject({
+      code: 'usage',
+      message: 'expected at most one of --dynamic and --reset-per-line, found both',
+    });
+  });
+
   it('tokens where one number is to be printed, and with figures that would not be', async () => {
     expect(await refusal(evaluate({ perToken: true, perplexity: true }, [], signal))).toMatchObject(
       {

@@ -2,12 +2,14 @@ import { basename, dirname } from 'node:path';
 import { type CheckpointModel, openModel } from '../checkpoint/model.ts';
 import { baselineOrderOf } from '../config/baseline.ts';
 import { type EvalOptions, evalOptions } from '../config/commands.ts';
-import type { Dataset, TokenizedPart } from '../data/dataset.ts';
+import type { Dataset } from '../data/dataset.ts';
 import { UserError } from '../errors.ts';
 import type { ScoringOptions } from '../evaluation/evaluate.ts';
+import { LossRecord } from '../evaluation/model-scores.ts';
 import { type EvaluationReport, LossTotals } from '../evaluation/report.ts';
 import { selectParameters, weightsOf } from '../model/weights.ts';
 import { type GivenOptions, withDefaults } from '../option-table.ts';
+import { assertOneStream, cacheRow, dynamicRow, interpolatedRow } from './eval-adapting.ts';
 import { baselineRow, openTrainingText } from './eval-baseline.ts';
 import {
   assertOneConvention,
@@ -30,6 +32,7 @@ type Given = GivenOptions<typeof evalOptions>;
 export async function run(given: Given, [name]: string[], signal: AbortSignal): Promise<void> {
   const options = withDefaults(evalOptions, given);
   assertOneConvention(options);
+  assertOneStream(options);
   assertOneOutput(options);
   const order = options.baseline === undefined ? undefined : baselineOrderOf(options.baseline);
   const model = await openModel(name, ['weights']);
@@ -37,17 +40,27 @@ export async function run(given: Given, [name]: string[], signal: AbortSignal): 
   const { whole, own } = texts;
   let training: Dataset | undefined;
   try {
-    if (order !== undefined) {
-      const opened = own ?? openTrainingText(model, options.json, signal);
+    const need = trainingNeed(options);
+    if (need) {
+      const opened = own ?? openTrainingText(model, need, options.json, signal);
       training = await untilAborted(Promise.resolve(opened), signal);
     }
     const convention = await conventionFor(whole, model.tokenizer, options, signal);
     const context = await startScoring(model, whole, convention, options, signal);
-    const rows = [await staticRow(context, options)];
+    const record = isOneStream(options) ? new LossRecord(context.part.sequence) : undefined;
+    const rows = [await staticRow(context, options, record)];
     if (isOfTokensAlone(options)) return;
-    if (order !== undefined && training) {
-      const { sequence } = training.parts.get('train') as TokenizedPart;
-      rows.push(await baselineRow(order, sequence, context));
+    // Weights of mixtures are learned from the validation part, unless that is what is scored.
+    const heldOut = options.split === 'valid' ? undefined : own?.parts.get('valid');
+    const learned = training?.parts.get('train')?.sequence;
+    if (order !== undefined && learned) {
+      const { row, ngrams } = await baselineRow(order, learned, context);
+      rows.push(row);
+      if (record) rows.push(await interpolatedRow(record.losses, ngrams, heldOut, context));
+    }
+    if (options.cache) rows.push(await cacheRow(heldOut, context));
+    if (options.dynamic && learned) {
+      rows.push(await dynamicRow(learned, options.dynamicRate, context));
     }
     const { path } = model.checkpoint;
     const checkpoint = `${basename(dirname(path))}/${basename(path)}`;
@@ -59,24 +72,40 @@ export async function run(given: Given, [name]: string[], signal: AbortSignal): 
   }
 }
 
+/** What the text that the run was trained on is needed for, if it is, and the option that asks for it. */
+function trainingNeed({
+  baseline,
+  dynamic,
+}: EvalOptions): readonly [what: string, flag: string] | undefined {
+  if (baseline !== undefined) return ['The baseline learns from', '--baseline'];
+  return dynamic ? ['How large gradients are is measured on', '--dynamic'] : undefined;
+}
+
 /** @throws UserError `usage` for options that ask for more than is printed */
-function assertOneOutput({ baseline, perplexity, perToken, json }: EvalOptions): void {
-  if (perplexity && (baseline !== undefined || perToken)) {
-    const other = perToken ? '--per-token' : '--baseline';
+function assertOneOutput(options: EvalOptions): void {
+  const { perplexity, perToken, json } = options;
+  const rows = (['baseline', 'cache', 'dynamic'] as const).find((name) => options[name]);
+  const other = perToken ? 'per-token' : rows;
+  if (perplexity && other) {
     throw new UserError(
       'usage',
-      `expected at most one of --perplexity and ${other}, found both`,
+      `expected at most one of --perplexity and --${other}, found both`,
       perToken
         ? 'Leave out --perplexity, which prints one number; --json gives it after the tokens.'
-        : 'Leave out --perplexity, which prints one number; --json gives those of both models.',
+        : 'Leave out --perplexity, which prints one number; --json gives those of all models.',
     );
   }
-  if (!perToken || json || baseline === undefined) return;
+  if (!perToken || json || !rows) return;
   throw new UserError(
     'usage',
-    'expected --json with --per-token and --baseline, found them without',
+    `expected --json with --per-token and --${rows}, found them without`,
     'Add --json, which gives the figures after the tokens; otherwise --per-token prints tokens alone.',
   );
+}
+
+/** Whether the text is read from its beginning to its end, and so once. */
+function isOneStream({ streams, resetPerLine }: EvalOptions): boolean {
+  return streams === 1 && !resetPerLine;
 }
 
 /** Whether tokens are printed as a table, with which no other figures go. */
@@ -101,32 +130,41 @@ async function startScoring(
   };
 }
 
-/** The figures of the model as it was trained; prints tokens as they are scored where that is asked for. */
+/**
+ * The figures of the model as it was trained; prints tokens as they are scored where that is asked for.
+ *
+ * @param record where their losses go
+ */
 async function staticRow(
   context: EvalContext,
   { perToken, json, resetPerLine }: EvalOptions,
+  record: LossRecord | undefined,
 ): Promise<EvalRow> {
   const { model, signal } = context;
-  if (!perToken) return { name: 'static', report: await scoreStatic(context) };
-  const print = startTokens(model.tokenizer, { json, byLine: resetPerLine }, signal);
-  return { name: 'static', report: await scoreStatic(context, print) };
+  const print = perToken
+    ? startTokens(model.tokenizer, { json, byLine: resetPerLine }, signal)
+    : undefined;
+  const report = await scoreStatic(context, print, record);
+  return { name: 'static', report };
 }
 
 async function scoreStatic(
   { model, weights, precision, part, convention, size, startProgress: start, signal }: EvalContext,
-  alsoOnLosses?: ScoringOptions['onLosses'],
+  print?: ScoringOptions['onLosses'],
+  record?: LossRecord,
 ): Promise<EvaluationReport> {
   const { modelConfig: config, tokenizer } = model;
   const totals = new LossTotals(tokenizer.unknownId);
   // Tokens that go by on a terminal are progress enough.
-  const progress = alsoOnLosses ? silentProgress : start();
+  const progress = print ? silentProgress : start();
   try {
     await convention.score(
       { config, weights, precision },
       {
         onLosses: (scored) => {
           totals.add(scored);
-          return alsoOnLosses?.(scored);
+          record?.add(scored);
+          return print?.(scored);
         },
         signal,
         onProgress: (share) => progress.update(share, [`scoring ${count(part.tokens)} tokens`]),

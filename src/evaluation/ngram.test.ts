@@ -43,12 +43,15 @@ describe('discounts', () => {
     expect(discountsOf([10, 5, 2, 1])).toEqual([0.5, 1.4, 2]);
   });
 
+  it('need no n-gram that counts four', () => {
+    expect(discountsOf([10, 5, 2, 0])).toEqual([0.5, 1.4, 3]);
+  });
+
   it('fall back where there are too few counts, or counts that no such law has', () => {
     for (const counts of [
       [0, 5, 2, 1],
       [10, 0, 2, 1],
       [10, 5, 0, 1],
-      [10, 5, 2, 0],
       [10, 5, 20, 9], // D₂ would be 2 − 3·½·20/5 = −4
     ]) {
       expect(discountsOf(counts)).toEqual([0.5, 1, 1.5]);

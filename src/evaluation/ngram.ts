@@ -45,6 +45,8 @@ const BLOCK_TOKENS = 1 << 15;
 /** N-grams whose statistics are taken at a time. */
 const BLOCK_GRAMS = 1 << 20;
 const MOST_GRAMS = 1 << 25;
+/** Magnitudes of c(h •) that are told apart: up to 4⁸ and more. */
+const MAGNITUDES = 8;
 /** Where counts of counts say nothing: those that KenLM falls back on. */
 const FALLBACK_DISCOUNTS: Discounts = [0.5, 1, 1.5];
 
@@ -95,21 +97,40 @@ export async function trainNgram(
   return { vocabularySize, orders };
 }
 
+/** Scored tokens, and how well the model knew what stands before each. */
+export interface NgramScoredTokens extends ScoredTokens {
+  /** {@link NgramCursor.contextClass} before each token [n]. */
+  contextClasses: Uint8Array;
+}
+
 /** Hands `onLosses` the loss of each of `tokens` but the first, given all before it, as `scoreTokens`. */
 export async function scoreTokensByNgram(
   model: NgramModel,
   tokens: TokenSequence,
-  { onLosses, ...work }: WorkOptions & { onLosses: (scored: ScoredTokens) => void },
+  { onLosses, ...work }: WorkOptions & { onLosses: (scored: NgramScoredTokens) => void },
 ): Promise<void> {
   const cursor = new NgramCursor(model);
   let place = 0;
   for await (const ids of blocksOf(tokens, work)) {
-    const losses = Float32Array.from(ids, (id) => -Math.log(cursor.advance(id)));
+    const contextClasses = new Uint8Array(ids.length);
+    const losses = Float32Array.from(ids, (id, i) => {
+      contextClasses[i] = cursor.contextClass;
+      return -Math.log(cursor.advance(id));
+    });
     const skipped = place === 0 ? 1 : 0;
-    const scored = { targets: ids.subarray(skipped), losses: losses.subarray(skipped) };
-    onLosses({ start: place + skipped, ...scored });
+    onLosses({
+      start: place + skipped,
+      targets: ids.subarray(skipped),
+      losses: losses.subarray(skipped),
+      contextClasses: contextClasses.subarray(skipped),
+    });
     place += ids.length;
   }
+}
+
+/** How many classes of contexts a model has. */
+export function contextClassCount({ orders }: NgramModel): number {
+  return orders.length * MAGNITUDES;
 }
 
 /** A place in a text that is gone through token by token. */
@@ -125,6 +146,21 @@ export class NgramCursor {
     this.#spare = startOfText(model.orders.length);
   }
 
+  /**
+   * What is known of the tokens so far, before the next one: the highest order k that has met the last k − 1
+   * of them, and with how many tokens after them (c(h •), in powers of four). Below {@link contextClassCount}.
+   */
+  get contextClass(): number {
+    const { orders } = this.#model;
+    for (let k = orders.length; k > 0; k--) {
+      const total = totalAfter(orders[k - 1]!, this.#contexts[k - 1]!);
+      if (total === 0) continue;
+      const magnitude = Math.min(MAGNITUDES - 1, Math.floor(Math.log2(total) / 2));
+      return (k - 1) * MAGNITUDES + magnitude;
+    }
+    return 0; // The model has learned of nothing.
+  }
+
   /** The probability of `token` after all tokens so far, to which it is added. */
   advance(token: number): number {
     const { orders, vocabularySize } = this.#model;
@@ -132,10 +168,10 @@ export class NgramCursor {
     let probability = 1 / vocabularySize;
     for (let k = 1; k <= orders.length; k++) {
       const context = before[k - 1]!;
-      const { grams, discounts, totals, backoffs } = orders[k - 1]!;
+      const { grams, discounts, backoffs } = orders[k - 1]!;
       const id = context < 0 ? -1 : grams.find(context, token);
       after[k] = id;
-      const total = context < 0 ? 0 : totals[context]!;
+      const total = totalAfter(orders[k - 1]!, context);
       if (total === 0) continue;
       const count = id < 0 ? 0 : grams.counts[id]!;
       const kept = count - discountOf(count, discounts);
@@ -146,9 +182,14 @@ export class NgramCursor {
   }
 }
 
+/** c(h •) by the id of h, or −1 if it has none. */
+function totalAfter({ totals }: Order, context: number): number {
+  return context < 0 ? 0 : totals[context]!;
+}
+
 /**
  * The discounts of an order, from the number nⱼ of its n-grams that count j: with Y = n₁ / (n₁ + 2 n₂),
- * Dⱼ = j − (j + 1) Y nⱼ₊₁ / nⱼ. Where an nⱼ is 0 or a Dⱼ not above 0, as with few n-grams or
+ * Dⱼ = j − (j + 1) Y nⱼ₊₁ / nⱼ. Where n₁, n₂ or n₃ is 0 or a Dⱼ not above 0, as with few n-grams or
  * with a small vocabulary whose tokens are all frequent, the counts do not follow the law behind this:
  * the order takes 0.5, 1 and 1.5, as KenLM does when it is told to fall back.
  *
@@ -156,7 +197,7 @@ export class NgramCursor {
  */
 export function discountsOf(countsOfCounts: ArrayLike<number>): Discounts {
   const [n1, n2, n3, n4] = Array.from(countsOfCounts) as [number, number, number, number];
-  if (Math.min(n1, n2, n3, n4) === 0) return FALLBACK_DISCOUNTS;
+  if (Math.min(n1, n2, n3) === 0) return FALLBACK_DISCOUNTS;
   const y = n1 / (n1 + 2 * n2);
   const discounts: Discounts = [
     1 - (2 * y * n2) / n1,

@@ -37,7 +37,7 @@ def count_tables(train, order):
 
 def discounts_of(table):
     n = [sum(1 for count in table.values() if count == j) for j in range(5)]
-    if 0 in n[1:]:
+    if 0 in n[1:4]:
         return FALLBACK
     y = Fraction(n[1], n[1] + 2 * n[2])
     found = [j - (j + 1) * y * Fraction(n[j + 1], n[j]) for j in (1, 2, 3)]
