@@ -9,11 +9,11 @@ import {
   doctorOptions,
   evalOptions,
   infoOptions,
-  sampleOptions,
   setupOptions,
   tokenizeOptions,
 } from './config/commands.ts';
 import { presetHelp } from './config/preset-help.ts';
+import { sampleOptions } from './config/sample.ts';
 import { trainOptions } from './config/train.ts';
 import { UserError } from './errors.ts';
 import { listenForInterruption } from './interruption.ts';

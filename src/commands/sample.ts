@@ -1,6 +1,6 @@
 import { text as readAll } from 'node:stream/consumers';
 import { type CheckpointModel, openModel } from '../checkpoint/model.ts';
-import { type SampleOptions, sampleOptions } from '../config/commands.ts';
+import { type SampleOptions, sampleOptions } from '../config/sample.ts';
 import { UserError } from '../errors.ts';
 import { turnEventLoop } from '../event-loop.ts';
 import { generate } from '../generation/generate.ts';
