@@ -68,8 +68,8 @@ async function reply(
     isStopped = true;
   });
   const { seed } = conversation;
-  // What was typed is on the terminal already.
-  view.begin(line, isTyped ? '' : line);
+  if (isTyped) view.beginTyped(line);
+  else view.begin(line);
   const startedMs = performance.now();
   let tokens = 0;
   for (const piece of conversation.reply(line)) {

@@ -38,6 +38,8 @@ export class SampleView {
   readonly #print: (text: string) => void;
   readonly #stands: 'apart' | 'below';
   #isFirst = true;
+  /** Whether what is typed has ended a line on the terminal, so that the text need not. */
+  #isLineEnded = false;
   #prompt = '';
   #index: number | undefined;
   #text = '';
@@ -55,19 +57,25 @@ export class SampleView {
     this.#stands = stands;
   }
 
-  /** @param shown of the prompt, what is to be shown */
-  begin(prompt: string, shown = prompt, index?: number): void {
-    this.#prompt = prompt;
-    this.#index = index;
-    [this.#text, this.#tokens, this.#nats] = ['', 0, 0];
+  begin(prompt: string, index?: number): void {
+    this.#start(prompt, index);
     if (this.#json) return;
     if (!this.#isFirst && this.#stands === 'apart') printLine(`\n${outStyle.dim('—'.repeat(20))}`);
     this.#isFirst = false;
-    if (shown) this.#print(shown);
+    if (prompt) this.#print(prompt);
+  }
+
+  /** Begins a sample whose prompt is on the terminal, with the line end that was typed after it. */
+  beginTyped(prompt: string): void {
+    this.#start(prompt, undefined);
+    this.#isLineEnded = prompt !== '';
   }
 
   piece({ text, nats }: GeneratedPiece): void {
-    if (!this.#json && text) this.#print(text);
+    if (!this.#json && text) {
+      this.#print(this.#isLineEnded ? text.replace(/^\n/, '') : text);
+      this.#isLineEnded = false;
+    }
     this.#text += text;
     if (nats === undefined) return;
     this.#tokens += 1;
@@ -83,12 +91,18 @@ export class SampleView {
 
   /** A sample that was not shown while it was made. */
   whole(sample: WholeSample, isQuiet = false): void {
-    this.begin(sample.prompt, sample.prompt, sample.index);
+    this.begin(sample.prompt, sample.index);
     if (!this.#json) {
       this.#print(sample.text);
       printLine();
     }
     this.#report(sample, isQuiet);
+  }
+
+  #start(prompt: string, index: number | undefined): void {
+    this.#prompt = prompt;
+    this.#index = index;
+    [this.#text, this.#tokens, this.#nats, this.#isLineEnded] = ['', 0, 0, false];
   }
 
   #report(sample: WholeSample, isQuiet = false): void {
@@ -119,16 +133,16 @@ export class SampleView {
 
 /** What of a sample is copied, for people. */
 export function copyLines({ longest, share, spanTokens }: CopyReport): string[] {
-  const percent = `${(100 * share).toFixed(1)}%`;
-  const rest = `${percent} of the tokens are in copied spans of at least ${spanTokens}`;
   if (!longest) return ['(nothing of it is in the training text)'];
   const { tokens, characters, line, document, text } = longest;
-  const place =
-    document === undefined
-      ? `line ${count(line)}`
-      : `document ${count(document)}, line ${count(line)}`;
+  const within = document === undefined ? '' : ` of document ${count(document)}`;
+  const length =
+    tokens === characters
+      ? `${count(characters)} characters`
+      : `${count(tokens)} tokens, ${count(characters)} characters,`;
   return [
-    `(${rest}; the longest has ${tokens} tokens, ${characters} characters, at ${place}`,
-    ` of the training text: "${showInline(text, 60)}")`,
+    `(${(100 * share).toFixed(1)}% is copied from the training text in spans of ${spanTokens} tokens or more;`,
+    ` the longest: ${length} from line ${count(line)}${within},`,
+    ` "${showInline(text, 70)}")`,
   ];
 }

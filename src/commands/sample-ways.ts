@@ -81,7 +81,7 @@ export async function sampleStreaming(run: SampleRun): Promise<void> {
       const seed = run.seed + i;
       const random = (i === 0 ? run.random : undefined) ?? new Random(seed);
       const startedMs = performance.now();
-      view.begin(prompt, prompt, index);
+      view.begin(prompt, index);
       const ids: number[] = [];
       const passage = new Passage(textModel, state());
       const atEnd = options.saveState === undefined ? 'show' : 'keep';
