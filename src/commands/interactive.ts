@@ -1,6 +1,7 @@
 /** `gru-lm sample --interactive`: lines that are typed, each gone on from. */
 import { writeFile } from 'node:fs/promises';
 import type { CheckpointModel } from '../checkpoint/model.ts';
+import type { SampleOptions } from '../config/sample.ts';
 import { errorMessage, UserError } from '../errors.ts';
 import { turnEventLoop } from '../event-loop.ts';
 import type { Conversation } from '../generation/conversation.ts';
@@ -17,9 +18,11 @@ export async function converse(
   model: CheckpointModel,
   conversation: Conversation,
   view: SampleView,
+  { json }: Pick<SampleOptions, 'json'>,
   signal: AbortSignal,
 ): Promise<void> {
-  const isTyped = process.stdin.isTTY === true && process.stdout.isTTY === true;
+  // What is typed is shown on standard output, on which JSON stands alone.
+  const isTyped = process.stdin.isTTY === true && process.stdout.isTTY === true && !json;
   const history = isTyped ? historyPath() : undefined;
   const typed: string[] = [];
   const input: LineInput = isTyped

@@ -25,8 +25,8 @@ export interface CopyReport {
   spanTokens: number;
 }
 
-/** Made texts are looked for together until they have so many tokens. */
-export const TOKENS_TOGETHER = 1 << 20;
+/** Made texts are looked for together until they have so many tokens: with more, each step takes longer. */
+export const TOKENS_TOGETHER = 1 << 15;
 
 /**
  * Opens the text that a model was trained on.

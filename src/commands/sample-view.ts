@@ -118,7 +118,8 @@ export class SampleView {
       });
       return;
     }
-    if (process.stderr.isTTY && !isQuiet) {
+    if (process.stderr.isTTY && !isQuiet && tokens === 0) notice('(0 tokens)');
+    else if (process.stderr.isTTY && !isQuiet) {
       const each = `${natsPerToken.toFixed(3)} nats a token`;
       const speed = `${tokensPerSecond.toFixed(0)} tokens/s`;
       notice(

@@ -50,7 +50,7 @@ export async function run(
     if (options.interactive) {
       const start = saved && { text: saved.text, random };
       const conversation = new Conversation(textModel, { ...options, ...choice }, seed, start);
-      await converse(model, conversation, new SampleView(options, 'below'), signal);
+      await converse(model, conversation, new SampleView(options, 'below'), options, signal);
       return;
     }
     const starts = startsOf(tokenizer, prompts, saved?.text);

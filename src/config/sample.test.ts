@@ -1,6 +1,12 @@
 import { describe, expect, it } from 'vitest';
 import type { UserError } from '../errors.ts';
-import { assertSampleOptions, type GivenSampleOptions, sampleNotes } from './sample.ts';
+import { TOKENS_KEPT } from '../generation/text-model.ts';
+import {
+  assertSampleOptions,
+  type GivenSampleOptions,
+  sampleNotes,
+  sampleOptions,
+} from './sample.ts';
 
 function refusal(given: GivenSampleOptions): string {
   try {
@@ -54,6 +60,10 @@ describe('options of sample', () => {
     { greedy: true, interactive: undefined, temperature: 1 },
   ] as GivenSampleOptions[])('%j go together', (given) => {
     expect(() => assertSampleOptions(given)).not.toThrow();
+  });
+
+  it('ask for no more recent tokens than a text remembers', () => {
+    expect(sampleOptions.repetitionWindow.max).toBeLessThanOrEqual(TOKENS_KEPT);
   });
 
   it('are followed by notes that fit on a terminal', () => {

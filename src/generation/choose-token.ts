@@ -20,7 +20,7 @@ export interface ChoiceOptions {
   typical?: number | undefined;
   /** The probability of a token among the last `repetitionWindow` is raised to this power; 1: none is. */
   repetitionPenalty?: number | undefined;
-  /** At most {@link LONGEST_WINDOW}. Default {@link DEFAULT_WINDOW}. */
+  /** At most as many as a text remembers of its tokens. Default {@link DEFAULT_WINDOW}. */
   repetitionWindow?: number | undefined;
   /** Nats that are added to the logarithms of probabilities, by id; −∞: never chosen. */
   bias?: ReadonlyMap<number, number> | undefined;
@@ -28,8 +28,7 @@ export interface ChoiceOptions {
   greedy: boolean;
 }
 
-export const DEFAULT_WINDOW = 64;
-export const LONGEST_WINDOW = 4096;
+const DEFAULT_WINDOW = 64;
 
 const NONE = new RecentTokens(0);
 

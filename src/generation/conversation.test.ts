@@ -117,6 +117,20 @@ describe('a conversation', () => {
     conversation.dispose();
   });
 
+  it('adds no second line end where a stop text was one', () => {
+    const stop = ['\n'];
+    const conversation = new Conversation(model, { ...options, stop, length: 99 }, 5);
+    const first = reply(conversation, 'ab');
+    expect(conversation.text).toBe(`ab${first}`);
+    const before = conversation.state()!.text.tokens;
+    expect(chars.decode(before)).toBe(`ab${first}\n`);
+    conversation.options = { ...options, length: 1 };
+    reply(conversation, 'ba');
+    expect(conversation.text.slice(0, -1)).toBe(`ab${first}\nba`);
+    expect(chars.decode(conversation.state()!.text.tokens).slice(0, -1)).toBe(`ab${first}\nba`);
+    conversation.dispose();
+  });
+
   it('has no line ends where the model knows none', () => {
     const conversation = new Conversation(modelOf(oneLine), options, 5);
     reply(conversation, 'a');

@@ -5,6 +5,8 @@ import { Passage } from './passage.ts';
 import { afterPrompt, type TextModel, type TextState } from './text-model.ts';
 import type { GeneratedPiece, StreamOptions } from './text-stream.ts';
 
+const LINE_FEED = 0x0a;
+
 /** What can be changed from line to line. */
 export type ConversationOptions = ChoiceOptions & StreamOptions;
 
@@ -18,8 +20,8 @@ export class Conversation {
   #passage: Passage | undefined;
   /** All that was said so far, from the beginning or the last reset. */
   #text = '';
-  /** Whether the text so far is on a line that has something on it. */
-  #isWithinLine = false;
+  /** The last token; undefined: there is none. */
+  #last: number | undefined;
 
   /** @param start default: a line start */
   constructor(
@@ -36,7 +38,7 @@ export class Conversation {
     this.#random = start?.random ?? new Random(seed);
     if (!start) return;
     this.#passage = new Passage(model, start.text);
-    this.#isWithinLine = true;
+    this.#last = start.text.tokens.at(-1);
   }
 
   get seed(): number {
@@ -55,11 +57,12 @@ export class Conversation {
     const passage = this.#withLine(line);
     const chooser = new TokenChooser(this.options, this.#model.tokenizer.unknownId);
     for (const piece of passage.go(chooser, this.options, this.#random, 'keep')) {
-      this.#add(piece.text);
+      this.#text += piece.text;
+      this.#last = piece.id ?? this.#last;
       yield piece;
     }
     const text = passage.takeHeld();
-    this.#add(text);
+    this.#text += text;
     if (text) yield { text };
   }
 
@@ -67,7 +70,7 @@ export class Conversation {
   reset(): void {
     this.dispose();
     this.#text = '';
-    this.#isWithinLine = false;
+    this.#last = undefined;
     this.#random = new Random(this.#seed);
   }
 
@@ -89,21 +92,23 @@ export class Conversation {
   }
 
   #withLine(line: string): Passage {
-    const added = line !== '' && this.#isWithinLine ? this.#lineEnd + line : line;
-    const ids = added === '' ? [] : this.#model.tokenizer.encode(added);
-    if (this.#passage) {
-      this.#passage.add(ids);
-    } else {
-      const start = afterPrompt(this.#model.tokenizer, ids);
-      this.#passage = new Passage(this.#model, start);
+    const { tokenizer } = this.#model;
+    if (line === '') {
+      this.#passage ??= new Passage(this.#model);
+      return this.#passage;
     }
-    this.#add(added);
+    if (this.#text !== '' && !this.#text.endsWith('\n')) this.#text += this.#lineEnd;
+    this.#text += line;
+    // A stop text that was not shown may have ended the line already.
+    const ids = tokenizer.encode((this.#isWithinLine() ? this.#lineEnd : '') + line);
+    if (this.#passage) this.#passage.add(ids);
+    else this.#passage = new Passage(this.#model, afterPrompt(tokenizer, ids));
+    this.#last = ids.at(-1);
     return this.#passage;
   }
 
-  #add(text: string): void {
-    if (text === '') return;
-    this.#text += text;
-    this.#isWithinLine = !text.endsWith('\n');
+  #isWithinLine(): boolean {
+    if (this.#last === undefined) return false;
+    return this.#model.tokenizer.decodeBytes([this.#last]).at(-1) !== LINE_FEED;
   }
 }

@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { TokenArray } from '../data/token-sequence.ts';
 import { trainTokenizer } from '../data/tokenizer.ts';
 import { findCopies } from './copied-spans.ts';
+import { MatchingStep } from './matching-step.ts';
 import { SuffixAutomaton } from './suffix-automaton.ts';
 
 const tokenizer = trainTokenizer('ab\n', { kind: 'char', endOfText: true });
@@ -93,6 +94,30 @@ describe('copied spans', () => {
     const sequence = new TokenArray(tokenizer.encode('ab'));
     const signal = AbortSignal.abort();
     await expect(findCopies([[0]], sequence, tokenizer, { shortest: 1, signal })).rejects.toThrow();
+  });
+});
+
+describe('a step of matching', () => {
+  it('knows the longest end that is part of the sequence, with and without a table', () => {
+    const symbols = fc.array(fc.nat({ max: 3 }), { maxLength: 25 });
+    fc.assert(
+      fc.property(symbols, symbols, (all, other) => {
+        const automaton = new SuffixAutomaton(all);
+        const steps = [4, 1e9].map((most) => new MatchingStep(automaton, most));
+        for (const [i, symbol] of other.entries()) {
+          const read = other.slice(0, i + 1);
+          const ends = read.map((_, start) => read.slice(start));
+          const longest = ends.find((end) => placesOf(end, all).length > 0)?.length ?? 0;
+          for (const step of steps) {
+            step.take(symbol);
+            expect(step.length).toBe(longest);
+            expect(step.length).toBeLessThanOrEqual(automaton.lengths[step.state]!);
+          }
+          expect(steps[0]!.state).toBe(steps[1]!.state);
+        }
+      }),
+      { numRuns: 300 },
+    );
   });
 });
 

@@ -2,6 +2,7 @@
 import type { TokenSequence } from '../data/token-sequence.ts';
 import type { Tokenizer, TokenizerKind } from '../data/tokenizer-types.ts';
 import { turnEventLoop } from '../event-loop.ts';
+import { MatchingStep } from './matching-step.ts';
 import { SuffixAutomaton } from './suffix-automaton.ts';
 
 /** A span of a made text that also stands in the source. */
@@ -113,8 +114,7 @@ class Matcher {
   readonly #matched: Int32Array;
   readonly #lines: Int32Array;
   readonly #documents: Int32Array;
-  #state = 0;
-  #length = 0;
+  readonly #step: MatchingStep;
   #line = 1;
   #document = 1;
 
@@ -123,6 +123,7 @@ class Matcher {
     this.#symbols = symbols;
     this.#lineEnds = lineEndsOf(tokenizer);
     this.#endOfTextId = tokenizer.endOfTextId;
+    this.#step = new MatchingStep(this.#automaton, 1 + symbols.reduce((a, b) => Math.max(a, b), 0));
     const { size } = this.#automaton;
     this.#matched = new Int32Array(size);
     this.#lines = new Int32Array(size);
@@ -131,33 +132,23 @@ class Matcher {
 
   /** The next tokens of the source. */
   scan(ids: Int32Array): void {
-    const { lengths, links } = this.#automaton;
-    let [state, length] = [this.#state, this.#length];
+    const symbols = this.#symbols;
+    const lineEnds = this.#lineEnds;
+    const matched = this.#matched;
+    const step = this.#step;
     for (let i = 0; i < ids.length; i++) {
       const id = ids[i]!;
-      this.#line += this.#lineEnds[id]!;
+      this.#line += lineEnds[id]!;
       if (id === this.#endOfTextId) {
         this.#document += 1;
         this.#line = 1;
       }
-      const symbol = this.#symbols[id]!;
-      if (symbol === 0) {
-        [state, length] = [0, 0];
-        continue;
-      }
-      let next = this.#automaton.next(state, symbol);
-      while (next < 0 && state !== 0) {
-        state = links[state]!;
-        length = lengths[state]!;
-        next = this.#automaton.next(state, symbol);
-      }
-      if (next < 0) continue;
-      state = next;
-      length += 1;
-      if (length > this.#matched[state]!) this.#record(state, length, this.#line, this.#document);
+      const symbol = symbols[id]!;
+      if (symbol === 0) step.reset();
+      else step.take(symbol);
+      const { state, length } = step;
+      if (length > matched[state]!) this.#record(state, length, this.#line, this.#document);
     }
-    this.#state = state;
-    this.#length = length;
   }
 
   /** Lets states know what follows from others: a part that is in the source has its endings there, too. */
