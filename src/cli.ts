@@ -10,12 +10,12 @@ import {
   doctorOptions,
   evalOptions,
   infoOptions,
-  sampleOptions,
   scoreOptions,
   setupOptions,
   tokenizeOptions,
 } from './config/commands.ts';
 import { presetHelp } from './config/preset-help.ts';
+import { sampleNotes, sampleOptions } from './config/sample.ts';
 import { trainOptions } from './config/train.ts';
 import { UserError } from './errors.ts';
 import { listenForInterruption } from './interruption.ts';
@@ -56,8 +56,11 @@ const commands: CommandSpec[] = [
     examples: [
       'gru-lm sample --prompt "ROMEO:" --length 300 --seed 1',
       'gru-lm sample checkpoints/corpus --temperature 0.5 --num-samples 3',
+      'gru-lm sample --prompts prompts.txt --num-samples 10 --json > samples.jsonl',
+      'gru-lm sample --interactive',
     ],
     options: sampleOptions,
+    notes: sampleNotes,
     load: () => import('./commands/sample.ts'),
   },
   {

@@ -20,8 +20,10 @@ const table = {
   kind: { ...base, flag: 'kind', type: 'choice', choices: ['char', 'word'], default: 'char' },
   name: { ...base, flag: 'name', type: 'text', placeholder: 'FILE' },
   files: { ...base, flag: 'files', type: 'texts', placeholder: 'FILE' },
+  ends: { ...base, flag: 'ends', type: 'texts', placeholder: 'TEXT', oneAFlag: true },
   cuts: { ...base, flag: 'cuts', type: 'integers' },
   loud: { ...base, flag: 'loud', type: 'switch' },
+  brief: { ...base, flag: 'brief', type: 'switch', letter: 'b' },
 } as const satisfies OptionTable;
 
 /** The usage error of what was typed after a flag. */
@@ -134,7 +136,9 @@ describe('what is typed after a flag', () => {
 
 describe('defaults', () => {
   it('stand where nothing is given; what has none is absent, switches are off', () => {
-    expect(withDefaults(table)).toEqual({ count: 3, time: 150, kind: 'char', loud: false });
+    expect(withDefaults(table)).toEqual({
+      ...{ count: 3, time: 150, kind: 'char', loud: false, brief: false },
+    });
   });
 
   it('give way to what is given, the later over the earlier, and not to undefined', () => {
@@ -143,7 +147,7 @@ describe('defaults', () => {
       { count: 5, kind: 'word' },
       { count: 7, loud: true, kind: undefined as never },
     );
-    expect(values).toEqual({ count: 7, time: 150, kind: 'word', loud: true });
+    expect(values).toEqual({ count: 7, time: 150, kind: 'word', loud: true, brief: false });
   });
 });
 
@@ -175,6 +179,7 @@ describe('stored values', () => {
       loud: true,
       kind: 'char',
       time: 150,
+      brief: false,
     });
   });
 
@@ -212,8 +217,10 @@ describe('the help', () => {
       '--kind <char|word>',
       '--name <FILE>',
       '--files <FILE...>',
+      '--ends <TEXT>',
       '--cuts <N,N>',
       '--loud',
+      '-b, --brief',
     ]);
   });
 
@@ -242,6 +249,7 @@ describe('the help', () => {
     );
     expect(flagsOf(table, { time: 300, loud: false })).toBe('--time 5m');
     expect(flagsOf(table, { time: 7200 })).toBe('--time 2h');
+    expect(flagsOf(table, { ends: ['a', 'b'] })).toBe('--ends a --ends b');
     const negatable = { loud: { ...table.loud, negatable: true } } as const;
     expect(flagsOf(negatable, { loud: false })).toBe('--no-loud');
   });

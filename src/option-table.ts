@@ -56,10 +56,14 @@ interface TextSpec extends Described {
 interface TextsSpec extends Described {
   type: 'texts';
   placeholder: string;
+  /** One text a flag, which may be given again, instead of as many as come after it. */
+  oneAFlag?: boolean;
 }
 
 interface SwitchSpec extends Described {
   type: 'switch';
+  /** The flag in one letter. */
+  letter?: string;
   /** Whether `--no-…` takes it back, for what a preset may turn on. */
   negatable?: boolean;
 }
@@ -175,7 +179,7 @@ export function flagUsage(spec: OptionSpec): string {
   const flag = `--${spec.flag}`;
   switch (spec.type) {
     case 'switch':
-      return flag;
+      return spec.letter === undefined ? flag : `-${spec.letter}, ${flag}`;
     case 'integer':
       return `${flag} <N>`;
     case 'number':
@@ -189,7 +193,7 @@ export function flagUsage(spec: OptionSpec): string {
     case 'text':
       return `${flag} <${spec.placeholder}>`;
     case 'texts':
-      return `${flag} <${spec.placeholder}...>`;
+      return `${flag} <${spec.placeholder}${spec.oneAFlag ? '' : '...'}>`;
   }
 }
 
@@ -212,6 +216,9 @@ function isSilent(spec: OptionSpec, value: unknown): boolean {
 
 function flagOf(spec: OptionSpec, value: unknown): string {
   if (spec.type === 'switch') return `--${value ? '' : 'no-'}${spec.flag}`;
+  if (spec.type === 'texts' && spec.oneAFlag) {
+    return (value as string[]).map((text) => `--${spec.flag} ${text}`).join(' ');
+  }
   const typed = [value].flat().map((one) => (spec.type === 'duration' ? showDuration(one) : one));
   return `--${spec.flag} ${typed.join(' ')}`;
 }

@@ -1,5 +1,14 @@
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
-import { runCli, temporaryDirectory, trainTiny, writeCorpus } from './cli-process.ts';
+import {
+  hasTerminal,
+  runCli,
+  runOnTerminal,
+  temporaryDirectory,
+  trainTiny,
+  writeCorpus,
+} from './cli-process.ts';
 
 const cwd = temporaryDirectory();
 
@@ -59,6 +68,113 @@ describe.concurrent('what is made', () => {
     expect(b).toHaveLength(41);
     const word = a.slice(30, 33);
     expect(await sample('--seed', '3', '--stop', word)).toBe(`${a.slice(0, a.indexOf(word))}\n`);
+  });
+});
+
+describe.concurrent('more ways to make it', () => {
+  test('--prompts goes on from each line, --num-samples times', async () => {
+    writeFileSync(join(cwd, 'prompts.txt'), 'the fox\n\nthe dog\n');
+    const all = await sampleJson('--prompts', 'prompts.txt', '--num-samples', '2', '--seed', '5');
+    const expected = ['the fox', 'the fox', '', '', 'the dog', 'the dog'];
+    expect(all.map(({ prompt }) => prompt)).toEqual(expected);
+    expect(all.map(({ index }) => index)).toEqual([0, 0, 1, 1, 2, 2]);
+    expect(all.map(({ seed }) => seed)).toEqual([5, 6, 5, 6, 5, 6]);
+    const [alone] = await sampleJson('--prompt', 'the dog', '--seed', '6');
+    expect(all.at(-1)?.text).toBe(alone?.text);
+  });
+
+  test('--continue goes on where --save-state ended, with the text of one sample', async () => {
+    const prompt = ['--prompt', 'the fox', '--stop', 'no such text'];
+    const whole = await sample(...prompt, '--seed', '7', '--length', '40');
+    const first = await sample(...prompt, '--seed', '7', '--length', '15', '--save-state', 's');
+    const go = ['--continue', 's', '--stop', 'no such text', '--length'];
+    const second = await sample(...go, '12', '--save-state', 's');
+    const third = await sample(...go, '13');
+    expect([first, second, third].map((text) => text.slice(0, -1)).join('')).toBe(
+      whole.slice(0, -1),
+    );
+    const again = ['sample', '--backend', 'wasm', '--save-state', 's'];
+    expect(await runCli(again, { cwd })).toMatchObject({
+      exitCode: 1,
+      stdout: '',
+      stderr:
+        'error: --save-state: expected no file at s yet, found one\n' +
+        '  Give another name, or remove the file. The file of --continue is replaced if both name it.\n',
+    });
+  });
+
+  test('--beam gives the likeliest texts, the best first', async () => {
+    const found = await sampleJson('--beam', '4', '--num-samples', '3', '--prompt', 'the ');
+    expect(found).toHaveLength(3);
+    const nats = found.map((each) => Number(each.nats));
+    expect(nats).toEqual([...nats].sort((a, b) => a - b));
+    const [greedy] = await sampleJson('--greedy', '--prompt', 'the ');
+    expect(nats[0]).toBeLessThanOrEqual(Number(greedy?.natsPerToken) * 40 + 1e-3);
+    expect(found[0]).toMatchObject({ seed: null, tokens: 40, prompt: 'the ' });
+  });
+
+  test('--copied tells what stands in the training text', async () => {
+    const made = await sampleJson('--seed', '3', '--num-samples', '2', '--copied');
+    const corpus = readFileSync(join(cwd, 'corpus.txt'), 'utf8');
+    for (const { text, copied } of made as Record<string, unknown>[]) {
+      const { longest, share, spanTokens } = copied as {
+        longest: { text: string; line: number; characters: number };
+        share: number;
+        spanTokens: number;
+      };
+      expect(spanTokens).toBe(16);
+      expect(text).toContain(longest.text);
+      expect(longest.characters).toBe(longest.text.length);
+      const from = corpus
+        .split('\n')
+        .slice(longest.line - 1)
+        .join('\n');
+      expect(from.split('\n').slice(0, 3).join('\n')).toContain(longest.text);
+      expect(share > 0).toBe(longest.characters >= 16);
+    }
+  });
+
+  test('--interactive answers each line of its input', async () => {
+    const input = 'the fox\n:length 5\n\n:nonsense\n:save talk.txt\n';
+    const args = ['sample', '--backend', 'wasm', '-i', '--seed', '7', '--length', '15', '--json'];
+    const { stdout, stderr, exitCode } = await runCli(args, { cwd, input });
+    expect(exitCode).toBe(0);
+    const [first, second] = stdout.split('\n', 2).map((line) => JSON.parse(line));
+    expect([first.prompt, first.tokens, second.prompt, second.tokens]).toEqual([
+      ...['the fox', 15, '', 5],
+    ]);
+    const [whole] = await sampleJson('--prompt', 'the fox', '--seed', '7', '--length', '20');
+    expect(first.text + second.text).toBe(whole?.text);
+    expect(stderr).toBe(
+      'error: expected a command, found ":nonsense"\n' +
+        '  Type :help for what there is; :: begins a text with a colon.\n' +
+        '(saved to talk.txt)\n',
+    );
+    const talk = readFileSync(join(cwd, 'talk.txt'), 'utf8');
+    expect(talk).toBe(`the fox${first.text}${second.text}`);
+  });
+
+  test.runIf(hasTerminal)('on a terminal Ctrl-C stops a text, and Ctrl-D ends', async () => {
+    const args = ['sample', '--backend', 'wasm', '-i', '--seed', '7', '--length', '1000000'];
+    // Each is typed when that is shown which comes before it.
+    const typed: [RegExp, string][] = [
+      [/> /, 'the fox\r'],
+      [/the fox[\r\n]+[^\r\n]/, '\u0003'],
+      [/tokens\/s, seed 7\)[\r\n]+.*> /s, '\u0004'],
+    ];
+    const { exitCode, stdout } = await runOnTerminal(args, {
+      cwd,
+      env: { GRU_LM_HISTORY: join(cwd, 'history') },
+      input: null,
+      onOutput(output, child) {
+        if (!typed[0]?.[0].test(output)) return;
+        child.stdin?.write(typed.shift()![1]);
+        if (typed.length === 0) child.stdin?.end();
+      },
+    });
+    expect({ exitCode, left: typed }).toEqual({ exitCode: 0, left: [] });
+    expect(stdout).toMatch(/\(\d+ tokens, /);
+    expect(readFileSync(join(cwd, 'history'), 'utf8')).toBe('the fox\n');
   });
 });
 

@@ -7,9 +7,13 @@ import {
   withDefaults,
 } from '../option-table.ts';
 import * as commands from './commands.ts';
+import { sampleOptions } from './sample.ts';
 import * as config from './train.ts';
 
-const tables = Object.entries({ ...commands, ...config } as Record<string, unknown>).filter(
+const tables = Object.entries({ ...commands, sampleOptions, ...config } as Record<
+  string,
+  unknown
+>).filter(
   (entry): entry is [string, OptionTable] =>
     typeof entry[1] === 'object' && !Array.isArray(entry[1]),
 );

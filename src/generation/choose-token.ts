@@ -1,6 +1,12 @@
-/** Chooses the next token from a model's scores. */
+/** Chooses the next token from what a model says of it. */
 import type { Random } from '../random.ts';
+import { RecentTokens } from './recent-tokens.ts';
+import { Shortlist } from './shortlist.ts';
 
+/**
+ * How a token is chosen. What is said of probabilities applies in this order: repetition penalty, biases,
+ * temperature, top-k, top-p, min-p, typical; each filter to what those before it have left.
+ */
 export interface ChoiceOptions {
   /** Scores are divided by it: below 1 sharpens, above 1 flattens. */
   temperature: number;
@@ -8,99 +14,133 @@ export interface ChoiceOptions {
   topK: number;
   /** Only the smallest set of likeliest tokens whose probabilities add up to this; 1: all. */
   topP: number;
-  /** Always the token of highest score. */
+  /** Only tokens with at least this share of the likeliest one's probability; 0: all. */
+  minP?: number | undefined;
+  /** Only the most typical tokens whose probabilities add up to this; 1: all. */
+  typical?: number | undefined;
+  /** The probability of a token among the last `repetitionWindow` is raised to this power; 1: none is. */
+  repetitionPenalty?: number | undefined;
+  /** At most as many as a text remembers of its tokens. Default {@link DEFAULT_WINDOW}. */
+  repetitionWindow?: number | undefined;
+  /** Nats that are added to the logarithms of probabilities, by id; −∞: never chosen. */
+  bias?: ReadonlyMap<number, number> | undefined;
+  /** Always the token of highest score, whatever the temperature and what comes after it. */
   greedy: boolean;
 }
 
-/**
- * Draws a token id: temperature first, then top-k, then top-p over what top-k left, as is usual.
- *
- * @param logits scores [V]
- * @param banned an id that is never chosen, such as that of unknown tokens
- */
-export function chooseToken(
-  logits: ArrayLike<number>,
-  options: ChoiceOptions,
-  random: Random,
-  banned?: number,
-): number {
-  const { temperature, topK, topP, greedy } = options;
-  if (!greedy && topK === 0 && topP >= 1) return drawFromAll(logits, temperature, random, banned);
-  const { ids, probabilities } = candidates(logits, options, banned);
-  let left = random.uniform() * sumOf(probabilities);
-  for (let i = 0; i < ids.length; i++) {
-    left -= probabilities[i]!;
-    if (left < 0) return ids[i]!;
+const DEFAULT_WINDOW = 64;
+
+const NONE = new RecentTokens(0);
+
+/** Chooses tokens by the same options. One can serve many texts, one after the other. */
+export class TokenChooser {
+  readonly #options: ChoiceOptions;
+  readonly #biases: readonly (readonly [id: number, bias: number])[];
+  readonly #filters: readonly ((list: Shortlist) => void)[];
+  /** Scores after penalty and biases [V]. */
+  #scores = new Float64Array();
+  #list = new Shortlist(0);
+
+  /** @param banned an id that is never chosen, such as that of unknown tokens */
+  constructor(options: ChoiceOptions, banned?: number) {
+    this.#options = options;
+    const bans = banned === undefined ? [] : [[banned, Number.NEGATIVE_INFINITY] as const];
+    this.#biases = [...(options.bias ?? []), ...bans];
+    this.#filters = filtersOf(options);
   }
-  return ids.at(-1)!;
+
+  /** Remembers what this chooser has to know of a text. */
+  recentTokens(): RecentTokens {
+    const { repetitionPenalty = 1, repetitionWindow = DEFAULT_WINDOW } = this.#options;
+    return new RecentTokens(repetitionPenalty === 1 ? 0 : repetitionWindow);
+  }
+
+  /**
+   * Draws a token id. It takes one number of `random`, whatever the options, so that these do not shift
+   * what follows.
+   *
+   * @param logProbabilities [V]; not any scores, since the penalty depends on where 0 is
+   * @param recent the tokens that the repetition penalty is for
+   */
+  choose(logProbabilities: ArrayLike<number>, random: Random, recent = NONE): number {
+    const place = random.uniform();
+    const best = this.#adjust(logProbabilities, recent);
+    const { greedy, temperature } = this.#options;
+    if (greedy) return best;
+    if (this.#filters.length === 0) return drawFromAll(this.#scores, best, temperature, place);
+    return this.#shortlist(best).draw(place);
+  }
+
+  /** The ids that may be chosen, in rising order, with their probabilities. */
+  candidates(
+    logProbabilities: ArrayLike<number>,
+    recent = NONE,
+  ): { ids: number[]; probabilities: number[] } {
+    const best = this.#adjust(logProbabilities, recent);
+    if (this.#options.greedy) return { ids: [best], probabilities: [1] };
+    const list = this.#shortlist(best);
+    const ids = [...list.ids];
+    const sum = ids.reduce((total, id) => total + list.weight(id), 0);
+    return { ids, probabilities: ids.map((id) => list.weight(id) / sum) };
+  }
+
+  /** Fills `#scores`; returns the id of the highest, of equal ones the lowest. */
+  #adjust(logProbabilities: ArrayLike<number>, recent: RecentTokens): number {
+    const { length } = logProbabilities;
+    if (this.#scores.length !== length) this.#scores = new Float64Array(length);
+    const scores = this.#scores;
+    scores.set(logProbabilities);
+    // CTRL divides positive scores and would have to multiply negative ones. Logarithms of probabilities
+    // are never positive, and do not depend on a constant that scores may have.
+    const { repetitionPenalty = 1 } = this.#options;
+    for (const id of recent.distinct()) scores[id] = scores[id]! * repetitionPenalty;
+    for (const [id, bias] of this.#biases) scores[id] = scores[id]! + bias;
+    let best = 0;
+    for (let id = 1; id < length; id++) if (scores[id]! > scores[best]!) best = id;
+    return best;
+  }
+
+  #shortlist(best: number): Shortlist {
+    const scores = this.#scores;
+    if (this.#list.capacity < scores.length) this.#list = new Shortlist(scores.length);
+    this.#list.fill(scores, scores[best]!, this.#options.temperature);
+    for (const filter of this.#filters) filter(this.#list);
+    return this.#list;
+  }
 }
 
-/** The ids that may be chosen, with unnormalised probabilities; likeliest first if any is cut off. */
-export function candidates(
-  logits: ArrayLike<number>,
-  { temperature, topK, topP, greedy }: ChoiceOptions,
-  banned?: number,
-): { ids: number[]; probabilities: number[] } {
-  const best = likeliest(logits, banned);
-  if (greedy) return { ids: [best], probabilities: [1] };
-  let ids: number[] = [];
-  for (let id = 0; id < logits.length; id++) if (id !== banned) ids.push(id);
-  // Ties go to the lower id, so that the choice does not hang on how sorting works.
-  if (topK > 0 || topP < 1) ids.sort((a, b) => logits[b]! - logits[a]! || a - b);
-  if (topK > 0) ids = ids.slice(0, topK);
-  const highest = logits[best]!;
-  const probabilities = ids.map((id) => Math.exp((logits[id]! - highest) / temperature));
-  if (topP >= 1) return { ids, probabilities };
-  const wanted = topP * sumOf(probabilities);
-  let reached = 0;
-  const cut = probabilities.findIndex((p) => {
-    reached += p;
-    return reached >= wanted;
-  });
-  const size = cut < 0 ? ids.length : cut + 1;
-  return { ids: ids.slice(0, size), probabilities: probabilities.slice(0, size) };
+/** The filters that leave something out, in their order. */
+function filtersOf({ topK, topP, minP = 0, typical = 1 }: ChoiceOptions) {
+  const filters: ((list: Shortlist) => void)[] = [];
+  if (topK > 0) filters.push((list) => list.keepLikeliest(topK));
+  if (topP < 1) filters.push((list) => list.keepNucleus(topP));
+  if (minP > 0) filters.push((list) => list.keepAbove(minP));
+  if (typical < 1) filters.push((list) => list.keepTypical(typical));
+  return filters;
 }
 
-/** As from {@link candidates} without a filter, but without a list of them: it can be a long one. */
+/** As from a {@link Shortlist} of all, but without the list: it can be a long one. Scores become weights. */
 function drawFromAll(
-  logits: ArrayLike<number>,
+  scores: Float64Array,
+  best: number,
   temperature: number,
-  random: Random,
-  banned?: number,
+  place: number,
 ): number {
-  const highest = logits[likeliest(logits, banned)]!;
-  if (weights.length < logits.length) weights = new Float64Array(logits.length);
+  const highest = scores[best]!;
   let sum = 0;
-  for (let id = 0; id < logits.length; id++) {
-    const weight = id === banned ? 0 : Math.exp((logits[id]! - highest) / temperature);
-    weights[id] = weight;
+  for (let id = 0; id < scores.length; id++) {
+    const weight = Math.exp((scores[id]! - highest) / temperature);
+    scores[id] = weight;
     sum += weight;
   }
-  let left = random.uniform() * sum;
-  let last = 0;
-  for (let id = 0; id < logits.length; id++) {
-    if (id === banned) continue;
-    left -= weights[id]!;
+  let left = place * sum;
+  let last = best;
+  for (let id = 0; id < scores.length; id++) {
+    const weight = scores[id]!;
+    if (weight === 0) continue;
+    left -= weight;
     if (left < 0) return id;
     last = id;
   }
   return last;
-}
-
-/** Room for as many weights as were needed so far. */
-let weights = new Float64Array();
-
-/** The id of the highest score, of equal ones the lowest. Plain loops: this runs for every token. */
-function likeliest(logits: ArrayLike<number>, banned?: number): number {
-  let best = banned === 0 ? 1 : 0;
-  for (let id = best + 1; id < logits.length; id++) {
-    if (logits[id]! > logits[best]! && id !== banned) best = id;
-  }
-  return best;
-}
-
-function sumOf(values: readonly number[]): number {
-  let sum = 0;
-  for (const value of values) sum += value;
-  return sum;
 }

@@ -33,11 +33,9 @@ const next = [2, 2, 1];
 describe.each(testBackends)('a stepper on %s', (backend) => {
   beforeAll(() => useBackend(backend));
 
-  it.each(models)('says of single tokens what the forward pass says of the text, with %o', (of) => {
-    const config = { ...gru, ...of };
-    const held = heldTensors();
+  function weightsFor(config: ModelConfig) {
     const random = new Random(8);
-    const weights = weightsOf(
+    return weightsOf(
       new Map(
         parameterSpecs(config).map(({ name, shape }) => [
           name,
@@ -45,6 +43,12 @@ describe.each(testBackends)('a stepper on %s', (backend) => {
         ]),
       ),
     );
+  }
+
+  it.each(models)('says of single tokens what the forward pass says of the text, with %o', (of) => {
+    const config = { ...gru, ...of };
+    const held = heldTensors();
+    const weights = weightsFor(config);
     const expected = tf.tidy(() => {
       const ids = tf.tensor1d([...prompt, ...next], 'int32');
       const { features } = forward(config, weights, ids, zeroState(config, 1));
@@ -60,4 +64,45 @@ describe.each(testBackends)('a stepper on %s', (backend) => {
     tf.dispose(weights);
     expect(heldTensors()).toEqual(held);
   });
+
+  it.each(models)(
+    'reads streams side by side as each alone, however they are arranged, with %o',
+    (of) => {
+      const config = { ...gru, ...of };
+      const held = heldTensors();
+      const weights = weightsFor(config);
+      const texts = [
+        [3, 0, 4, 1],
+        [1, 1, 2, 0],
+        [0, 4, 4, 2],
+      ];
+      /** What comes after a text that is read alone. */
+      const scoresAfter = (text: number[]) => {
+        const alone = new Stepper(config, weights);
+        const found = text.map((id) => alone.read(Int32Array.of(id))).at(-1)!;
+        alone.dispose();
+        return [...found];
+      };
+      const stepper = new Stepper(config, weights, [undefined, undefined, undefined]);
+      // Two tokens of each stream at once, then one.
+      stepper.read(Int32Array.from([0, 1].flatMap((step) => texts.map((text) => text[step]!))));
+      const third = stepper.read(Int32Array.from(texts, (text) => text[2]!));
+      expectClose(
+        third,
+        texts.flatMap((text) => scoresAfter(text.slice(0, 3))),
+        1e-5,
+      );
+      const states = stepper.states();
+      stepper.arrange([2, 0, states[1]!, 2]);
+      const arranged = [2, 0, 1, 2].map((text) => texts[text]!);
+      const fourth = stepper.read(Int32Array.from(arranged, (text) => text[3]!));
+      expectClose(fourth, arranged.flatMap(scoresAfter), 1e-5);
+      stepper.dispose();
+      const fromState = new Stepper(config, weights, [states[2]]);
+      expectClose(fromState.read(Int32Array.of(texts[2]![3]!)), scoresAfter(texts[2]!), 1e-5);
+      fromState.dispose();
+      tf.dispose(weights);
+      expect(heldTensors()).toEqual(held);
+    },
+  );
 });

@@ -1,4 +1,4 @@
-/** A model that reads one stream of text, a few tokens at a time, and says what may come next. */
+/** A model that reads streams of text, a few tokens at a time, and says what may come next. */
 import * as tf from '@tensorflow/tfjs-core';
 import { type GenerationTensors, NativeGeneration } from '../ops/generation-step.ts';
 import { nativeGruBackend } from '../ops/gru-sequence.ts';
@@ -10,15 +10,21 @@ import {
   layerWeights,
   outputWeightOf,
   type Weights,
-  zeroState,
 } from './language-model.ts';
 import type { ModelConfig } from './parameters.ts';
 import { logProbabilitiesOf } from './predictions.ts';
+import { stateSpecs } from './states.ts';
 
-/** Tokens read at a time: what that takes grows with their number, where layers attend with its square. */
+/** Tokens of a stream read at a time: what that takes grows with their number, where layers attend with its square. */
 const LONGEST_WINDOW = 512;
 
-/** Begins with a state of zeros. The weights must live as long as it is used. */
+/**
+ * What a model remembers of one stream: a row of each of its states, in the order of `stateSpecs`; not to be
+ * changed.
+ */
+export type StreamState = readonly Float32Array[];
+
+/** The weights must live as long as it is used. */
 export class Stepper {
   readonly #config: ModelConfig;
   readonly #weights: Weights;
@@ -26,30 +32,66 @@ export class Stepper {
   #native: NativeGeneration | undefined;
   /** The output layer's weights, where they had to be made for that. */
   #made: tf.Tensor2D | undefined;
+  /** Not kept up once `#native` has its own. */
   #state: HiddenState;
+  #streams: number;
 
-  constructor(config: ModelConfig, weights: Weights) {
+  /** @param streams where each stream begins; undefined: with a state of zeros. Default one stream */
+  constructor(
+    config: ModelConfig,
+    weights: Weights,
+    streams: readonly (StreamState | undefined)[] = [undefined],
+  ) {
     this.#config = config;
     this.#weights = weights;
-    this.#state = zeroState(config, 1);
+    this.#streams = streams.length;
+    this.#state = this.#tensorsOf(this.#rows(streams, []));
   }
 
   /**
    * Reads tokens.
    *
-   * @param ids at least one
-   * @returns the logarithms of the probabilities [V] of what comes next
+   * @param ids of B streams, time-major [T·B]; at least one a stream
+   * @returns the logarithms of the probabilities [B·V] of what comes next
    */
   read(ids: Int32Array): Float32Array {
+    const B = this.#streams;
     const backend = isPlainGru(this.#config)
       ? nativeGruBackend(this.#config.activation ?? 'tanh')
       : undefined;
-    if (!backend || (ids.length > 1 && !this.#native)) return this.#readWindows(ids);
+    if (!backend || (ids.length > B && !this.#native)) return this.#readWindows(ids);
     this.#native ??= this.#startNative(backend);
-    const native = this.#native;
     let logProbabilities: Float32Array = new Float32Array();
-    for (const id of ids) logProbabilities = native.step(Int32Array.of(id));
+    for (let start = 0; start < ids.length; start += B) {
+      logProbabilities = this.#native.step(ids.slice(start, start + B));
+    }
     return logProbabilities;
+  }
+
+  /** What the model remembers of each stream. */
+  states(): StreamState[] {
+    const values = this.#values();
+    const sizes = this.#sizes();
+    return Array.from({ length: this.#streams }, (_, row) =>
+      values.map((all, i) => all.slice(row * sizes[i]!, (row + 1) * sizes[i]!)),
+    );
+  }
+
+  /**
+   * Goes on with other streams, at least one.
+   *
+   * @param streams for each the number of the present stream that it goes on from, or where it begins
+   */
+  arrange(streams: readonly (number | StreamState)[]): void {
+    if (streams.length === this.#streams && streams.every((stream, row) => stream === row)) return;
+    const rows = this.#rows(streams, this.#values());
+    this.#streams = streams.length;
+    if (this.#native) {
+      this.#native.replaceStates(concatenated(rows), streams.length);
+      return;
+    }
+    tf.dispose(this.#state);
+    this.#state = this.#tensorsOf(rows);
   }
 
   dispose(): void {
@@ -58,8 +100,45 @@ export class Stepper {
     this.#made?.dispose();
   }
 
+  /** The length of a stream's row of each state. */
+  #sizes(): number[] {
+    return stateSpecs(this.#config, 1).map(({ shape }) => shape[1]!);
+  }
+
+  /** The states [B, …] of all streams. */
+  #values(): Float32Array[] {
+    if (!this.#native) return this.#state.map((tensor) => Float32Array.from(tensor.dataSync()));
+    const all = this.#native.states(); // [L, B, H]
+    const size = all.length / this.#config.layers;
+    return this.#state.map((_, layer) => all.subarray(layer * size, (layer + 1) * size));
+  }
+
+  /** The states [B, …] of `streams`, out of `values` where they are numbers. */
+  #rows(
+    streams: readonly (number | StreamState | undefined)[],
+    values: readonly Float32Array[],
+  ): Float32Array[] {
+    return this.#sizes().map((size, i) => {
+      const rows = new Float32Array(streams.length * size);
+      for (const [row, stream] of streams.entries()) {
+        const from =
+          typeof stream === 'number'
+            ? values[i]!.subarray(stream * size, (stream + 1) * size)
+            : stream?.[i];
+        if (from) rows.set(from, row * size);
+      }
+      return rows;
+    });
+  }
+
+  #tensorsOf(rows: readonly Float32Array[]): HiddenState {
+    return rows.map((values) =>
+      tf.tensor2d(values, [this.#streams, values.length / this.#streams]),
+    );
+  }
+
   #startNative(backend: TensorFlowBackend): NativeGeneration {
-    const states = tf.stack(this.#state) as tf.Tensor3D; // [L, 1, H]
+    const states = tf.stack(this.#state) as tf.Tensor3D; // [L, B, H]
     const tensors = generationTensors(this.#config, this.#weights);
     const native = new NativeGeneration(backend, tensors, this.#config.gruVariant, states);
     states.dispose();
@@ -68,14 +147,16 @@ export class Stepper {
   }
 
   #readWindows(ids: Int32Array): Float32Array {
+    const longest = LONGEST_WINDOW * this.#streams;
     let logProbabilities: Float32Array = new Float32Array();
-    for (let start = 0; start < ids.length; start += LONGEST_WINDOW) {
-      logProbabilities = this.#readWindow(ids.subarray(start, start + LONGEST_WINDOW));
+    for (let start = 0; start < ids.length; start += longest) {
+      logProbabilities = this.#readWindow(ids.subarray(start, start + longest));
     }
     return logProbabilities;
   }
 
   #readWindow(ids: Int32Array): Float32Array {
+    const B = this.#streams;
     let logProbabilities = new Float32Array();
     const next = tf.tidy(() => {
       const { features, state } = forward(
@@ -84,8 +165,8 @@ export class Stepper {
         tf.tensor1d(ids),
         this.#state,
       );
-      const last = tf.slice(features, features.shape[0] - 1, 1); // [1, H]
-      const found = logProbabilitiesOf(this.#weights, last); // [1, V]
+      const last = tf.slice(features, features.shape[0] - B, B); // [B, H]
+      const found = logProbabilitiesOf(this.#weights, last); // [B, V]
       logProbabilities = Float32Array.from(found.dataSync<'float32'>());
       return state;
     });
@@ -93,6 +174,16 @@ export class Stepper {
     this.#state = next;
     return logProbabilities;
   }
+}
+
+function concatenated(parts: readonly Float32Array[]): Float32Array {
+  const all = new Float32Array(parts.reduce((total, { length }) => total + length, 0));
+  let at = 0;
+  for (const part of parts) {
+    all.set(part, at);
+    at += part.length;
+  }
+  return all;
 }
 
 /** Whether a native generation step knows all of the model. */

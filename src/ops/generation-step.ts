@@ -24,6 +24,7 @@ export class NativeGeneration {
   readonly #attributes: OpAttribute[];
   readonly #weights: number[];
   readonly #empty: number;
+  readonly #layers: number;
   /** The states of all layers [L, B, H]. */
   #states: number;
 
@@ -36,6 +37,7 @@ export class NativeGeneration {
   ) {
     const { binding } = backend;
     this.#backend = backend;
+    this.#layers = layers.length;
     this.#attributes = [
       { name: 'layer_tensors', type: binding.TF_ATTR_INT, value: 4 * layers.length },
       flag(backend, 'reset_after', variant === 'reset-after'),
@@ -74,6 +76,24 @@ export class NativeGeneration {
     for (const id of [input, result, this.#states]) binding.deleteTensor(id);
     this.#states = states;
     return logProbabilities;
+  }
+
+  /** The states of all layers [L · B · H]. */
+  states(): Float32Array {
+    return this.#backend.binding.tensorDataSync(this.#states) as Float32Array;
+  }
+
+  /**
+   * Goes on with other streams.
+   *
+   * @param states those of all layers [L · B · H]
+   * @param streams B
+   */
+  replaceStates(states: Float32Array, streams: number): void {
+    const { binding } = this.#backend;
+    binding.deleteTensor(this.#states);
+    const shape = [this.#layers, streams, states.length / (this.#layers * streams)];
+    this.#states = binding.createTensor(shape, binding.TF_FLOAT, states);
   }
 
   dispose(): void {

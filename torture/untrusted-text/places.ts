@@ -165,6 +165,24 @@ export function otherCases(directory: string): Case[] {
         args: ['sample', RUN, ...SAMPLE, '--prompt', HOSTILE, '--stop', LONG_WORD],
       },
       {
+        name: 'sample of prompts, with what is copied',
+        args: ['sample', RUN, ...SAMPLE, '--prompts', LINES, '--copied'],
+        isLong: true,
+      },
+      {
+        name: 'sample --interactive',
+        args: ['sample', RUN, ...SAMPLE, '--interactive'],
+        input: 'broken.json',
+      },
+      {
+        name: 'sample --continue of what is no state',
+        args: ['sample', RUN, ...SAMPLE, '--continue', 'broken.json'],
+      },
+      {
+        name: 'sample with a bias for what is no token',
+        args: ['sample', RUN, ...SAMPLE, '--logit-bias', `${HOSTILE}=1`, '--ban', HOSTILE_LINES],
+      },
+      {
         name: 'sample of a prompt of a megabyte',
         args: ['sample', 'words', ...SAMPLE, '--prompt', '-'],
         input: 'megabyte.txt',

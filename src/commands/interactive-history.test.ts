@@ -1,0 +1,37 @@
+import { mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, describe, expect, it } from 'vitest';
+import { addToHistory, historyPath, LINES_KEPT, readHistory } from './interactive-history.ts';
+
+const directory = mkdtempSync(join(tmpdir(), 'gru-lm-history-'));
+afterAll(() => rmSync(directory, { recursive: true }));
+
+describe('the history', () => {
+  it('keeps the last lines of all sessions, for its owner alone', async () => {
+    const path = join(directory, 'data', 'history');
+    expect(await readHistory(path)).toEqual([]);
+    await addToHistory(path, ['one', 'two', 'two']);
+    await addToHistory(path, []);
+    await addToHistory(path, ['three']);
+    expect(await readHistory(path)).toEqual(['one', 'two', 'three']);
+    expect(statSync(path).mode & 0o777).toBe(0o600);
+    const many = Array.from({ length: LINES_KEPT + 5 }, (_, i) => `line ${i}`);
+    await addToHistory(path, many);
+    expect(await readHistory(path)).toEqual(many.slice(5));
+  });
+
+  it('has no control characters in it, whoever wrote the file', async () => {
+    const path = join(directory, 'hostile');
+    writeFileSync(path, 'a\u001b[2J\tb\u009b\nplain\n');
+    expect(await readHistory(path)).toEqual(['a␛[2J b\ufffd', 'plain']);
+    await addToHistory(path, ['x\u0007y\u202e']);
+    expect(await readHistory(path)).toEqual(['a␛[2J b\ufffd', 'plain', 'x␇y\ufffd']);
+  });
+
+  it('is where the user wants it, or nowhere', () => {
+    expect(historyPath({ GRU_LM_HISTORY: '/some/file' })).toBe('/some/file');
+    expect(historyPath({ GRU_LM_HISTORY: '' })).toBeUndefined();
+    expect(historyPath({})).toMatch(/gru-lm.*history$/i);
+  });
+});
