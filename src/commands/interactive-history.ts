@@ -19,7 +19,7 @@ export function historyPath(env: NodeJS.ProcessEnv = process.env): string | unde
 }
 
 /** A line as it is kept: it is written to a terminal when it is called up again. */
-export function keptLine(line: string): string {
+function keptLine(line: string): string {
   return showControls(line)
     .replace(/[\n\t]/g, ' ')
     .slice(0, LONGEST_LINE);
