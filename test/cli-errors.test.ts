@@ -242,7 +242,7 @@ const wrong: [claim: string, args: string[], exitCode: 1 | 2, error: RegExp, hin
     ['eval', '--baseline', 'ngram', '--perplexity'],
     2,
     /at most one of --perplexity and --baseline, found both/,
-    /--json gives those of both/,
+    /--json gives /,
   ],
   [
     'a split that the run has not',

@@ -269,7 +269,7 @@ describe('each filter by itself', () => {
         const entropy = -logP.reduce((total, log) => total + Math.exp(log) * log, 0);
         const distance = logP.map((log) => Math.abs(entropy + log));
         // Distances that differ by rounding alone may be in another order.
-        fc.pre(new Set(distance.map((d) => d.toFixed(9))).size === distance.length);
+        if (new Set(distance.map((d) => d.toFixed(9))).size < distance.length) return;
         expectSmallest(idsOf(scores, { temperature, typical }), distance, weights, typical);
       }),
     );

@@ -215,14 +215,14 @@ describe('a run', () => {
   });
 
   it('validates eight times if it is not told otherwise', async () => {
-    const events = await eventsOf(configOf({ evalEvery: undefined, maxSteps: 80 }));
-    const expected = [10, 20, 30, 40, 50, 60, 70, 80];
+    const events = await eventsOf(configOf({ evalEvery: undefined, maxSteps: 160 }));
+    const expected = [20, 40, 60, 80, 100, 120, 140, 160];
     expect(ofType(events, 'eval').map(({ step }) => step)).toEqual(expected);
   });
 
   it('validates less often where that would take much of the time', async () => {
     // A validation takes as long as data.valid / (2.5 · 4 · 8) steps, about.
-    const between = Math.ceil((5 * data.valid.length) / (2.5 * 4 * 8));
+    const between = Math.ceil((15 * data.valid.length) / (2.5 * 4 * 8));
     const events = await eventsOf(configOf({ evalEvery: undefined, maxSteps: 2 * between + 2 }));
     const expected = [between, 2 * between, 2 * between + 2];
     expect(ofType(events, 'eval').map(({ step }) => step)).toEqual(expected);
