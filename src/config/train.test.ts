@@ -22,12 +22,14 @@ const specs = tables.flatMap(([table, options]) =>
 );
 
 describe('every option', () => {
-  it('is in one of the tables of the seven commands', () => {
+  it('is in one of the tables of the nine commands', () => {
     expect(tables.map(([name]) => name).sort()).toEqual([
+      'compareOptions',
       'doctorOptions',
       'evalOptions',
       'infoOptions',
       'sampleOptions',
+      'scoreOptions',
       'setupOptions',
       'tokenizeOptions',
       'trainOptions',
