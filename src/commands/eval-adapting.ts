@@ -4,7 +4,7 @@ import type { TokenizedPart } from '../data/dataset.ts';
 import type { TokenSequence } from '../data/token-sequence.ts';
 import { UserError } from '../errors.ts';
 import { CACHE_SIZE, SHARPNESSES } from '../evaluation/cache.ts';
-import { DYNAMIC_RULE, scoreTokensDynamic } from '../evaluation/dynamic.ts';
+import { DYNAMIC_RULES, scoreTokensDynamic } from '../evaluation/dynamic.ts';
 import { scoreTokens } from '../evaluation/evaluate.ts';
 import { type ModelScores, mixtureOf } from '../evaluation/mixture.ts';
 import { LossRecord, scoresWithCache, scoresWithNgrams } from '../evaluation/model-scores.ts';
@@ -93,19 +93,25 @@ export async function cacheRow(heldOut: HeldOut, context: EvalContext): Promise<
   };
 }
 
-/** The model that goes on learning, from text that it has been scored on. */
+/**
+ * The model that goes on learning, from text that it has been scored on.
+ *
+ * @param rate how much at a step. Default: by what a token is
+ */
 export async function dynamicRow(
   training: TokenSequence,
-  rate: number,
+  rate: number | undefined,
   context: EvalContext,
 ): Promise<EvalRow> {
   const { model, weights, precision, part, size, signal } = context;
   const totals = new LossTotals(model.tokenizer.unknownId);
   const what = `learning from ${count(part.tokens)} tokens as they are scored`;
-  const rule = { ...DYNAMIC_RULE, rate };
+  const isShort = model.tokenizer.kind === 'char' || model.tokenizer.kind === 'byte';
+  const usual = DYNAMIC_RULES[isShort ? 'short' : 'long'];
+  const rule = { ...usual, rate: rate ?? usual.rate };
   await withProgress(context, what, (onProgress) =>
     scoreTokensDynamic(model.modelConfig, weights, part.sequence, {
-      ...{ training, ...rule, onLosses: totals.add, onProgress, signal, precision },
+      ...{ training, rule, onLosses: totals.add, onProgress, signal, precision },
     }),
   );
   return {
@@ -114,7 +120,7 @@ export async function dynamicRow(
     report: { ...{ name: 'dynamic', ...rule }, ...totals.report(size) } as EvaluationReport,
     note:
       `a step after each ${rule.segment} tokens, once they are scored; ` +
-      `rate ${rate}, decay ${rule.decay}`,
+      `rate ${rule.rate}, decay ${rule.decay}`,
   };
 }
 

@@ -14,14 +14,14 @@ import type { ModelConfig } from '../model/parameters.ts';
 import { initialParameters, selectParameters, weightsOf } from '../model/weights.ts';
 import { Random } from '../random.ts';
 import type { TensorMap } from '../tensor-data.ts';
-import { type DynamicOptions, scoreTokensDynamic } from './dynamic.ts';
+import { type DynamicOptions, type DynamicRule, scoreTokensDynamic } from './dynamic.ts';
 import { scoreTokens } from './evaluate.ts';
 import { gradientSizes } from './gradient-sizes.ts';
 import { learnedNames } from './window-gradients.ts';
 
 interface Golden {
   sizes: { V: number; E: number; H: number; layers: number };
-  rule: { segment: number; rate: number; decay: number; epsilon: number };
+  rule: DynamicRule;
   stateDict: Record<string, { shape: number[]; data: number[] }>;
   train: number[];
   text: number[];
@@ -64,12 +64,13 @@ async function dynamicLosses(
   model: ModelConfig,
   weights: Weights,
   ids: Int32Array,
+  rule: Partial<DynamicRule> = {},
   options: Partial<DynamicOptions> = {},
 ): Promise<number[]> {
   const all: number[] = [];
   await scoreTokensDynamic(model, weights, tokens(ids), {
     training,
-    ...golden.rule,
+    rule: { ...golden.rule, ...rule },
     ...options,
     onLosses: ({ start, targets, losses }) => {
       expect(start).toBe(all.length + 1);
@@ -119,10 +120,16 @@ describe.each(testBackends)('dynamic evaluation on %s', (backend) => {
     expect(heldTensors()).toEqual(held);
     for (const abortAt of [0, 0.3, 0.9]) {
       const controller = new AbortController();
-      const aborted = dynamicLosses(config, weights, text, {
-        signal: controller.signal,
-        onProgress: (share) => share >= abortAt && controller.abort(new Error('enough')),
-      });
+      const aborted = dynamicLosses(
+        config,
+        weights,
+        text,
+        {},
+        {
+          signal: controller.signal,
+          onProgress: (share) => share >= abortAt && controller.abort(new Error('enough')),
+        },
+      );
       await expect(aborted).rejects.toThrow('enough');
       expect(heldTensors()).toEqual(held);
     }

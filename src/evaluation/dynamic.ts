@@ -22,33 +22,34 @@ import type { ScoreOptions } from './evaluate.ts';
 import { gradientSizes } from './gradient-sizes.ts';
 import { learnedNames, windowGradients } from './window-gradients.ts';
 
+/** How a model learns from what it reads. */
+export interface DynamicRule {
+  /** T, the tokens that are read between steps. */
+  segment: number;
+  /** η. At 0 the weights stay as they are. */
+  rate: number;
+  /** λ, the share of the way back to the trained weights that an average weight goes at each step. */
+  decay: number;
+  /** ε */
+  epsilon: number;
+}
+
+/**
+ * The rules that did best on text that is scored nowhere else (docs/evaluation.md): for tokens of one character or
+ * byte, and for longer ones. What a token moves the weights by is about the same.
+ */
+export const DYNAMIC_RULES: Readonly<Record<'short' | 'long', DynamicRule>> = {
+  short: { segment: 64, rate: 3e-4, decay: 0.01, epsilon: 0.1 },
+  long: { segment: 20, rate: 1e-4, decay: 0.003, epsilon: 0.1 },
+};
+
 export interface DynamicOptions
   extends Pick<ScoreOptions, 'onLosses' | 'onProgress' | 'signal' | 'precision'> {
   /** What the model was trained on, from which the sizes of its gradients are taken. */
   training: TokenSequence;
-  /** T, the tokens that are read between steps. Default 64. */
-  segment?: number | undefined;
-  /** η. At 0 the weights stay as they are. Default 3e-4. */
-  rate?: number | undefined;
-  /** λ, the share of the way back to the trained weights that an average weight goes at each step. Default 0.01. */
-  decay?: number | undefined;
-  /** ε. Default 0.1. */
-  epsilon?: number | undefined;
+  rule: DynamicRule;
   /** Segments of the training text of which gradients are taken. Default 256. */
   gradientWindows?: number | undefined;
-}
-
-/** What is taken where nothing else is said: docs/evaluation.md has the measurements behind it. */
-export const DYNAMIC_RULE = { segment: 64, rate: 3e-4, decay: 0.01, epsilon: 0.1 } as const;
-const GRADIENT_WINDOWS = 256;
-
-/** How each weight moves: by the order of `learnedNames`, each of its parameter's shape. */
-interface Rule {
-  /** What a gradient is multiplied by. */
-  steps: tf.Tensor[];
-  /** The share of θ that stays, and the rest of θ₀. */
-  kept: tf.Tensor[];
-  pulls: tf.Tensor[];
 }
 
 /**
@@ -61,18 +62,16 @@ export async function scoreTokensDynamic(
   tokens: TokenSequence,
   {
     training,
+    rule,
     onLosses,
     onProgress,
     signal,
     precision,
-    segment = DYNAMIC_RULE.segment,
-    rate = DYNAMIC_RULE.rate,
-    decay = DYNAMIC_RULE.decay,
-    epsilon = DYNAMIC_RULE.epsilon,
-    gradientWindows = GRADIENT_WINDOWS,
+    gradientWindows = 256,
   }: DynamicOptions,
 ): Promise<void> {
   signal?.throwIfAborted();
+  const { segment } = rule;
   const count = Math.max(0, tokens.length - 1);
   if (count === 0) return;
   const firstShare = gradientWindows / (gradientWindows + count / segment);
@@ -84,56 +83,80 @@ export async function scoreTokensDynamic(
     onProgress: (share) => onProgress?.(share * firstShare),
   });
   const names = learnedNames(config);
-  const trained = names.map((name) => weights[name] as tf.Tensor);
-  const rule = ruleOf(trained, sizes, { rate, decay, epsilon });
+  const learner = new Learner(
+    names.map((name) => weights[name] as tf.Tensor),
+    sizes,
+    rule,
+  );
   tf.dispose(sizes);
-  let learned = trained.map((tensor) => tf.clone(tensor));
   let state: HiddenState = zeroState(config, 1);
   try {
     for (let first = 0; first < count; first += segment) {
       const ids = new Int32Array(Math.min(segment, count - first) + 1);
       tokens.read(first, ids);
-      const now = Object.fromEntries(names.map((name, i) => [name, learned[i]!]));
-      const found = windowGradients(config, { ...weights, ...now }, ids, state, precision);
-      onLosses({ start: first + 1, targets: ids.subarray(1), losses: found.losses });
+      const now = Object.fromEntries(names.map((name, i) => [name, learner.weights[i]!]));
+      const read = windowGradients(config, { ...weights, ...now }, ids, state, precision);
       tf.dispose(state);
-      state = found.state;
-      const next = learned.map((tensor, i) => moved(tensor, found.gradients[i]!, rule, i));
-      tf.dispose([...learned, ...found.gradients]);
-      learned = next;
+      state = read.state;
+      learner.learn(read.gradients);
+      await onLosses({ start: first + 1, targets: ids.subarray(1), losses: read.losses });
       onProgress?.(firstShare + ((first + ids.length - 1) / count) * (1 - firstShare));
       await turnEventLoop();
       signal?.throwIfAborted();
     }
   } finally {
-    tf.dispose([...rule.steps, ...rule.kept, ...rule.pulls, ...learned, ...state]);
+    tf.dispose(state);
+    learner.dispose();
   }
 }
 
-function moved(tensor: tf.Tensor, gradient: tf.Tensor, rule: Rule, i: number): tf.Tensor {
-  return tf.tidy(() => {
-    const stepped = tf.sub(tf.mul(tensor, rule.kept[i]!), tf.mul(gradient, rule.steps[i]!));
-    return tf.add(stepped, rule.pulls[i]!);
-  });
+/** Weights that learn: each is of the shape of the trained one. */
+class Learner {
+  /** θ */
+  weights: tf.Tensor[];
+  /** What a gradient is multiplied by. */
+  readonly #steps: tf.Tensor[] = [];
+  /** The share of θ that stays, and the rest of θ₀. */
+  readonly #kept: tf.Tensor[] = [];
+  readonly #pulls: tf.Tensor[] = [];
+
+  /**
+   * @param trained θ₀
+   * @param sizes s, in their order
+   */
+  constructor(trained: tf.Tensor[], sizes: tf.Tensor[], { rate, decay, epsilon }: DynamicRule) {
+    this.weights = trained.map((weight) => tf.clone(weight));
+    const mean = meanOf(sizes);
+    for (const [i, size] of sizes.entries()) {
+      const back = tf.tidy(() => tf.minimum(tf.mul(size, decay / mean), 1));
+      this.#steps.push(tf.tidy(() => tf.div(rate, tf.add(size, epsilon * mean))));
+      this.#kept.push(tf.sub(1, back));
+      this.#pulls.push(tf.mul(back, trained[i]!));
+      back.dispose();
+    }
+  }
+
+  /** One step; the gradients are disposed. */
+  learn(gradients: tf.Tensor[]): void {
+    const next = this.weights.map((weight, i) =>
+      tf.tidy(() => {
+        const step = tf.mul(gradients[i]!, this.#steps[i]!);
+        return tf.add(tf.sub(tf.mul(weight, this.#kept[i]!), step), this.#pulls[i]!);
+      }),
+    );
+    tf.dispose([...this.weights, ...gradients]);
+    this.weights = next;
+  }
+
+  dispose(): void {
+    tf.dispose([...this.weights, ...this.#steps, ...this.#kept, ...this.#pulls]);
+  }
 }
 
-/** @param sizes s, by the order of `trained` */
-function ruleOf(
-  trained: tf.Tensor[],
-  sizes: tf.Tensor[],
-  { rate, decay, epsilon }: { rate: number; decay: number; epsilon: number },
-): Rule {
-  const mean = tf.tidy(() => {
-    const sum = tf.addN(sizes.map((size) => tf.sum(size))).dataSync()[0] as number;
-    return sum / sizes.reduce((count, { size }) => count + size, 0);
-  });
-  const rule: Rule = { steps: [], kept: [], pulls: [] };
-  for (const [i, size] of sizes.entries()) {
-    const back = tf.tidy(() => tf.minimum(1, tf.mul(size, decay / mean)));
-    rule.steps.push(tf.tidy(() => tf.div(rate, tf.add(size, epsilon * mean))));
-    rule.kept.push(tf.tidy(() => tf.sub(1, back)));
-    rule.pulls.push(tf.tidy(() => tf.mul(back, trained[i]!)));
-    back.dispose();
-  }
-  return rule;
+/** The mean of all numbers; 1 where that is 0, of which no share can be taken. */
+function meanOf(tensors: tf.Tensor[]): number {
+  const sum = tf.tidy(
+    () => tf.addN(tensors.map((tensor) => tf.sum(tensor))).dataSync()[0] as number,
+  );
+  return sum / tensors.reduce((count, { size }) => count + size, 0) || 1;
 }

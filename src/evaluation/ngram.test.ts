@@ -4,6 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { TokenArray } from '../data/token-sequence.ts';
 import { Random } from '../random.ts';
 import {
+  contextClassCount,
   discountsOf,
   NgramCursor,
   type NgramModel,
@@ -163,6 +164,23 @@ describe('any model', () => {
     expect(grams.size).toBeGreaterThan(4096);
     const sorted = (counts: Iterable<number>) => [...counts].sort((a, b) => a - b);
     expect(sorted(grams.counts.subarray(0, grams.size))).toEqual(sorted(trigrams.values()));
+  });
+});
+
+describe('the class of a context', () => {
+  it('is how much of it was learned from, and how often, whatever comes next', async () => {
+    const model = await train([...new Array<number>(70).fill(0), 1, 2, 1], 2, 4);
+    const classAfter = (...ids: number[]) => {
+      const cursor = new NgramCursor(model);
+      for (const id of ids) cursor.advance(id);
+      return cursor.contextClass;
+    };
+    const [unigrams, bigrams] = [0, contextClassCount(model) / 2];
+    // Different tokens before another: 00, 10, 21 and 12 are 4 = 4¹ bigrams.
+    expect(classAfter()).toBe(unigrams + 1);
+    expect(classAfter(3)).toBe(unigrams + 1);
+    expect(classAfter(0)).toBe(bigrams + 3); // 70 tokens follow a 0: 4³ and more
+    expect(classAfter(3, 1)).toBe(bigrams); // a 2
   });
 });
 
