@@ -1,6 +1,6 @@
 import { Readable } from 'node:stream';
 import { describe, expect, it } from 'vitest';
-import { StreamLines } from './interactive-input.ts';
+import { StreamLines, typedText } from './interactive-input.ts';
 
 async function linesOf(pieces: (string | Uint8Array)[]): Promise<string[]> {
   const stream = Readable.from(pieces.map((piece) => Buffer.from(piece)));
@@ -29,5 +29,14 @@ describe('lines of a stream', () => {
     controller.abort();
     await expect(next).rejects.toThrow();
     stream.destroy();
+  });
+});
+
+describe('what is typed', () => {
+  it('keeps its keys, and no other control characters', () => {
+    const typed = typedText();
+    const bytes = Buffer.from('a\u001b[Dö\u0003\u009b2J\u202ez\r');
+    for (const byte of bytes) typed.write(Uint8Array.of(byte));
+    expect(String(typed.read())).toBe('a\u001b[Dö\u0003\ufffd2J\ufffdz\r');
   });
 });

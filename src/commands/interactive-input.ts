@@ -155,7 +155,7 @@ class Screen extends Writable {
  * Text that is typed or pasted, for readline, which obeys the keys among it and shows all else as it is. The
  * keys are control characters of ASCII; any others become visible.
  */
-function typedText(): Transform {
+export function typedText(): Transform {
   const decoder = new StringDecoder('utf8');
   const stream = new Transform({
     transform(bytes: Buffer, _encoding, done) {

@@ -1,5 +1,6 @@
 import { type CheckpointModel, openModel } from '../checkpoint/model.ts';
-import { assertSampleOptions, type GivenSampleOptions, sampleOptions } from '../config/sample.ts';
+import { type GivenSampleOptions, sampleOptions } from '../config/sample.ts';
+import { assertSampleOptions } from '../config/sample-conflicts.ts';
 import { Conversation } from '../generation/conversation.ts';
 import { selectParameters, weightsOf } from '../model/weights.ts';
 import { withDefaults } from '../option-table.ts';

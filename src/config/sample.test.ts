@@ -1,12 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import type { UserError } from '../errors.ts';
 import { TOKENS_KEPT } from '../generation/text-model.ts';
-import {
-  assertSampleOptions,
-  type GivenSampleOptions,
-  sampleNotes,
-  sampleOptions,
-} from './sample.ts';
+import { type GivenSampleOptions, sampleNotes, sampleOptions } from './sample.ts';
+import { assertSampleOptions } from './sample-conflicts.ts';
 
 function refusal(given: GivenSampleOptions): string {
   try {
