@@ -1,6 +1,7 @@
 /**
- * Builds what the published package runs, in dist/: the command line as plain JavaScript, and
- * tfjs-node's parts, without the package around them, and the sources of the native operations.
+ * Builds what the published package runs, in dist/: the command line as plain JavaScript, tfjs-node's
+ * parts, without the package around them, the sources of the native operations, and the page that
+ * `gru-lm inspect` fills.
  */
 import { cp, mkdir, readdir, rm } from 'node:fs/promises';
 import { createRequire } from 'node:module';
@@ -25,7 +26,7 @@ const common = {
 
 /**
  * The command line. Each command is a chunk of its own, loaded when it is run. All chunks lie in
- * dist/ itself: modules look for `./tfjs-node/` and `./native/` beside themselves.
+ * dist/ itself: modules look for `./tfjs-node/`, `./native/` and `./inspection-page/` beside themselves.
  */
 async function buildCommandLine(): Promise<void> {
   await build({
@@ -93,6 +94,16 @@ async function copyBinding(): Promise<void> {
   for (const [from, to] of copies) await cp(from, join(directory, to), { recursive: true });
 }
 
+/** What the page of `gru-lm inspect` is made of, as it is in the sources. */
+async function copyPage(): Promise<void> {
+  const source = join(root, 'src', 'inspection', 'inspection-page');
+  const directory = join(dist, 'inspection-page');
+  await mkdir(directory, { recursive: true });
+  for (const name of await readdir(source)) {
+    if (/\.(html|css|js)$/.test(name)) await cp(join(source, name), join(directory, name));
+  }
+}
+
 /** The sources of the native operations, without their tests. */
 async function copyOperations(): Promise<void> {
   const directory = join(dist, 'native');
@@ -103,4 +114,10 @@ async function copyOperations(): Promise<void> {
 }
 
 await rm(dist, { recursive: true, force: true });
-await Promise.all([buildCommandLine(), buildBackend(), copyBinding(), copyOperations()]);
+await Promise.all([
+  buildCommandLine(),
+  buildBackend(),
+  copyBinding(),
+  copyOperations(),
+  copyPage(),
+]);

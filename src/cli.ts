@@ -14,6 +14,7 @@ import {
   setupOptions,
   tokenizeOptions,
 } from './config/commands.ts';
+import { inspectOptions, neighborsOptions } from './config/inspection-options.ts';
 import { presetHelp } from './config/preset-help.ts';
 import { sampleNotes, sampleOptions } from './config/sample.ts';
 import { trainOptions } from './config/train.ts';
@@ -121,6 +122,30 @@ const commands: CommandSpec[] = [
     ],
     options: infoOptions,
     load: () => import('./commands/info.ts'),
+  },
+  {
+    name: 'inspect',
+    operands: '[checkpoint]',
+    summary: 'look into a model as it reads a text: what surprises it, why, and what its units do',
+    examples: [
+      'gru-lm inspect --prompt "First Citizen: speak"',
+      'gru-lm inspect checkpoints/corpus --text page.txt --html page.html',
+      'gru-lm inspect --text page.txt --explain 17 --json',
+    ],
+    options: inspectOptions,
+    load: () => import('./commands/inspect.ts'),
+  },
+  {
+    name: 'neighbors',
+    operands: '<token> [checkpoint]',
+    summary: 'list the tokens that a model takes to be most like one',
+    examples: [
+      'gru-lm neighbors king',
+      'gru-lm neighbors king checkpoints/corpus --of output --count 20',
+      'gru-lm neighbors "<eol>" --json',
+    ],
+    options: neighborsOptions,
+    load: () => import('./commands/neighbors.ts'),
   },
   {
     name: 'doctor',

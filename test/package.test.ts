@@ -172,6 +172,13 @@ describe('the packed package', () => {
     expect(carried.sort()).toEqual(sources.filter((name) => /\.(cc|h)$/.test(name)).sort());
   });
 
+  it('carries what the page of an inspection is made of', async () => {
+    const sources = await readdir(join(root, 'src', 'inspection', 'inspection-page'));
+    const carried = await readdir(join(home, 'node_modules', 'gru-lm', 'dist', 'inspection-page'));
+    expect(carried).toContain('page.html');
+    expect(carried.sort()).toEqual(sources.filter((name) => name !== 'tsconfig.json').sort());
+  });
+
   it('carries the licences of what it copies', async () => {
     const place = join(home, 'node_modules', 'gru-lm');
     for (const file of ['LICENSE', 'NOTICE', 'dist/tfjs-node/LICENSE']) {
@@ -239,6 +246,10 @@ describe('the packed package', () => {
       expect(figures!.natsPerToken).toBeGreaterThan(3);
       expect(figures!.natsPerToken).toBeLessThan(5);
       expect(await gruLm(['info', out])).toContain('embedding.weight');
+
+      const html = `page-${out}.html`;
+      await gruLm(['inspect', out, '--prompt', 'To be', '--backend', backend, '--html', html]);
+      expect(await readFile(join(home, html), 'utf8')).toContain('Content-Security-Policy');
     });
 
     it('finds its backends and the native operations', async () => {

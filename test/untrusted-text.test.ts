@@ -9,6 +9,7 @@ const CASES = [
   'info bad-data, --json --debug',
   'sample',
   'tokenize',
+  'inspect',
   'a long option',
 ];
 

@@ -4,6 +4,7 @@ import { buffer } from 'node:stream/consumers';
 import { isJsonLines } from '../data/json-lines.ts';
 import type { Tokenizer, UnknownPiece } from '../data/tokenizer-types.ts';
 import { errorMessage, showValue, UserError } from '../errors.ts';
+import { noticeUnknown, placeOf, readPrompt } from './prompt.ts';
 import { notice, showInline } from './terminal.ts';
 import { untilAborted } from './until-aborted.ts';
 
@@ -23,8 +24,7 @@ export async function readPrompts(
   signal: AbortSignal,
 ): Promise<Prompt[]> {
   if (prompts === undefined) {
-    if (prompt !== '-') return [{ text: prompt ?? '' }];
-    return [{ text: (await untilAborted(buffer(process.stdin), signal)).toString() }];
+    return [{ text: await readPrompt(prompt ?? '', signal) }];
   }
   let bytes: Uint8Array;
   try {
@@ -119,10 +119,7 @@ export function assertKnown(tokenizer: Tokenizer, prompts: readonly Prompt[]): v
       continue;
     }
     said = true;
-    const { piece } = unknown;
-    notice(
-      `"${showInline(piece)}" (${placeOf(unknown)} of ${nameOf(prompt)}) is read as <unk>: the model does not know it`,
-    );
+    noticeUnknown(unknown, nameOf(prompt));
   }
   if (unsaid > 0) notice(`So is some of ${unsaid} more prompts.`);
 }
@@ -136,10 +133,6 @@ function unknownCharacter(unknown: UnknownPiece, prompt: Prompt): UserError {
     `${where}: expected characters that the model knows, found "${showInline(piece)}" (U+${code}) at ${placeOf(unknown)}`,
     'Leave it out, or train on text that has it.',
   );
-}
-
-function placeOf({ line, column }: UnknownPiece): string {
-  return `line ${line}, column ${column}`;
 }
 
 function nameOf({ index }: Prompt): string {

@@ -36,16 +36,42 @@ function chalkFor(stream: NodeJS.WriteStream): ChalkInstance {
 
 function styleFor(stream: NodeJS.WriteStream): Style {
   const chalk = chalkFor(stream);
-  return Object.fromEntries(
-    STYLES.map((name) => {
-      const [open = '', close = ''] = chalk[name]('|').replaceAll(ESCAPE, ESCAPE_MARK).split('|');
-      return [name, (text: string) => `${open}${text}${close}`];
-    }),
-  ) as Style;
+  return Object.fromEntries(STYLES.map((name) => [name, marking(chalk[name])])) as Style;
+}
+
+/** What a chalk does to text, with marks for its escape characters. */
+function marking(chalk: ChalkInstance): (text: string) => string {
+  const [open = '', close = ''] = chalk('|').replaceAll(ESCAPE, ESCAPE_MARK).split('|');
+  return (text) => `${open}${text}${close}`;
+}
+
+/**
+ * Fields of colour for levels of something, low to high, each with the text's colour that stands out from it:
+ * darkest to lightest whatever the terminal's own colours, and in 256 colours and more those of cividis, which
+ * eyes that confuse red and green see as others do (Nuñez, Anderton and Renslow 2018).
+ */
+function fieldsFor(stream: NodeJS.WriteStream): ((text: string) => string)[] | undefined {
+  const chalk = chalkFor(stream);
+  if (chalk.level === 0) return undefined;
+  const fields = {
+    1: [
+      ...[chalk.bgBlack.white, chalk.bgBlue.white, chalk.bgMagenta.white],
+      ...[chalk.bgCyan.black, chalk.bgYellow.black, chalk.bgWhiteBright.black],
+    ],
+    2: [17, 60, 242, 144, 185, 227].map((color, i) =>
+      chalk.bgAnsi256(color).ansi256(i < 3 ? 231 : 16),
+    ),
+    3: ['#00204d', '#31446b', '#666970', '#958f78', '#cbba69', '#ffea46'].map((color, i) =>
+      chalk.bgHex(color).hex(i < 3 ? '#ffffff' : '#000000'),
+    ),
+  }[chalk.level];
+  return fields.map(marking);
 }
 
 /** Colours for standard output. */
 export const outStyle = styleFor(process.stdout);
+/** Fields of colour for six levels on standard output; undefined: without colours. */
+export const outFields = fieldsFor(process.stdout);
 /** Colours for standard error. */
 export const errorStyle = styleFor(process.stderr);
 

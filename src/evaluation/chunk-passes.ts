@@ -26,7 +26,7 @@ interface PassOptions {
  * Steps that run at a time: in all chunks side by side, about as long as a step of training takes, and
  * no signal waits longer than that.
  */
-const WINDOW = 64;
+export const WINDOW = 64;
 /** Passes over all chunks side by side before those that are still not right go one by one. */
 const SIDE_BY_SIDE_PASSES = 6;
 /**

@@ -46,6 +46,22 @@ export interface ForwardOptions {
   dropout?: Random | undefined;
   /** What products are multiplied in, where the machine can. Default float32. */
   precision?: Precision | undefined;
+  /** Called with what each layer does, from the first on. */
+  onLayer?: ((pass: LayerPass) => void) | undefined;
+}
+
+/** A layer's way through a window. */
+export interface LayerPass {
+  layer: number;
+  tensors: LayerWeights;
+  /** What the layer below hands up [T, B, H]; of the first layer, embeddings [T, B, E]. */
+  below: tf.Tensor3D;
+  /** The same with what attention adds to it: what the layer multiplies. */
+  inputs: tf.Tensor3D;
+  /** Its own states before the first step [B, H]: h, and c of an LSTM. */
+  before: HiddenState;
+  /** h after each step [T, B, H], as it is handed on to the next step. */
+  outputs: tf.Tensor3D;
 }
 
 /**
@@ -59,7 +75,7 @@ export function forward(
   weights: Weights,
   ids: tf.Tensor1D,
   state: HiddenState,
-  { dropout, precision }: ForwardOptions = {},
+  { dropout, precision, onLayer }: ForwardOptions = {},
 ): ForwardResult {
   const B = state[0]!.shape[0];
   const T = ids.size / B;
@@ -85,6 +101,10 @@ export function forward(
     }
     const source = inputs ?? { table: embeddingOf(weights), ids };
     const { made, after } = runLayer(config, source, tensors, before, precision);
+    if (onLayer) {
+      const read = inputs ?? embed({ table: embeddingOf(weights), ids }, B);
+      onLayer({ layer, tensors, below: outputs ?? read, inputs: read, before, outputs: made });
+    }
     finalState.push(tf.reshape(tf.slice(made, T - 1, 1), [B, config.hiddenSize]) as tf.Tensor2D);
     finalState.push(...after);
     const normal = normalise(config, weights, layer, made, dropout !== undefined);

@@ -213,6 +213,20 @@ export function otherCases(directory: string): Case[] {
         hasBar: true,
         args: ['compare', RUN, RUN, '--backend', 'wasm', '--text', LINES, TEXT],
       },
+      {
+        name: 'inspect',
+        args: ['inspect', RUN, '--backend', 'wasm', '--text', LINES, '--explain', '9'],
+      },
+      {
+        name: 'inspect of a hostile prompt',
+        args: ['inspect', 'words', '--backend', 'wasm', '--prompt', HOSTILE_LINES],
+      },
+      {
+        name: 'a page over a file',
+        args: ['inspect', RUN, '--backend', 'wasm', '--prompt', 'x', '--html', LINES],
+      },
+      { name: 'neighbors', args: ['neighbors', '\\u{1b}', RUN] },
+      { name: 'neighbors of nothing known', args: ['neighbors', HOSTILE_LINES, 'words'] },
       { name: 'tokenize', args: ['tokenize', LINES, '--top', '1000'] },
       {
         name: 'tokenize words',

@@ -1,0 +1,16 @@
+import { describe, expect, it } from 'vitest';
+import { UserError } from '../errors.ts';
+import { run } from './inspect.ts';
+
+const { signal } = new AbortController();
+
+describe('gru-lm inspect', () => {
+  it.each([
+    [{}, 'expected one of --prompt and --text, found neither'],
+    [{ prompt: 'a', text: 'b.txt' }, 'expected one of --prompt and --text, found both'],
+  ])('refuses %j before it reads anything', async (given, message) => {
+    const refusal = await run(given, ['nowhere'], signal).catch((error: unknown) => error);
+    expect(refusal).toBeInstanceOf(UserError);
+    expect(refusal).toMatchObject({ code: 'usage', message });
+  });
+});
