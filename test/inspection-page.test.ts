@@ -8,6 +8,7 @@ import { weighTokens } from '../src/inspection/saliency.ts';
 import { traceText } from '../src/inspection/trace.ts';
 import type { ModelConfig } from '../src/model/parameters.ts';
 import { temporaryDirectory } from './cli-process.ts';
+import { accessibilityViolations } from './support/accessibility.ts';
 import { useBackend } from './support/backends.ts';
 import { Browser, chromium, NO_CHROMIUM, type Page } from './support/chromium.ts';
 import { randomIds, randomWeights } from './support/models.ts';
@@ -164,6 +165,25 @@ describe.skipIf(!chromium)(`the page of an inspection${whether}`, () => {
     for (const [ink, ground] of pairs) expect(contrast(ink, ground)).toBeGreaterThanOrEqual(4.5);
     const [ground] = pairs[0]!.slice(1);
     expect(luminance(ground as string) < 0.5).toBe(view.dark);
+    expect(page.problems).toEqual([]);
+  });
+
+  it.each([false, true])('breaks no rule of accessibility (dark: %s)', async (dark) => {
+    // As many tokens as have every level of surprise, since each is looked at.
+    const page = await browser.open(await writePage('short.html', 200), { dark });
+    await page.evaluate(`document.getElementById('numbers').click()`);
+    await page.evaluate(`document.querySelector('#surprising summary').click()`);
+    expect(await accessibilityViolations(page)).toEqual([]);
+    for (const [width, shade] of [
+      [420, 'mean 0'],
+      [1280, 'unit'],
+    ] as const) {
+      await page.look({ width, dark });
+      await page.evaluate(
+        `(() => { const shade = document.getElementById('shade'); shade.value = '${shade}'; shade.dispatchEvent(new Event('change')); })()`,
+      );
+      expect(await accessibilityViolations(page)).toEqual([]);
+    }
     expect(page.problems).toEqual([]);
   });
 

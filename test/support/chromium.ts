@@ -35,6 +35,7 @@ export class Browser {
   readonly #waiting = new Map<number, (message: Message) => void>();
   readonly #listeners = new Map<string, (message: Message) => void>();
   #lastId = 0;
+  #hasEnded = false;
   #unread = '';
 
   constructor() {
@@ -50,13 +51,17 @@ export class Browser {
     });
     const output = this.#process.stdio[4] as Readable;
     output.setEncoding('utf8').on('data', (piece: string) => this.#receive(piece));
+    // Of a browser that has ended, calls say so themselves.
+    (this.#process.stdio[3] as Writable).on('error', () => undefined);
     this.#process.on('exit', () => {
+      this.#hasEnded = true;
       for (const answer of this.#waiting.values()) answer({ error: { message: 'Chromium ended' } });
     });
   }
 
   /** Calls a method of the protocol. */
   async call(method: string, params: Values = {}, sessionId?: string): Promise<Values> {
+    if (this.#hasEnded) throw new Error(`${method}: Chromium has ended`);
     const id = ++this.#lastId;
     const answer = new Promise<Message>((resolve) => this.#waiting.set(id, resolve));
     const message = JSON.stringify({ id, method, params, ...(sessionId && { sessionId }) });
@@ -77,7 +82,7 @@ export class Browser {
   }
 
   async close(): Promise<void> {
-    const ended = once(this.#process, 'exit');
+    const ended = this.#hasEnded ? undefined : once(this.#process, 'exit');
     await this.call('Browser.close').catch(() => this.#process.kill('SIGKILL'));
     await ended;
     rmSync(this.#profile, { recursive: true, force: true, maxRetries: 5 });

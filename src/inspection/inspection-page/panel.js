@@ -27,8 +27,16 @@ function showTable(id, caption, heads, rows) {
   for (const [i, text] of heads.entries()) {
     const cell = document.createElement('th');
     cell.scope = 'col';
-    cell.textContent = text;
-    if (i > 0 && text !== '') cell.className = 'number';
+    const isOfBars = rows.some((cells) => 'bar' in (cells[i] ?? {}));
+    if (isOfBars) {
+      const hidden = document.createElement('span');
+      hidden.className = 'hidden';
+      hidden.textContent = text;
+      cell.append(hidden);
+    } else {
+      cell.textContent = text;
+      if (i > 0) cell.className = 'number';
+    }
     head.append(cell);
   }
   const body = table.createTBody();
@@ -84,7 +92,7 @@ function showLikeliest(where, caption, alternatives, own) {
       { bar: probability },
     ]);
   }
-  showTable(where, caption, ['token', 'probability', ''], rows);
+  showTable(where, caption, ['token', 'probability', 'as a bar'], rows);
 }
 
 /** @param {number} place */
@@ -101,7 +109,7 @@ export function showSaliency(place) {
     { bar: contribution / largest },
   ]);
   const caption = `What it rests on, of the ${weighed.length} before it`;
-  showTable('rests', caption, ['token, place', 'adds', 'gradient', ''], rows);
+  showTable('rests', caption, ['token, place', 'adds', 'gradient', 'adds, as a bar'], rows);
 }
 
 /** @param {number} place */
@@ -119,5 +127,5 @@ export function showGates(place) {
     }),
   );
   const caption = 'Gates and states, mean over all units';
-  showTable('gates', caption, ['', 'here', 'all tokens', ''], rows);
+  showTable('gates', caption, ['activity', 'here', 'all tokens', 'here, as a bar'], rows);
 }
