@@ -2,16 +2,15 @@
 import { spawn } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { saveModelRun } from '../src/commands/testing/model-run.ts';
 import { trainTokenizer } from '../src/data/tokenizer.ts';
 import { WordTokenizer } from '../src/data/word-tokenizer.ts';
 import { unigramModel } from '../src/evaluation/testing/unigram-model.ts';
+import { PROGRAM } from '../torture/program.ts';
 import { runCli, runProcess, shellCommand, temporaryDirectory } from './cli-process.ts';
 
 const cwd = temporaryDirectory();
-const shim = fileURLToPath(new URL('../bin/gru-lm.js', import.meta.url));
 const TEXT = 'to be or not to be\nto be or else\n';
 const WORDS = ['to', 'be', 'or', 'not'];
 const LN2 = Math.LN2;
@@ -152,7 +151,7 @@ describe.concurrent('score', () => {
   });
 
   test('answers a line before the next one comes, and ends with Ctrl-C', async () => {
-    const child = spawn(process.execPath, [shim, 'score', 'words', ...wasm, '--json'], { cwd });
+    const child = spawn(process.execPath, [PROGRAM, 'score', 'words', ...wasm, '--json'], { cwd });
     let seen = '';
     const answered = (lines: number) =>
       new Promise<void>((resolve) => {

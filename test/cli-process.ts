@@ -3,10 +3,8 @@ import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { constants, tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { afterAll, expect } from 'vitest';
-
-const shim = fileURLToPath(new URL('../bin/gru-lm.js', import.meta.url));
+import { PROGRAM } from '../torture/program.ts';
 
 export interface CliResult {
   /** As a shell gives it: 128 and its number for a signal that ended the process. */
@@ -27,12 +25,12 @@ export interface CliOptions {
 
 /** Runs `gru-lm` with `args` to its end. */
 export function runCli(args: string[], options: CliOptions): Promise<CliResult> {
-  return runProcess(process.execPath, [shim, ...args], options);
+  return runProcess(process.execPath, [PROGRAM, ...args], options);
 }
 
 /** `gru-lm` with `args` as a word for a shell. */
 export function shellCommand(args: string[]): string {
-  return [process.execPath, shim, ...args]
+  return [process.execPath, PROGRAM, ...args]
     .map((arg) => `'${arg.replaceAll("'", `'\\''`)}'`)
     .join(' ');
 }

@@ -6,9 +6,9 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { CHECKPOINT_FILES, MANIFEST_FILE, RUN_FILE, stepOfName } from '../src/checkpoint/format.ts';
 import { type Call, canTrace, traceNode } from './durable-saves/trace.ts';
+import { PROGRAM } from './program.ts';
 import type { Scenario } from './scenario.ts';
 
 export interface TracedSaves {
@@ -190,10 +190,9 @@ function traceTraining(): TracedSaves[] {
     const corpus = join(root, 'corpus.txt');
     writeFileSync(corpus, 'the quick brown fox jumps over the lazy dog\n'.repeat(60));
     const runDirectory = join(root, 'checkpoints', 'run');
-    const program = fileURLToPath(new URL('../bin/gru-lm.js', import.meta.url));
     const size = '--hidden 8 --embedding 4 --layers 1 --batch-size 4 --bptt 8 --sample-every 0';
     const options = `${size} --backend wasm --eval-every 10 --save-every 5 --quiet`.split(' ');
-    const train = [program, 'train', corpus, '--out', runDirectory, ...options];
+    const train = [PROGRAM, 'train', corpus, '--out', runDirectory, ...options];
     return [
       traceNode([...train, '--max-steps', '40'], root),
       traceNode([...train, '--max-steps', '80', '--resume'], root),

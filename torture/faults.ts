@@ -4,12 +4,12 @@ import { strict as assert } from 'node:assert';
 import { spawnSync } from 'node:child_process';
 import { readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { isTemporaryName } from '../src/durable-files.ts';
 import { fillAtOffsets, fillWithFiles, remountReadOnly } from './faults/full-disk.ts';
 import { removeAndRename, renameDuringSaves } from './faults/lost-directories.ts';
 import { canMount, SmallDisk } from './faults/small-disk.ts';
 import { jumpClocks, recoverLocks, refuseSecondWriter } from './faults/writers-and-clocks.ts';
+import { PROGRAM } from './program.ts';
 import type { FigureRow, Scenario } from './scenario.ts';
 
 /** `gru-lm train` on a disk that fills up on the way, and again when there is room. */
@@ -22,8 +22,7 @@ function trainOnFullDisk(): FigureRow[] {
     const size = '--hidden 8 --embedding 4 --layers 1 --batch-size 4 --bptt 8 --sample-every 0';
     const options = `${size} --backend wasm --eval-every 10 --quiet`.split(' ');
     const train = (...more: string[]) => {
-      const program = fileURLToPath(new URL('../bin/gru-lm.js', import.meta.url));
-      const args = [program, 'train', corpus, '--out', run, ...options, ...more];
+      const args = [PROGRAM, 'train', corpus, '--out', run, ...options, ...more];
       return spawnSync(process.execPath, args, { encoding: 'utf8' });
     };
     assert.equal(train('--max-steps', '20').status, 0);

@@ -5,11 +5,9 @@ import { once } from 'node:events';
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { fileURLToPath } from 'node:url';
 import { MANIFEST_FILE, PART_FILES } from '../../src/checkpoint/format.ts';
 import { readRunRecord } from '../../src/checkpoint/run-record.ts';
-
-const PROGRAM = fileURLToPath(new URL('../../bin/gru-lm.js', import.meta.url));
+import { PROGRAM } from '../program.ts';
 
 /** A line of `--json`. */
 export type ProgramEvent = Record<string, unknown> & { event: string };

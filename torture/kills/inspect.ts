@@ -17,7 +17,7 @@ import { openCheckpoint } from '../../src/checkpoint/model.ts';
 import { ALL_PARTS } from '../../src/checkpoint/resumable.ts';
 import { readRunRecord } from '../../src/checkpoint/run-record.ts';
 import { isTemporaryName } from '../../src/durable-files.ts';
-import { PROGRAM } from './trainer.ts';
+import { PROGRAM } from '../program.ts';
 
 /** What lies in a run's directory. */
 export interface RunState {

@@ -4,11 +4,9 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { type FSWatcher, watch } from 'node:fs';
 import { createInterface } from 'node:readline';
-import { fileURLToPath } from 'node:url';
 import { isTemporaryName } from '../../src/durable-files.ts';
 import type { Random } from '../../src/random.ts';
-
-export const PROGRAM = fileURLToPath(new URL('../../bin/gru-lm.js', import.meta.url));
+import { PROGRAM } from '../program.ts';
 
 /** What a kill waits for, and how long it waits then, at most. */
 const AIMS = {

@@ -4,9 +4,8 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { constants } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
+import { PROGRAM } from '../program.ts';
 
-const PROGRAM = fileURLToPath(new URL('../../bin/gru-lm.js', import.meta.url));
 const POLL_MS = 5;
 
 export interface Ended {

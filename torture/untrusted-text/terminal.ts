@@ -2,9 +2,8 @@
 
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { fileURLToPath } from 'node:url';
+import { PROGRAM } from '../program.ts';
 
-const PROGRAM = fileURLToPath(new URL('../../bin/gru-lm.js', import.meta.url));
 /** Against a program that hangs. */
 const TIMEOUT_MS = 300_000;
 
