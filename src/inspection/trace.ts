@@ -5,6 +5,7 @@
  */
 import * as tf from '@tensorflow/tfjs-core';
 import { WINDOW } from '../evaluation/chunk-passes.ts';
+import { turnEventLoop } from '../event-loop.ts';
 import { forward, type HiddenState, type Weights, zeroState } from '../model/language-model.ts';
 import type { ModelConfig } from '../model/parameters.ts';
 import { logProbabilitiesOf, tokenLossesOf } from '../model/predictions.ts';
@@ -59,7 +60,7 @@ export async function traceText(
       const after = traceWindow(config, weights, { trace, start, end, alternatives }, state);
       tf.dispose(state);
       state = after;
-      await new Promise(setImmediate);
+      await turnEventLoop();
       signal?.throwIfAborted();
     }
   } finally {

@@ -2,7 +2,7 @@
 
 export const darkScheme = matchMedia('(prefers-color-scheme: dark)');
 
-/** @type {{ heat: number[][], against: number[], surface: number[], inFavour: number[], choice: string }} */
+/** @type {{ heat: number[][], against: number[], surface: number[], inFavour: number[], ink: string }} */
 export let palette = readPalette();
 darkScheme.addEventListener('change', () => {
   palette = readPalette();
@@ -18,7 +18,7 @@ function readPalette() {
     against: parse('--against'),
     surface: parse('--surface'),
     inFavour: parse('--for'),
-    choice: read('--choice'),
+    ink: read('--ink'),
   };
 }
 
@@ -82,6 +82,18 @@ export function swatch(shown) {
 }
 
 /**
+ * Boxes that stay in one line behind their title, or go to the next together.
+ *
+ * @param {HTMLElement[]} boxes
+ */
+export function swatches(boxes) {
+  const made = document.createElement('span');
+  made.className = 'swatches';
+  made.append(...boxes);
+  return made;
+}
+
+/**
  * What {@link colourOf} gives for numbers up to a scale.
  *
  * @param {number} scale
@@ -89,11 +101,12 @@ export function swatch(shown) {
  */
 export function scaleSwatches(scale, hasSign) {
   const shares = hasSign ? [-1, -0.5, 0, 0.5, 1] : [0, 0.25, 0.5, 0.75, 1];
-  return shares.map((share) => {
+  const boxes = shares.map((share) => {
     const made = swatch((share * scale).toFixed(2).replace('-', '−'));
     const colour = colourOf(share, hasSign);
     made.style.backgroundColor = css(colour);
     made.style.color = inkOn(colour);
     return made;
   });
+  return swatches(boxes);
 }

@@ -60,17 +60,38 @@ export function drawMap(place) {
       context.fillRect(column * columnWidth, row * ROW, columnWidth + 0.5, ROW);
     }
   }
-  context.lineWidth = 2;
-  context.strokeStyle = palette.choice;
-  context.strokeRect((place - first) * columnWidth, 0, columnWidth, rows * ROW);
-  context.lineWidth = 1;
-  context.strokeRect(0.5, chosenRow() * ROW + 0.5, columns * columnWidth - 1, ROW - 1);
+  const column = [(place - first) * columnWidth, 0, columnWidth, rows * ROW];
+  const row = [0, chosenRow() * ROW, columns * columnWidth, ROW];
+  frame(context, /** @type {Box} */ (column), rows * ROW);
+  frame(context, /** @type {Box} */ (row), rows * ROW);
   map.setAttribute(
     'aria-label',
     `${series.title}: ${rows} units at tokens ${first} to ${first + columns - 1}`,
   );
-  element('scale').replaceChildren(...scaleSwatches(activity.scale || 1, activity.signed));
+  element('scale').replaceChildren(scaleSwatches(activity.scale || 1, activity.signed));
   readOut(place, chosenRow());
+}
+
+/** @typedef {[x: number, y: number, width: number, height: number]} Box */
+
+/**
+ * Lines about a box, of ink and of the ground: one of them shows on any colour.
+ *
+ * @param {CanvasRenderingContext2D} context
+ * @param {Box} box
+ * @param {number} mapHeight in which the lines stay
+ */
+function frame(context, [x, y, width, height], mapHeight) {
+  context.lineWidth = 1;
+  for (const [distance, colour] of /** @type {const} */ ([
+    [0.5, palette.ink],
+    [1.5, css(palette.surface)],
+  ])) {
+    const top = Math.max(0.5, y - distance);
+    const bottom = Math.min(mapHeight - 0.5, y + height + distance);
+    context.strokeStyle = colour;
+    context.strokeRect(x - distance, top, width + 2 * distance, bottom - top);
+  }
 }
 
 /** Says what one cell is. */

@@ -1,7 +1,7 @@
 /** The tokens of the text, and what they are shaded by. */
 
 /** @import { Series } from './data.js' */
-import { colourOf, css, inkOn, scaleSwatches, swatch } from './colours.js';
+import { colourOf, css, inkOn, scaleSwatches, swatch, swatches } from './colours.js';
 import { allSeries, data, element, levelOf, nameOf, signed } from './data.js';
 import { chosenRow, chosenSeries } from './heat-map.js';
 
@@ -67,13 +67,15 @@ export function shade() {
 
 /** @param {{ scale: number, hasSign: boolean } | undefined} by */
 function showLegend(by) {
-  const swatches = by
+  const boxes = by
     ? scaleSwatches(by.scale, by.hasSign)
-    : [0, ...data.levelStarts].map((start, level) => {
-        const end = data.levelStarts[level];
-        const made = swatch(end === undefined ? `${start} and more` : `${start}–${end}`);
-        made.classList.add(`l${level}`);
-        return made;
-      });
-  element('legend').replaceChildren(by ? 'Value: ' : 'Surprise in nats: ', ...swatches);
+    : swatches([0, ...data.levelStarts].map((start, level) => levelSwatch(start, level)));
+  element('legend').replaceChildren(by ? 'Value: ' : 'Surprise in nats: ', boxes);
+}
+
+function levelSwatch(/** @type {number} */ start, /** @type {number} */ level) {
+  const end = data.levelStarts[level];
+  const made = swatch(end === undefined ? `${start} and more` : `${start}–${end}`);
+  made.classList.add(`l${level}`);
+  return made;
 }
