@@ -6,9 +6,9 @@ import type { Cell } from '../model/cells.ts';
 import type { GruVariant } from '../ops/gru-sequence.ts';
 import { Trainer, type TrainerConfig, type TrainerSnapshot } from './trainer.ts';
 
-/** 400 tokens of a vocabulary of 11 without much of a pattern. */
+/** 220 tokens of a vocabulary of 11 without much of a pattern: an epoch is ten steps. */
 const tokens = new TokenArray(
-  Int32Array.from({ length: 400 }, (_, i) => (i * 7 + (i >> 2) + ((i * i) >> 5)) % 11),
+  Int32Array.from({ length: 220 }, (_, i) => (i * 7 + (i >> 2) + ((i * i) >> 5)) % 11),
 );
 const variants: readonly GruVariant[] = ['reset-after', 'reset-before'];
 
@@ -186,7 +186,7 @@ describe.each(testBackends)('a trainer on %s', (backend) => {
       bptt: 10,
     };
     const trainer = new Trainer(config, new TokenArray(periodic));
-    const losses = train(trainer, 120, 0.03);
+    const losses = train(trainer, 60, 0.03);
     // All tokens alike would be log 4; their frequencies alone leave 1.33.
     expect(losses[0]).toBeGreaterThan(1.2);
     expect(losses.at(-1)).toBeLessThan(0.05);
@@ -330,12 +330,12 @@ describe('on TensorFlow', () => {
 
   it('hundreds of steps take no more memory than the first ones', () => {
     const { model, ...rest } = configOf();
-    // A step's tensors take some 2 MB: were they kept, 300 steps would take 600 MB.
+    // A step's tensors take some 2 MB: were they kept, 200 steps would take 400 MB.
     const config = { ...rest, model: { ...model, hiddenSize: 64 }, batchSize: 16, bptt: 16 };
     const trainer = new Trainer(config, tokens);
     train(trainer, 30);
     const before = process.memoryUsage.rss();
-    train(trainer, 300);
+    train(trainer, 200);
     expect((process.memoryUsage.rss() - before) / 2 ** 20).toBeLessThan(150);
     trainer.dispose();
   });

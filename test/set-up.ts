@@ -9,8 +9,10 @@ const root = fileURLToPath(new URL('../', import.meta.url));
 /**
  * What all tests share, made once before them: TensorFlow with the native operations, and `gru-lm` as it
  * is published, which starts three times as fast as from its sources. Returns what removes the latter.
+ * Vitest asks for it once for each project.
  */
-export async function setup(): Promise<() => Promise<void>> {
+export async function setup(): Promise<(() => Promise<void>) | undefined> {
+  if (process.env.GRU_LM_TEST_PROGRAM !== undefined) return undefined;
   const [program] = await Promise.all([buildProgram(), provision()]);
   return () => rm(program, { recursive: true, force: true });
 }

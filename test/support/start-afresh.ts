@@ -1,0 +1,6 @@
+/** Before each test file of a process that runs many: TF.js as it is when it has just been loaded. */
+import '@tensorflow/tfjs-backend-cpu';
+import * as tf from '@tensorflow/tfjs-core';
+
+tf.env().set('IS_TEST', false);
+await tf.setBackend('cpu');
