@@ -1,7 +1,10 @@
-"""Writes requirements.txt: the peers and all that they need, exact versions with their hashes.
+"""Writes a file of requirements: exact versions with their hashes.
 
-Usage: pin-requirements.py, with a Python that can run the peers. Of each package, the wheels for
-Linux x86-64 on every Python in PYTHONS are pinned. pip is asked, and downloads no more than metadata.
+Usage: pin-requirements.py                      requirements.txt: the peers and all that they need
+       pin-requirements.py FILE PACKAGE...      these packages alone, without what they ask for
+
+Run it with a Python that can run them. Of each package, the wheels for Linux x86-64 on every Python in
+PYTHONS are pinned. pip is asked, and downloads no more than metadata.
 """
 
 import json
@@ -42,7 +45,14 @@ def resolve(*arguments):
     ]
 
 
-closure = sorted((name, version) for name, version, _ in resolve(*PEERS) if name not in UNUSED)
+file, *packages = sys.argv[1:] or [pathlib.Path(__file__).with_name("requirements.txt")]
+if packages:
+    title = ", ".join(packages) + ", without what they ask for"
+    found = resolve("--no-deps", *packages)
+else:
+    title = "The peers of the benchmark and all that they need"
+    found = [package for package in resolve(*PEERS) if package[0] not in UNUSED]
+closure = sorted((name, version) for name, version, _ in found)
 exact = [f"{name}=={version}" for name, version in closure]
 platforms = [f"--platform={tag}_x86_64" for tag in TAGS]
 hashes = {}
@@ -53,12 +63,10 @@ with tempfile.TemporaryDirectory() as target:
             hashes.setdefault(name, set()).add(sha256)
 
 lines = [
-    "# The peers of the benchmark and all that they need, for Linux x86-64 and CPython "
-    + ", ".join(PYTHONS)
-    + ".",
-    "# Written by pin-requirements.py.",
+    f"# {title}, for Linux x86-64 and CPython {', '.join(PYTHONS)}.",
+    "# Written by bench/pin-requirements.py.",
 ]
 for name, version in closure:
     lines.append(f"{name}=={version} \\")
     lines.append(" \\\n".join(f"    --hash=sha256:{sha256}" for sha256 in sorted(hashes[name])))
-pathlib.Path(__file__).with_name("requirements.txt").write_text("\n".join(lines) + "\n")
+pathlib.Path(file).write_text("\n".join(lines) + "\n")
