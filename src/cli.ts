@@ -14,6 +14,7 @@ import {
   setupOptions,
   tokenizeOptions,
 } from './config/commands.ts';
+import { exportOptions } from './config/export.ts';
 import { inspectOptions, neighborsOptions } from './config/inspection-options.ts';
 import { presetHelp } from './config/preset-help.ts';
 import { sampleNotes, sampleOptions } from './config/sample.ts';
@@ -146,6 +147,14 @@ const commands: CommandSpec[] = [
     ],
     options: neighborsOptions,
     load: () => import('./commands/neighbors.ts'),
+  },
+  {
+    name: 'export',
+    operands: '[checkpoint]',
+    summary: 'write a model as other programs read it, with a demo page for a browser',
+    examples: ['gru-lm export --format tfjs --out demo'],
+    options: exportOptions,
+    load: () => import('./commands/export.ts'),
   },
   {
     name: 'doctor',

@@ -1,0 +1,46 @@
+import { basename, dirname, join } from 'node:path';
+import { openModel } from '../checkpoint/model.ts';
+import { type ExportFormat, exportOptions, type GivenExportOptions } from '../config/export.ts';
+import { UserError } from '../errors.ts';
+import { exporterOf } from '../export/formats.ts';
+import { assertWritable, writeFiles } from '../export/write-files.ts';
+import { withDefaults } from '../option-table.ts';
+import { byteCount, notice, outStyle, printJson, printLine, showInline } from './terminal.ts';
+
+/** `gru-lm export`: writes a model as other programs read it. */
+export async function run(
+  given: GivenExportOptions,
+  [name]: string[],
+  signal: AbortSignal,
+): Promise<void> {
+  const options = withDefaults(exportOptions, given);
+  const { overwrite, json } = options;
+  const format = requiredFormat(options.format);
+  const model = await openModel(name, ['weights']);
+  const { path, step } = model.checkpoint;
+  const out = options.out ?? `${basename(dirname(path))}-${format}`;
+  await assertWritable(out, overwrite);
+  if (!json) notice(`Exporting ${showInline(path)}, step ${step}.`);
+  const exportModel = await exporterOf(format);
+  const { files, next } = await exportModel(model, options);
+  const written = await writeFiles(out, files, overwrite, signal);
+  if (json) {
+    printJson({ path: out, format, checkpoint: path, step, files: written });
+    return;
+  }
+  printLine(`${outStyle.bold(showInline(out))}`);
+  for (const file of written) {
+    printLine(`  ${showInline(join(file.name)).padEnd(40)} ${byteCount(file.bytes).padStart(10)}`);
+  }
+  for (const line of next) notice(line);
+}
+
+function requiredFormat(format: ExportFormat | undefined): ExportFormat {
+  if (format !== undefined) return format;
+  const choices = exportOptions.format.choices.join(', ');
+  throw new UserError(
+    'usage',
+    `expected --format, found none`,
+    `Say what is to read the model: --format ${choices}.`,
+  );
+}

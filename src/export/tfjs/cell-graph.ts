@@ -1,0 +1,137 @@
+/** One step of a recurrent layer. Shapes: B streams, I input size, H hidden size. */
+import type { ModelConfig } from '../../model/parameters.ts';
+import { type Activation, LEAK } from '../../ops/activation.ts';
+import type { GraphBuilder, Value } from './graph.ts';
+import type { GraphParameters } from './parameters.ts';
+
+/** What a step of a layer is made of. */
+interface Layer {
+  readonly graph: GraphBuilder;
+  readonly config: ModelConfig;
+  /** What the layer reads [B, I]. */
+  readonly inputs: Value;
+  /** Its states before [B, H], the output first. */
+  readonly states: readonly Value[];
+  /** Weights of the layer, by what they are called within it. */
+  factor(name: 'weight_ih' | 'weight_hh'): Value;
+  bias(name: 'bias_ih' | 'bias_hh'): Value;
+}
+
+/**
+ * The states [B, H] after the step, the output first; the formulas are those of `src/ops`.
+ *
+ * @param inputs what the layer reads [B, I]
+ * @param states those before [B, H]
+ */
+export function addCell(
+  graph: GraphBuilder,
+  config: ModelConfig,
+  parameters: GraphParameters,
+  layer: number,
+  inputs: Value,
+  states: readonly Value[],
+): Value[] {
+  const { cell = 'gru' } = config;
+  const step: Layer = {
+    graph,
+    config,
+    inputs,
+    states,
+    factor: (name) => parameters.factor(`${cell}.${name}_l${layer}`),
+    bias: (name) => parameters.vector(`${cell}.${name}_l${layer}`),
+  };
+  switch (cell) {
+    case 'gru':
+      return config.gruVariant === 'reset-after' ? gruResetAfter(step) : gruResetBefore(step);
+    case 'lstm':
+      return lstm(step);
+    case 'rnn':
+      return rnn(step);
+    case 'mingru':
+      return minGru(step);
+  }
+}
+
+function fromInputs({ graph, inputs, factor, bias }: Layer): Value {
+  return graph.product('from_inputs', inputs, factor('weight_ih'), bias('bias_ih'));
+}
+
+function gruResetAfter(layer: Layer): Value[] {
+  const { graph, factor, bias, states } = layer;
+  const [h] = states as [Value];
+  const fromState = graph.product('from_state', h, factor('weight_hh'), bias('bias_hh'));
+  const [ri, zi, ni] = graph.split('gates', fromInputs(layer), 3) as [Value, Value, Value];
+  const [rh, zh, nh] = graph.split('gates', fromState, 3) as [Value, Value, Value];
+  const r = graph.op('Sigmoid', 'r', [graph.op('AddV2', 'r_sum', [ri, rh])]);
+  const z = graph.op('Sigmoid', 'z', [graph.op('AddV2', 'z_sum', [zi, zh])]);
+  const sum = graph.op('AddV2', 'n_sum', [ni, graph.op('Mul', 'n_reset', [r, nh])]);
+  return [between(graph, activated(layer, 'n', sum), h, z)];
+}
+
+function gruResetBefore(layer: Layer): Value[] {
+  const { graph, config, factor, states } = layer;
+  const [h] = states as [Value];
+  const H = config.hiddenSize;
+  const weight = factor('weight_hh'); // [H, 3H]
+  const part = (name: string, start: number, size: number) =>
+    graph.op('Slice', name, [weight, graph.integers([0, start]), graph.integers([H, size])]);
+  const [ri, zi, ni] = graph.split('gates', fromInputs(layer), 3) as [Value, Value, Value];
+  const fromState = graph.product('from_state', h, part('weight_rz', 0, 2 * H));
+  const [rh, zh] = graph.split('gates', fromState, 2) as [Value, Value];
+  const r = graph.op('Sigmoid', 'r', [graph.op('AddV2', 'r_sum', [ri, rh])]);
+  const z = graph.op('Sigmoid', 'z', [graph.op('AddV2', 'z_sum', [zi, zh])]);
+  const reset = graph.op('Mul', 'reset', [r, h]);
+  const nh = graph.product('from_reset', reset, part('weight_n', 2 * H, H));
+  const sum = graph.op('AddV2', 'n_sum', [ni, nh]);
+  return [between(graph, activated(layer, 'n', sum), h, z)];
+}
+
+function lstm(layer: Layer): Value[] {
+  const { graph, factor, bias, states } = layer;
+  const [h, c] = states as [Value, Value];
+  const fromState = graph.product('from_state', h, factor('weight_hh'), bias('bias_hh'));
+  const sums = graph.op('AddV2', 'sums', [fromInputs(layer), fromState]);
+  const [i, f, g, o] = graph
+    .split('gates', sums, 4)
+    .map((sum, gate) => graph.op(gate === 2 ? 'Tanh' : 'Sigmoid', 'gate', [sum])) as [
+    Value,
+    Value,
+    Value,
+    Value,
+  ];
+  const kept = graph.op('Mul', 'kept', [f, c]);
+  const cell = graph.op('AddV2', 'cell', [kept, graph.op('Mul', 'taken', [i, g])]);
+  return [graph.op('Mul', 'hidden', [o, graph.op('Tanh', 'cell_tanh', [cell])]), cell];
+}
+
+function rnn(layer: Layer): Value[] {
+  const { graph, factor, bias, states } = layer;
+  const [h] = states as [Value];
+  const fromState = graph.product('from_state', h, factor('weight_hh'), bias('bias_hh'));
+  return [activated(layer, 'hidden', graph.op('AddV2', 'sum', [fromInputs(layer), fromState]))];
+}
+
+function minGru(layer: Layer): Value[] {
+  const { graph, states } = layer;
+  const [h] = states as [Value];
+  const [forZ, n] = graph.split('gates', fromInputs(layer), 2) as [Value, Value];
+  return [between(graph, h, n, graph.op('Sigmoid', 'z', [forZ]))];
+}
+
+/** (1 − share) a + share b, each [B, H]. */
+function between(graph: GraphBuilder, a: Value, b: Value, share: Value): Value {
+  const way = graph.op('Mul', 'way', [share, graph.op('Sub', 'difference', [b, a])]);
+  return graph.op('AddV2', 'hidden', [a, way]);
+}
+
+const OPERATIONS = {
+  tanh: 'Tanh',
+  relu: 'Relu',
+  'leaky-relu': 'LeakyRelu',
+} as const satisfies Record<Activation, string>;
+
+function activated({ graph, config }: Layer, name: string, sum: Value): Value {
+  const { activation = 'tanh' } = config;
+  const attributes = activation === 'leaky-relu' ? { alpha: { f: LEAK } } : {};
+  return graph.op(OPERATIONS[activation], name, [sum], attributes);
+}
