@@ -152,7 +152,11 @@ const commands: CommandSpec[] = [
     name: 'export',
     operands: '[checkpoint]',
     summary: 'write a model as other programs read it, with a demo page for a browser',
-    examples: ['gru-lm export --format tfjs --out demo'],
+    examples: [
+      'gru-lm export --format tfjs --out demo',
+      'gru-lm export checkpoints/corpus --format pytorch',
+      'gru-lm export --format onnx --quantize int8',
+    ],
     options: exportOptions,
     load: () => import('./commands/export.ts'),
   },

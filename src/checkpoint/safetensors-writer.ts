@@ -1,24 +1,34 @@
 /** Writes the safetensors file format (see `safetensors.ts`). */
 
 import { elementCount } from '../model/parameters.ts';
-import type { TensorData } from '../tensor-data.ts';
 import { isShape, LENGTH_BYTES, METADATA } from './safetensors.ts';
 
 const ALIGNMENT = 8;
 /** Names that a header or an object made of it could not hold as tensors. */
 const RESERVED_NAMES: readonly string[] = [METADATA, '__proto__'];
 
+/** A tensor of float32, of binary16 by their bits, or of small whole numbers. */
+interface WritableTensor {
+  readonly shape: readonly number[];
+  readonly data: Float32Array | Uint16Array | Int8Array;
+}
+
+/** How the format calls an array's numbers, by their bytes. */
+const DTYPES: Readonly<Record<number, string>> = { 4: 'F32', 2: 'F16', 1: 'I8' };
+
 /**
- * A file that holds `tensors`, in the order of their names, as the pieces that follow one another in it:
- * the header, and the tensors' own bytes, not copies.
+ * A file that holds `tensors`, in the order of their names, those of wider numbers first so that each begins
+ * at a multiple of its numbers' width, as the pieces that follow one another in it: the header, and the
+ * tensors' own bytes, not copies.
  *
  * Throws RangeError for a tensor whose data do not fit its shape and for a reserved name.
  */
 export function safetensorsPieces(
-  tensors: ReadonlyMap<string, TensorData>,
+  tensors: ReadonlyMap<string, WritableTensor>,
   metadata?: Readonly<Record<string, string>>,
 ): Uint8Array[] {
-  const names = [...tensors.keys()].sort();
+  const widthOf = (name: string) => tensors.get(name)!.data.BYTES_PER_ELEMENT;
+  const names = [...tensors.keys()].sort().sort((a, b) => widthOf(b) - widthOf(a));
   // Written entry by entry: an object would put names such as "1" first.
   const entries = metadata === undefined ? [] : [headerEntry(METADATA, metadata)];
   const pieces: Uint8Array[] = [];
@@ -28,7 +38,8 @@ export function safetensorsPieces(
     assertTensor(name, shape, data);
     const start = end;
     end += data.byteLength;
-    entries.push(headerEntry(name, { dtype: 'F32', shape, data_offsets: [start, end] }));
+    const dtype = DTYPES[data.BYTES_PER_ELEMENT];
+    entries.push(headerEntry(name, { dtype, shape, data_offsets: [start, end] }));
     pieces.push(new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
   }
   return [header(`{${entries.join(',')}}`), ...pieces];
@@ -53,7 +64,7 @@ function headerEntry(name: string, value: unknown): string {
   return `${JSON.stringify(name)}:${JSON.stringify(value)}`;
 }
 
-function assertTensor(name: string, shape: readonly number[], data: Float32Array): void {
+function assertTensor(name: string, shape: readonly number[], data: ArrayLike<number>): void {
   if (RESERVED_NAMES.includes(name)) {
     throw new RangeError(`expected a tensor name that is not reserved, found ${name}`);
   }

@@ -5,6 +5,7 @@ import { UserError } from '../errors.ts';
 import { exporterOf } from '../export/formats.ts';
 import { assertWritable, writeFiles } from '../export/write-files.ts';
 import { withDefaults } from '../option-table.ts';
+import { quantizationCost, showCost } from './export-cost.ts';
 import { byteCount, notice, outStyle, printJson, printLine, showInline } from './terminal.ts';
 
 /** `gru-lm export`: writes a model as other programs read it. */
@@ -23,15 +24,19 @@ export async function run(
   if (!json) notice(`Exporting ${showInline(path)}, step ${step}.`);
   const exportModel = await exporterOf(format);
   const { files, next } = await exportModel(model, options);
+  const { quantize } = options;
+  const cost = quantize === 'none' ? undefined : await quantizationCost(model, options, signal);
   const written = await writeFiles(out, files, overwrite, signal);
   if (json) {
-    printJson({ path: out, format, checkpoint: path, step, files: written });
+    const fewerBits = quantize === 'none' ? {} : { quantize, cost: cost ?? null };
+    printJson({ path: out, format, checkpoint: path, step, files: written, ...fewerBits });
     return;
   }
   printLine(`${outStyle.bold(showInline(out))}`);
   for (const file of written) {
     printLine(`  ${showInline(join(file.name)).padEnd(40)} ${byteCount(file.bytes).padStart(10)}`);
   }
+  if (cost) showCost(options, cost);
   for (const line of next) notice(line);
 }
 

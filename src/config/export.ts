@@ -1,13 +1,21 @@
 /** What `gru-lm export` takes. */
 import type { GivenOptions, OptionTable, OptionValues } from '../option-table.ts';
-import { jsonOption, OUTPUT } from './shared.ts';
+import { jsonOption, machineOptions, OUTPUT } from './shared.ts';
 
 export const exportOptions = {
   format: {
     flag: 'format',
     type: 'choice',
-    choices: ['tfjs'],
-    help: 'what is to read the model: TensorFlow.js (tfjs), in a browser or anywhere',
+    choices: ['tfjs', 'pytorch', 'onnx'],
+    help: 'what is to read the model: TensorFlow.js (tfjs), in a browser or anywhere, PyTorch or ONNX',
+    group: OUTPUT,
+  },
+  quantize: {
+    flag: 'quantize',
+    type: 'choice',
+    choices: ['none', 'int8', 'float16'],
+    default: 'none',
+    help: 'keep weights in fewer bits, and say what it costs on the run’s validation part',
     group: OUTPUT,
   },
   out: {
@@ -24,6 +32,7 @@ export const exportOptions = {
     help: 'write into a directory that has files, replacing those of the same names',
     group: OUTPUT,
   },
+  ...machineOptions,
   ...jsonOption,
 } as const satisfies OptionTable;
 

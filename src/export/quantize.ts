@@ -59,7 +59,14 @@ export function dequantize(stored: StoredTensor): TensorData {
   const { shape } = stored;
   if (stored.dtype === 'F32') return { shape, data: stored.data };
   if (stored.dtype === 'F16') return { shape, data: fromFloat16(stored.data) };
-  const { data, scales } = stored;
+  return dequantizeRows(stored, stored.scales);
+}
+
+/** A matrix [R, C] of whole numbers, in whatever kind of array, times the scale of each row [R]. */
+export function dequantizeRows(
+  { shape, data }: { shape: readonly number[]; data: ArrayLike<number> },
+  scales: Float32Array,
+): TensorData {
   const columns = shape[1] as number;
   return { shape, data: Float32Array.from(data, (q, i) => q * scales[Math.floor(i / columns)]!) };
 }

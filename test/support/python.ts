@@ -16,6 +16,12 @@ export const tensorboard: PythonPeers = {
   size: 'some 25 MB to fetch, 110 MB on disk',
 };
 
+/** onnxruntime, and ONNX's own checker of models. */
+export const onnx: PythonPeers = {
+  requirements: pathOf('onnx.txt'),
+  size: 'some 60 MB to fetch, 200 MB on disk',
+};
+
 /**
  * What a script prints, the last 64 kB of it, under a Python that has the packages.
  *
