@@ -15,6 +15,7 @@ import {
   tokenizeOptions,
 } from './config/commands.ts';
 import { exportOptions } from './config/export.ts';
+import { importOptions } from './config/import.ts';
 import { inspectOptions, neighborsOptions } from './config/inspection-options.ts';
 import { presetHelp } from './config/preset-help.ts';
 import { sampleNotes, sampleOptions } from './config/sample.ts';
@@ -159,6 +160,17 @@ const commands: CommandSpec[] = [
     ],
     options: exportOptions,
     load: () => import('./commands/export.ts'),
+  },
+  {
+    name: 'import',
+    operands: '<file>',
+    summary: 'make a run of a model of PyTorch (safetensors) or TensorFlow.js (model.json)',
+    examples: [
+      'gru-lm import model.safetensors --vocab vocab.json --out checkpoints/theirs',
+      'gru-lm import keras-model/ --vocab words.txt',
+    ],
+    options: importOptions,
+    load: () => import('./commands/import.ts'),
   },
   {
     name: 'doctor',

@@ -1,18 +1,14 @@
-/** A model of PyTorch's word_language_model example, measured here as the example measures it there. */
+/** A model of PyTorch's word_language_model example, imported and measured as the example measures it there. */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { saveModelRun } from '../src/commands/testing/model-run.ts';
-import { WordTokenizer } from '../src/data/word-tokenizer.ts';
-import type { TensorData, TensorMap } from '../src/tensor-data.ts';
+import { encodeSafetensors } from '../src/checkpoint/safetensors-writer.ts';
 import { runCli, temporaryDirectory } from './cli-process.ts';
 
 interface Fixture {
   text: { file: string; firstLine: number; lines: number };
   /** By the ids that the example gave them. */
   words: string[];
-  units: number;
-  layers: number;
   evalBatchSize: number;
   tokens: number;
   scoredTokens: number;
@@ -26,54 +22,18 @@ const fixture = JSON.parse(
 ) as Fixture;
 const cwd = temporaryDirectory();
 
-/** The example's ids in the order of a tokenizer that has <unk>, then the line end, then the words. */
-const words = fixture.words.filter((word) => word !== '<unk>' && word !== '<eos>');
-const order = ['<unk>', '<eos>', ...words].map((word) => fixture.words.indexOf(word));
-
-function tensorOf({ shape, data }: Fixture['weights'][string]): TensorData {
-  const bytes = Uint8Array.from(Buffer.from(data, 'base64'));
-  return { shape, data: new Float32Array(bytes.buffer) };
-}
-
-/** The rows of a tensor that has one for each token, in the order of the tokenizer's ids. */
-function reordered({ shape, data }: TensorData): TensorData {
-  const width = data.length / shape[0]!;
-  const rows = new Float32Array(data.length);
-  for (const [id, from] of order.entries()) {
-    rows.set(data.subarray(from * width, (from + 1) * width), id * width);
-  }
-  return { shape, data: rows };
-}
-
-function converted(): TensorMap {
-  const names: [theirs: RegExp, ours: string][] = [
-    [/^encoder\./, 'embedding.'],
-    [/^decoder\./, 'fc.'],
-    [/^rnn\./, 'gru.'],
-  ];
-  return new Map(
-    Object.entries(fixture.weights).map(([name, stored]) => {
-      const [theirs, ours] = names.find(([theirs]) => theirs.test(name))!;
-      const tensor = tensorOf(stored);
-      return [name.replace(theirs, ours), ours === 'gru.' ? tensor : reordered(tensor)];
-    }),
-  );
-}
-
 test('eval --streams 10 gives the example’s own figure for a model that was trained there', async () => {
-  const { units, layers, text } = fixture;
-  const tokenizer = new WordTokenizer(words, {
-    lowercase: false,
-    endOfText: false,
-    wordSplit: 'whitespace',
+  const { text, words } = fixture;
+  const tensors = Object.entries(fixture.weights).map(([name, { shape, data }]) => {
+    const bytes = Uint8Array.from(Buffer.from(data, 'base64'));
+    return [name, { shape, data: new Float32Array(bytes.buffer) }] as const;
   });
-  await saveModelRun(join(cwd, 'run'), {
-    options: {
-      ...{ tokenizer: 'word', hiddenSize: units, embeddingSize: units, layers },
-      ...{ gruVariant: 'reset-after', optimizer: 'adam', batchSize: 2 },
-    },
-    tokenizer,
-    parameters: converted(),
+  writeFileSync(join(cwd, 'weights.safetensors'), encodeSafetensors(new Map(tensors)));
+  writeFileSync(join(cwd, 'words.json'), JSON.stringify(words));
+  const given = ['weights.safetensors', '--vocab', 'words.json', '--out', 'run'];
+  expect(await runCli(['import', ...given], { cwd })).toMatchObject({
+    exitCode: 0,
+    stdout: expect.stringContaining('2 × gru of 16, 100 tokens (word)'),
   });
   const corpus = readFileSync(new URL(`../${text.file}`, import.meta.url), 'utf8').split('\n');
   const lines = corpus.slice(text.firstLine, text.firstLine + text.lines);

@@ -66,6 +66,18 @@ export async function withCheckedFile<T>(
 }
 
 /**
+ * What `use` makes of the file at `path`, whatever is in it.
+ *
+ * Throws a UserError as `openRegular`.
+ */
+export async function withFile<T>(
+  path: string,
+  use: (source: ByteSource) => Promise<T>,
+): Promise<T> {
+  return withRegularFile(path, (file, { size }) => use(new HashingSource(file, path, size)));
+}
+
+/**
  * The content of the file at `path`, which must have at most `longest` bytes.
  *
  * Throws a UserError: `checkpoint-damaged`, or as `openRegular`.

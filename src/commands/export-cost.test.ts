@@ -9,7 +9,7 @@ import { exportOptions } from '../config/export.ts';
 import { trainTokenizer } from '../data/tokenizer.ts';
 import { unigramModel } from '../evaluation/testing/unigram-model.ts';
 import { withDefaults } from '../option-table.ts';
-import { quantizationCost } from './export-cost.ts';
+import { quantizationCost, showCost } from './export-cost.ts';
 import { saveModelRun } from './testing/model-run.ts';
 
 const { signal } = new AbortController();
@@ -59,6 +59,21 @@ test('the validation part is scored by the weights as they are and as they are k
   // Nothing but matrices has fewer bits in int8, and all here are zeros.
   const int8 = await quantizationCost(model, options('int8'), signal);
   expect(int8!.after).toEqual(int8!.before);
+});
+
+test('it is shown in a line', () => {
+  const write = vi.spyOn(process.stdout, 'write').mockReturnValue(true);
+  try {
+    const before = { natsPerToken: 1.41559, perplexity: 4.118936 };
+    const after = { natsPerToken: 1.415923, perplexity: 4.120312 };
+    showCost(options('int8'), { split: 'valid', tokens: 111539, before, after });
+    expect(write.mock.calls.flat().join('')).toBe(
+      'int8 costs 0.00033 nats a token on the validation part: perplexity 4.120, before 4.119 ' +
+        '(111,539 tokens)\n',
+    );
+  } finally {
+    write.mockRestore();
+  }
 });
 
 test('where the text is gone the cost is unknown, and a notice says so', async () => {

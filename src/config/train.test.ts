@@ -7,13 +7,16 @@ import {
   withDefaults,
 } from '../option-table.ts';
 import * as commands from './commands.ts';
+import { exportOptions } from './export.ts';
+import { importOptions } from './import.ts';
 import { sampleOptions } from './sample.ts';
 import * as config from './train.ts';
 
-const tables = Object.entries({ ...commands, sampleOptions, ...config } as Record<
-  string,
-  unknown
->).filter(
+const all: Record<string, unknown> = {
+  ...{ ...commands, exportOptions, importOptions, sampleOptions },
+  ...config,
+};
+const tables = Object.entries(all).filter(
   (entry): entry is [string, OptionTable] =>
     typeof entry[1] === 'object' && !Array.isArray(entry[1]),
 );
@@ -22,11 +25,13 @@ const specs = tables.flatMap(([table, options]) =>
 );
 
 describe('every option', () => {
-  it('is in one of the tables of the nine commands', () => {
+  it('is in one of the tables of the commands', () => {
     expect(tables.map(([name]) => name).sort()).toEqual([
       'compareOptions',
       'doctorOptions',
       'evalOptions',
+      'exportOptions',
+      'importOptions',
       'infoOptions',
       'sampleOptions',
       'scoreOptions',

@@ -17,6 +17,13 @@ export async function openRecordedDataset(
   runDirectory: string,
   context: DatasetContext,
 ): Promise<Dataset> {
+  if (record.corpus.length === 0) {
+    throw new UserError(
+      'corpus-missing',
+      'expected a run with a text of its own, found one of a model that was imported',
+      'Name a text with --text FILE.',
+    );
+  }
   const failures: unknown[] = [];
   // A symbolic link to the run is no part of the way from the run to its texts, but may have been.
   const runPath = await realpath(runDirectory).catch(() => runDirectory);
