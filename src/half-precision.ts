@@ -12,17 +12,20 @@ const BIAS = 112 << 10;
 /** Each number's nearest in binary16, of two as near the even one; infinity from 65520 on. */
 export function toFloat16(values: Float32Array): Uint16Array {
   const bits = new Uint32Array(values.buffer, values.byteOffset, values.length);
-  return Uint16Array.from(bits, (word, i) => {
-    const sign = (word >>> 16) & 0x8000;
-    const magnitude = word & 0x7fffffff;
-    if (magnitude > INFINITY_BITS) return sign | 0x7e00;
-    if (magnitude >= ROUNDS_TO_INFINITY) return sign | 0x7c00;
-    if (magnitude < SMALLEST_NORMAL) {
-      return sign | roundToEven(Math.abs(values[i]!) * SUBNORMALS_PER_ONE);
-    }
-    const rounded = magnitude + 0xfff + ((magnitude >>> 13) & 1);
-    return sign | ((rounded >>> 13) - BIAS);
-  });
+  const words = new Uint16Array(values.length);
+  for (let i = 0; i < words.length; i++) words[i] = nearest(bits[i]!, values[i]!);
+  return words;
+}
+
+/** @param bits those of `value` in float32 */
+function nearest(bits: number, value: number): number {
+  const sign = (bits >>> 16) & 0x8000;
+  const magnitude = bits & 0x7fffffff;
+  if (magnitude > INFINITY_BITS) return sign | 0x7e00;
+  if (magnitude >= ROUNDS_TO_INFINITY) return sign | 0x7c00;
+  if (magnitude < SMALLEST_NORMAL) return sign | roundToEven(Math.abs(value) * SUBNORMALS_PER_ONE);
+  const rounded = magnitude + 0xfff + ((magnitude >>> 13) & 1);
+  return sign | ((rounded >>> 13) - BIAS);
 }
 
 function roundToEven(value: number): number {
@@ -33,14 +36,18 @@ function roundToEven(value: number): number {
 
 /** What binary16 numbers are, exactly. */
 export function fromFloat16(words: Uint16Array): Float32Array {
-  return Float32Array.from(words, (word) => {
-    const sign = word & 0x8000 ? -1 : 1;
-    const exponent = (word >>> 10) & 0x1f;
-    const fraction = word & 0x3ff;
-    if (exponent === 0x1f) return fraction ? Number.NaN : sign * Number.POSITIVE_INFINITY;
-    if (exponent === 0) return (sign * fraction) / SUBNORMALS_PER_ONE;
-    return sign * (1024 + fraction) * 2 ** (exponent - 25);
-  });
+  const values = new Float32Array(words.length);
+  for (let i = 0; i < words.length; i++) values[i] = valueOf(words[i]!);
+  return values;
+}
+
+function valueOf(word: number): number {
+  const sign = word & 0x8000 ? -1 : 1;
+  const exponent = (word >>> 10) & 0x1f;
+  const fraction = word & 0x3ff;
+  if (exponent === 0x1f) return fraction ? Number.NaN : sign * Number.POSITIVE_INFINITY;
+  if (exponent === 0) return (sign * fraction) / SUBNORMALS_PER_ONE;
+  return sign * (1024 + fraction) * 2 ** (exponent - 25);
 }
 
 /** What bfloat16 numbers are, exactly: the upper halves of float32's. */

@@ -68,7 +68,11 @@ export function dequantizeRows(
   scales: Float32Array,
 ): TensorData {
   const columns = shape[1] as number;
-  return { shape, data: Float32Array.from(data, (q, i) => q * scales[Math.floor(i / columns)]!) };
+  const values = new Float32Array(data.length);
+  for (const [row, scale] of scales.entries()) {
+    for (let i = row * columns; i < (row + 1) * columns; i++) values[i] = data[i]! * scale;
+  }
+  return { shape, data: values };
 }
 
 /** Weights as they are once they have been through a file of fewer bits. */
@@ -83,14 +87,15 @@ function scaleRows({ shape, data }: TensorData): ScaledRows {
   const scales = new Float32Array(rows);
   const whole = new Int8Array(data.length);
   for (let row = 0; row < rows; row++) {
-    const values = data.subarray(row * columns, (row + 1) * columns);
-    const largest = values.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
+    const [start, end] = [row * columns, (row + 1) * columns];
+    let largest = 0;
+    for (let i = start; i < end; i++) largest = Math.max(largest, Math.abs(data[i]!));
     // A row of nothing but zeros, or of numbers too small to be divided by 127, is all zeros by any scale.
     const scale = Math.fround(largest / LARGEST) || 1;
     scales[row] = scale;
-    for (const [column, value] of values.entries()) {
-      const magnitude = Math.min(LARGEST, Math.round(Math.abs(value) / scale));
-      whole[row * columns + column] = Math.sign(value) * magnitude;
+    for (let i = start; i < end; i++) {
+      const magnitude = Math.min(LARGEST, Math.round(Math.abs(data[i]!) / scale));
+      whole[i] = Math.sign(data[i]!) * magnitude;
     }
   }
   return { dtype: 'I8', shape, data: whole, scales };
