@@ -37,11 +37,11 @@ function roundToEven(value: number): number {
 /** What binary16 numbers are, exactly. */
 export function fromFloat16(words: Uint16Array): Float32Array {
   const values = new Float32Array(words.length);
-  for (let i = 0; i < words.length; i++) values[i] = valueOf(words[i]!);
+  for (let i = 0; i < words.length; i++) values[i] = numberOf(words[i]!);
   return values;
 }
 
-function valueOf(word: number): number {
+function numberOf(word: number): number {
   const sign = word & 0x8000 ? -1 : 1;
   const exponent = (word >>> 10) & 0x1f;
   const fraction = word & 0x3ff;
