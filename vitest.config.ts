@@ -4,6 +4,7 @@ import { defineConfig } from 'vitest/config';
 /** Tests that measure the process's memory, replace modules, or set what all of TF.js looks at. */
 const apart = [
   'src/checkpoint/{interrupted-save,lock,resumable}.test.ts',
+  'src/import/layers-model.test.ts',
   'src/ops/{gru-sequence-layers,native-errors,trainable-variable}.test.ts',
   'src/runtime/*.test.ts',
   'src/training/trainer.test.ts',
