@@ -12,9 +12,9 @@ interface Layer {
   readonly inputs: Value;
   /** Its states before [B, H], the output first. */
   readonly states: readonly Value[];
-  /** Weights of the layer, by what they are called within it. */
-  factor(name: 'weight_ih' | 'weight_hh'): Value;
-  bias(name: 'bias_ih' | 'bias_hh'): Value;
+  readonly parameters: GraphParameters;
+  /** The name of a weight of the layer. */
+  name(kind: 'weight_ih' | 'weight_hh' | 'bias_ih' | 'bias_hh'): string;
 }
 
 /**
@@ -37,8 +37,8 @@ export function addCell(
     config,
     inputs,
     states,
-    factor: (name) => parameters.factor(`${cell}.${name}_l${layer}`),
-    bias: (name) => parameters.vector(`${cell}.${name}_l${layer}`),
+    parameters,
+    name: (kind) => `${cell}.${kind}_l${layer}`,
   };
   switch (cell) {
     case 'gru':
@@ -52,16 +52,19 @@ export function addCell(
   }
 }
 
-function fromInputs({ graph, inputs, factor, bias }: Layer): Value {
-  return graph.product('from_inputs', inputs, factor('weight_ih'), bias('bias_ih'));
+function fromInputs({ parameters, inputs, name }: Layer): Value {
+  return parameters.product('from_inputs', inputs, name('weight_ih'), name('bias_ih'));
+}
+
+function fromState({ parameters, states, name }: Layer): Value {
+  return parameters.product('from_state', states[0]!, name('weight_hh'), name('bias_hh'));
 }
 
 function gruResetAfter(layer: Layer): Value[] {
-  const { graph, factor, bias, states } = layer;
+  const { graph, states } = layer;
   const [h] = states as [Value];
-  const fromState = graph.product('from_state', h, factor('weight_hh'), bias('bias_hh'));
   const [ri, zi, ni] = graph.split('gates', fromInputs(layer), 3) as [Value, Value, Value];
-  const [rh, zh, nh] = graph.split('gates', fromState, 3) as [Value, Value, Value];
+  const [rh, zh, nh] = graph.split('gates', fromState(layer), 3) as [Value, Value, Value];
   const r = graph.op('Sigmoid', 'r', [graph.op('AddV2', 'r_sum', [ri, rh])]);
   const z = graph.op('Sigmoid', 'z', [graph.op('AddV2', 'z_sum', [zi, zh])]);
   const sum = graph.op('AddV2', 'n_sum', [ni, graph.op('Mul', 'n_reset', [r, nh])]);
@@ -69,28 +72,24 @@ function gruResetAfter(layer: Layer): Value[] {
 }
 
 function gruResetBefore(layer: Layer): Value[] {
-  const { graph, config, factor, states } = layer;
+  const { graph, config, parameters, states, name } = layer;
   const [h] = states as [Value];
   const H = config.hiddenSize;
-  const weight = factor('weight_hh'); // [H, 3H]
-  const part = (name: string, start: number, size: number) =>
-    graph.op('Slice', name, [weight, graph.integers([0, start]), graph.integers([H, size])]);
+  const fromRows = (label: string, rows: Value, from: number, to: number) =>
+    parameters.product(label, rows, name('weight_hh'), undefined, [from, to]);
   const [ri, zi, ni] = graph.split('gates', fromInputs(layer), 3) as [Value, Value, Value];
-  const fromState = graph.product('from_state', h, part('weight_rz', 0, 2 * H));
-  const [rh, zh] = graph.split('gates', fromState, 2) as [Value, Value];
+  const [rh, zh] = graph.split('gates', fromRows('from_state', h, 0, 2 * H), 2) as [Value, Value];
   const r = graph.op('Sigmoid', 'r', [graph.op('AddV2', 'r_sum', [ri, rh])]);
   const z = graph.op('Sigmoid', 'z', [graph.op('AddV2', 'z_sum', [zi, zh])]);
   const reset = graph.op('Mul', 'reset', [r, h]);
-  const nh = graph.product('from_reset', reset, part('weight_n', 2 * H, H));
-  const sum = graph.op('AddV2', 'n_sum', [ni, nh]);
-  return [between(graph, activated(layer, 'n', sum), h, z)];
+  const sum = graph.op('AddV2', 'n_sum', [ni, fromRows('from_reset', reset, 2 * H, 3 * H)]);
+  return [between(graph, h, activated(layer, 'n', sum), z)];
 }
 
 function lstm(layer: Layer): Value[] {
-  const { graph, factor, bias, states } = layer;
-  const [h, c] = states as [Value, Value];
-  const fromState = graph.product('from_state', h, factor('weight_hh'), bias('bias_hh'));
-  const sums = graph.op('AddV2', 'sums', [fromInputs(layer), fromState]);
+  const { graph, states } = layer;
+  const [, c] = states as [Value, Value];
+  const sums = graph.op('AddV2', 'sums', [fromInputs(layer), fromState(layer)]);
   const [i, f, g, o] = graph
     .split('gates', sums, 4)
     .map((sum, gate) => graph.op(gate === 2 ? 'Tanh' : 'Sigmoid', 'gate', [sum])) as [
@@ -105,10 +104,10 @@ function lstm(layer: Layer): Value[] {
 }
 
 function rnn(layer: Layer): Value[] {
-  const { graph, factor, bias, states } = layer;
-  const [h] = states as [Value];
-  const fromState = graph.product('from_state', h, factor('weight_hh'), bias('bias_hh'));
-  return [activated(layer, 'hidden', graph.op('AddV2', 'sum', [fromInputs(layer), fromState]))];
+  const { graph } = layer;
+  return [
+    activated(layer, 'hidden', graph.op('AddV2', 'sum', [fromInputs(layer), fromState(layer)])),
+  ];
 }
 
 function minGru(layer: Layer): Value[] {

@@ -10,11 +10,14 @@ export type Value = string & { readonly isValue: unique symbol };
 
 type DataType = 'float32' | 'int32';
 
+/** float32, int32, the bits of binary16, or whole numbers in place of float32. */
+type ConstantData = Float32Array | Int32Array | Uint16Array | Int8Array;
+
 /** A constant, of which the values go into the shards. */
 export interface Constant {
   readonly name: string;
   readonly shape: readonly number[];
-  readonly data: Float32Array | Int32Array;
+  readonly data: ConstantData;
 }
 
 interface Node {
@@ -50,14 +53,14 @@ export class GraphBuilder {
   }
 
   /** Values that are part of the model. */
-  constant(name: string, shape: readonly number[], data: Float32Array | Int32Array): Value {
+  constant(name: string, shape: readonly number[], data: ConstantData): Value {
     if (data.length !== elementCount(shape)) {
       throw new RangeError(
         `${name}: expected ${elementCount(shape)} numbers, found ${data.length}`,
       );
     }
     this.constants.push({ name, shape, data });
-    const dtype = { type: DATA_TYPES[data instanceof Float32Array ? 'float32' : 'int32'] };
+    const dtype = { type: DATA_TYPES[data instanceof Int32Array ? 'int32' : 'float32'] };
     return this.#add({ name, op: 'Const', attr: { dtype } });
   }
 

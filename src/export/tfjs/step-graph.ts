@@ -9,6 +9,7 @@ import type { ModelConfig } from '../../model/parameters.ts';
 import { recurrentStateCount, stateSpecs } from '../../model/states.ts';
 import { EPSILON } from '../../ops/standardise.ts';
 import type { TensorMap } from '../../tensor-data.ts';
+import type { Quantization } from '../quantize.ts';
 import { addCell } from './cell-graph.ts';
 import { GraphBuilder, type Value } from './graph.ts';
 import { GraphParameters } from './parameters.ts';
@@ -21,9 +22,13 @@ const BATCH = -1;
  * of which the softmax is the probability of the next token (of an adaptive softmax they are its logarithms);
  * states go in and come out under one name each, those of `stateSpecs`.
  */
-export function stepGraph(config: ModelConfig, weights: TensorMap): GraphBuilder {
+export function stepGraph(
+  config: ModelConfig,
+  weights: TensorMap,
+  quantization: Quantization,
+): GraphBuilder {
   const graph = new GraphBuilder();
-  const parameters = new GraphParameters(graph, weights);
+  const parameters = new GraphParameters(graph, weights, quantization);
   const { layers, hiddenSize: H, residual } = config;
   const { length: stateCount } = cellKind(config.cell).states;
   const tokens = graph.input('tokens', [BATCH], 'int32');
@@ -31,7 +36,8 @@ export function stepGraph(config: ModelConfig, weights: TensorMap): GraphBuilder
   const states = specs.map(({ name, shape }) => graph.input(name, shape));
   const after: Value[] = [];
   const memories: Value[] = [];
-  let outputs = addEmbedding(graph, config, parameters, tokens);
+  const isFactor = config.tied === true && !config.softmaxCutoffs;
+  let outputs = parameters.rows('embedded', tokens, 'embedding.weight', isFactor);
   for (let layer = 0; layer < layers; layer += 1) {
     let inputs = outputs;
     const memory = states[recurrentStateCount(config) + layer - 1];
@@ -57,23 +63,6 @@ export function stepGraph(config: ModelConfig, weights: TensorMap): GraphBuilder
   return graph;
 }
 
-/** [B, E] */
-function addEmbedding(
-  graph: GraphBuilder,
-  { tied, softmaxCutoffs }: ModelConfig,
-  parameters: GraphParameters,
-  tokens: Value,
-): Value {
-  const name = 'embedding.weight';
-  if (!tied || softmaxCutoffs) {
-    return graph.op('GatherV2', 'embedded', [parameters.vector(name), tokens, graph.integers(0)]);
-  }
-  // The output layer multiplies by it as [E, V], so that it is there only once: its columns are taken.
-  const columns = [parameters.factor(name), tokens, graph.integers(1)];
-  const taken = graph.op('GatherV2', 'embedded_columns', columns);
-  return graph.op('Transpose', 'embedded', [taken, graph.integers([1, 0])]);
-}
-
 /** A layer's outputs [B, H] as the next one is to read them. */
 function addNormalisation(
   graph: GraphBuilder,
@@ -87,7 +76,7 @@ function addNormalisation(
   if (norm === 'batch') {
     // Running statistics are constants: all that is left is to scale and to shift.
     const [gain, bias, mean, variance] = ['weight', 'bias', 'running_mean', 'running_var'].map(
-      (kind) => parameters.data(name(kind)).data,
+      (kind) => parameters.exported(name(kind)).data,
     ) as [Float32Array, Float32Array, Float32Array, Float32Array];
     const scale = gain.map((value, i) => value / Math.sqrt(variance[i]! + EPSILON));
     const shift = bias.map((value, i) => value - mean[i]! * scale[i]!);
@@ -121,18 +110,19 @@ function addAttention(
   const name = (part: string) => `attention.${layer}.${part}`;
   const reshape = (value: Value, shape: readonly number[]) =>
     graph.op('Reshape', 'reshaped', [value, graph.integers(shape)]);
-  const [D] = parameters.data(name('query.weight')).shape as [number];
-  const query = parameters.factor(name('query.weight'), 1 / Math.sqrt(D));
-  const queries = reshape(graph.product('queries', inputs, query), [BATCH, D, 1]);
+  const [D] = parameters.exported(name('query.weight')).shape as [number];
+  const scale = graph.constant(name('scale'), [], Float32Array.of(1 / Math.sqrt(D)));
+  const query = parameters.product('queries', inputs, name('query.weight'));
+  const queries = reshape(graph.op('Mul', 'queries', [query, scale]), [BATCH, D, 1]);
   const past = reshape(memory, [BATCH, H]); // [B·M, H]
-  const keys = graph.product('keys', past, parameters.factor(name('key.weight')));
+  const keys = parameters.product('keys', past, name('key.weight'));
   const products = graph.op('BatchMatMulV2', 'scores', [reshape(keys, [BATCH, M, D]), queries]);
   const scores = reshape(products, [BATCH, M]);
   const biased = graph.op('AddV2', 'scores', [scores, parameters.vector(name('distance'))]);
   const shares = reshape(graph.op('Softmax', 'shares', [biased]), [BATCH, 1, M]);
   const steps = reshape(memory, [BATCH, M, H]);
   const mixture = reshape(graph.op('BatchMatMulV2', 'mixture', [shares, steps]), [BATCH, H]);
-  const context = graph.product('context', mixture, parameters.factor(name('value.weight')));
+  const context = parameters.product('context', mixture, name('value.weight'));
   const attended = graph.op('AddV2', 'attended', [inputs, context]);
   const rest = [memory, graph.integers([0, H]), graph.integers([BATCH, (M - 1) * H])];
   const recent = M === 1 ? [] : [graph.op('Slice', 'recent', rest)];
@@ -156,16 +146,13 @@ function addScores(
 ): Value {
   if (!softmaxCutoffs) {
     const projected = parameters.has('fc.projection')
-      ? graph.product('projected', features, parameters.factor('fc.projection'))
+      ? parameters.product('projected', features, 'fc.projection')
       : features;
-    const weight = parameters.factor(tied ? 'embedding.weight' : 'fc.weight');
-    return graph.product('scores', projected, weight, parameters.vector('fc.bias'));
+    const weight = tied ? 'embedding.weight' : 'fc.weight';
+    return parameters.product('scores', projected, weight, 'fc.bias');
   }
-  const headWeight = parameters.factor('fc.head.weight');
-  const bias = parameters.vector('fc.head.bias');
-  const head = graph.op('LogSoftmax', 'head', [
-    graph.product('head_scores', features, headWeight, bias),
-  ]);
+  const scores = parameters.product('head_scores', features, 'fc.head.weight', 'fc.head.bias');
+  const head = graph.op('LogSoftmax', 'head', [scores]);
   const S = softmaxCutoffs[0] ?? vocabularySize;
   const columns = (start: number, count: number) =>
     graph.op('Slice', 'columns', [
@@ -174,9 +161,9 @@ function addScores(
       graph.integers([BATCH, count]),
     ]);
   const tails = softmaxCutoffs.map((_, i) => {
-    const [first, second] = [0, 1].map((k) => parameters.factor(`fc.tail.${i}.${k}.weight`));
-    const scores = graph.product('tail', graph.product('tail_features', features, first!), second!);
-    const within = graph.op('LogSoftmax', 'within_tail', [scores]);
+    const tailFeatures = parameters.product('tail_features', features, `fc.tail.${i}.0.weight`);
+    const tailScores = parameters.product('tail', tailFeatures, `fc.tail.${i}.1.weight`);
+    const within = graph.op('LogSoftmax', 'within_tail', [tailScores]);
     return graph.op('AddV2', 'tail_tokens', [within, columns(S + i, 1)]);
   });
   return concatenated(graph, [columns(0, S), ...tails]);
