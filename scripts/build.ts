@@ -1,3 +1,4 @@
+
 /** `npm run build`: makes dist/, which only a packed package uses. */
 import { fileURLToPath } from 'node:url';
 import { buildDistribution } from './distribution.ts';

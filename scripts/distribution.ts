@@ -1,17 +1,18 @@
 /**
  * What the published package runs: the command line as plain JavaScript, tfjs-node's parts, without the
- * package around them, the sources of the native operations, and the pages that commands fill.
+ * package around them, the sources of the native operations, and what commands write for browsers.
  */
 import { cp, mkdir, readdir, rm } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { basename, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type BuildOptions, build, type Plugin } from 'esbuild';
+import { LIBRARY } from '../src/export/tfjs/site-files.ts';
 
 const require = createRequire(import.meta.url);
 const root = fileURLToPath(new URL('../', import.meta.url));
 /** Directories of pages in src/, which lie in the distribution by their last name. */
-const PAGES = ['inspection/inspection-page'];
+const PAGES = ['inspection/inspection-page', 'export/tfjs/browser'];
 const tfjsNode = dirname(require.resolve('@tensorflow/tfjs-node-gpu/package.json'));
 
 /** Builds it all anew in the directory `dist`. */
@@ -22,6 +23,7 @@ export async function buildDistribution(dist: string): Promise<void> {
     buildBackend(dist),
     copyBinding(dist),
     copyOperations(dist),
+    copyLibrary(dist),
     ...PAGES.map((page) => copyPage(page, dist)),
   ]);
 }
@@ -38,7 +40,7 @@ const common = {
 
 /**
  * The command line. Each command is a chunk of its own, loaded when it is run. All chunks lie in
- * `dist` itself: modules look for `./tfjs-node/`, `./native/` and the pages beside themselves.
+ * `dist` itself: modules look for `./tfjs-node/`, `./native/`, `./tfjs/` and the pages beside themselves.
  */
 async function buildCommandLine(dist: string): Promise<void> {
   await build({
@@ -132,10 +134,19 @@ async function copyBinding(dist: string): Promise<void> {
 async function copyPage(page: string, dist: string): Promise<void> {
   const source = join(root, 'src', page);
   const directory = join(dist, basename(page));
-  await mkdir(directory, { recursive: true });
-  for (const name of await readdir(source)) {
+  for (const name of await readdir(source, { recursive: true })) {
     if (/\.(html|css|js)$/.test(name)) await cp(join(source, name), join(directory, name));
   }
+}
+
+/** Of TensorFlow.js for browsers, the file that no package in `dependencies` has. */
+async function copyLibrary(dist: string): Promise<void> {
+  const directory = join(dist, 'tfjs');
+  const converter = dirname(require.resolve('@tensorflow/tfjs-converter/package.json'));
+  for (const file of LIBRARY['@tensorflow/tfjs-converter']) {
+    await cp(join(converter, 'dist', file), join(directory, file));
+  }
+  await cp(join(root, 'LICENSE'), join(directory, 'LICENSE'));
 }
 
 /** The sources of the native operations, without their tests. */

@@ -1,4 +1,4 @@
-import { basename, dirname, join } from 'node:path';
+import { basename, dirname } from 'node:path';
 import { openModel } from '../checkpoint/model.ts';
 import { type ExportFormat, exportOptions, type GivenExportOptions } from '../config/export.ts';
 import { UserError } from '../errors.ts';
@@ -6,7 +6,15 @@ import { exporterOf } from '../export/formats.ts';
 import { assertWritable, writeFiles } from '../export/write-files.ts';
 import { withDefaults } from '../option-table.ts';
 import { quantizationCost, showCost } from './export-cost.ts';
-import { byteCount, notice, outStyle, printJson, printLine, showInline } from './terminal.ts';
+import {
+  byteCount,
+  notice,
+  outStyle,
+  printJson,
+  printLine,
+  showInline,
+  showMessage,
+} from './terminal.ts';
 
 /** `gru-lm export`: writes a model as other programs read it. */
 export async function run(
@@ -23,7 +31,7 @@ export async function run(
   await assertWritable(out, overwrite);
   if (!json) notice(`Exporting ${showInline(path)}, step ${step}.`);
   const exportModel = await exporterOf(format);
-  const { files, next } = await exportModel(model, options);
+  const { files, next } = await exportModel(model, { ...options, out });
   const { quantize } = options;
   const cost = quantize === 'none' ? undefined : await quantizationCost(model, options, signal);
   const written = await writeFiles(out, files, overwrite, signal);
@@ -34,10 +42,10 @@ export async function run(
   }
   printLine(`${outStyle.bold(showInline(out))}`);
   for (const file of written) {
-    printLine(`  ${showInline(join(file.name)).padEnd(40)} ${byteCount(file.bytes).padStart(10)}`);
+    printLine(`  ${showInline(file.name).padEnd(40)} ${byteCount(file.bytes).padStart(10)}`);
   }
   if (cost) showCost(options, cost);
-  for (const line of next) notice(line);
+  for (const line of next) notice(showMessage(line));
 }
 
 function requiredFormat(format: ExportFormat | undefined): ExportFormat {

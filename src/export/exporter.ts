@@ -21,6 +21,7 @@ export interface Exported {
  * Makes the files of one format.
  *
  * @param model with its weights
+ * @param options with `out`, the directory that the files are for
  * @throws UserError `export-unsupported` for a model that the format cannot hold: what it has, and what to do
  */
 export type Exporter = (model: CheckpointModel, options: ExportOptions) => Promise<Exported>;

@@ -123,7 +123,7 @@ describe.each(['cpu', 'wasm'] as const)('a model as a graph on %s', (backend) =>
 describe('the files of a model', () => {
   it('hold each weight once, with a tied embedding', () => {
     const config = { ...plain, tied: true, embeddingSize: 8 };
-    const files = modelFiles(config, randomParameters(config, 1), {});
+    const files = modelFiles(config, randomParameters(config, 1), 'none', {});
     const { weightsManifest } = jsonOf<tf.io.ModelJSON>(files, 'model/model.json');
     const [group] = weightsManifest;
     const shapes = Object.fromEntries(group!.weights.map(({ name, shape }) => [name, shape]));

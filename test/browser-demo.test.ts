@@ -1,0 +1,202 @@
+/** What `gru-lm export --format tfjs` writes, in a browser. */
+import { symlinkSync, writeFileSync } from 'node:fs';
+import type { Server } from 'node:http';
+import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
+import * as tf from '@tensorflow/tfjs-core';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { trainTokenizer } from '../src/data/tokenizer.ts';
+import { exportModel } from '../src/export/tfjs/export.ts';
+import { writeFiles } from '../src/export/write-files.ts';
+import { generate } from '../src/generation/generate.ts';
+import { forward, logitsOf, zeroState } from '../src/model/language-model.ts';
+import type { ModelConfig } from '../src/model/parameters.ts';
+import { weightsOf } from '../src/model/weights.ts';
+import { Random } from '../src/random.ts';
+import { temporaryDirectory } from './cli-process.ts';
+import { accessibilityViolations } from './support/accessibility.ts';
+import { useBackend } from './support/backends.ts';
+import { Browser, chromium, NO_CHROMIUM, type Page } from './support/chromium.ts';
+import { randomIds, randomParameters } from './support/models.ts';
+import { expectClose, valuesOf } from './support/numbers.ts';
+import { serveFiles } from './support/static-server.ts';
+
+const tokenizer = trainTokenizer('To be, or not to be: größer 🙂\n', { kind: 'char' });
+const plain: ModelConfig = {
+  vocabularySize: tokenizer.vocabularySize,
+  embeddingSize: 8,
+  hiddenSize: 16,
+  layers: 2,
+  gruVariant: 'reset-after',
+  dropout: 0,
+};
+const models: Record<string, ModelConfig> = {
+  'reset-after': plain,
+  'reset-before': { ...plain, gruVariant: 'reset-before', layers: 1 },
+  lstm: { ...plain, cell: 'lstm' },
+  tied: { ...plain, tied: true },
+  adaptive: { ...plain, softmaxCutoffs: [5, 9], norm: 'layer', attentionSpan: 3 },
+};
+const STEPS = 5;
+const ids = randomIds(plain, STEPS);
+const parametersOf = (name: string) => randomParameters(models[name]!, 3);
+
+const require = createRequire(import.meta.url);
+// All of TensorFlow.js, as pages load it from elsewhere; it comes with tfjs-node.
+const everything = dirname(
+  createRequire(require.resolve('@tensorflow/tfjs-node-gpu/package.json')).resolve(
+    '@tensorflow/tfjs/package.json',
+  ),
+);
+
+/** What a page of someone's own does with a model: plain TensorFlow.js, step by step. */
+const LOGITS = `async (backend, url, ids) => {
+  await tf.setBackend(backend);
+  const model = await tf.loadGraphModel(url);
+  let states = Object.fromEntries(model.inputs
+    .filter(({ name }) => name !== 'tokens')
+    .map(({ name, shape }) => [name, tf.zeros([1, shape[1]])]));
+  const all = [];
+  for (const id of ids) {
+    const { logits, ...after } = model.predict({ tokens: tf.tensor1d([id], 'int32'), ...states });
+    states = after;
+    all.push(...await tf.logSoftmax(logits).data());
+  }
+  return { backend: tf.getBackend(), all };
+}`;
+
+const directory = temporaryDirectory();
+let server: Server;
+let address: string;
+let browser: Browser;
+
+const whether = chromium ? '' : `, skipped: ${NO_CHROMIUM}`;
+
+describe.skipIf(!chromium)(`a model in a browser${whether}`, () => {
+  beforeAll(async () => {
+    await useBackend('cpu');
+    for (const [name, modelConfig] of Object.entries(models)) {
+      const path = join('checkpoints', `<b>${name}</b>`, 'step-00000007');
+      const checkpoint = { path, step: 7, weights: parametersOf(name) };
+      const { files } = await exportModel(
+        { checkpoint, modelConfig, tokenizer },
+        { quantize: 'none' },
+      );
+      await writeFiles(join(directory, name), files, false, new AbortController().signal);
+    }
+    symlinkSync(join(everything, 'dist', 'tf.min.js'), join(directory, 'tf.min.js'));
+    writeFileSync(
+      join(directory, 'plain.html'),
+      '<!doctype html><link rel="icon" href="data:,"><script src="tf.min.js"></script>',
+    );
+    ({ server, address } = await serveFiles(directory));
+    browser = new Browser();
+  });
+
+  afterAll(async () => {
+    await browser?.close();
+    server?.close();
+  });
+
+  it('gives plain TensorFlow.js the numbers that it gives here', async () => {
+    const page = await browser.open(`${address}plain.html`);
+    for (const [name, config] of Object.entries(models)) {
+      const url = `${address}${name}/model/model.json`;
+      const call = `(${LOGITS})('cpu', ${JSON.stringify(url)}, [${ids}])`;
+      const { backend, all } = await page.evaluate<{ backend: string; all: number[] }>(call);
+      expect(backend).toBe('cpu');
+      if (name === 'adaptive') continue;
+      const expected = tf.tidy(() => {
+        const weights = weightsOf(parametersOf(name));
+        const { features } = forward(config, weights, tf.tensor1d(ids), zeroState(config, 1));
+        return valuesOf(tf.logSoftmax(logitsOf(weights, features)));
+      });
+      expectClose(all, expected, 1e-4, name);
+    }
+    expect(page.problems).toEqual([]);
+  });
+
+  /** Waits until the demo's status says something. */
+  const status = (page: Page, pattern: string) =>
+    page.evaluate<string>(`new Promise((resolve) => {
+      const look = () => {
+        const text = document.getElementById('status').textContent;
+        if (/${pattern}/.test(text)) resolve(text); else setTimeout(look, 10);
+      };
+      look();
+    })`);
+
+  const textOf = (page: Page, id: string) =>
+    page.evaluate<string>(`document.getElementById('${id}').textContent`);
+
+  const fill = (page: Page, values: Record<string, string>) =>
+    page.evaluate(`for (const [id, value] of Object.entries(${JSON.stringify(values)})) {
+      const field = document.getElementById(id);
+      field.value = value;
+      field.dispatchEvent(new Event('input'));
+    }`);
+
+  const press = (page: Page, id: string) =>
+    page.evaluate(`document.getElementById('${id}').click()`);
+
+  it.each(['wasm', 'cpu'])(
+    'shows in its demo the text that gru-lm makes, on %s',
+    async (backend) => {
+      const page = await browser.open(`${address}reset-after/?backend=${backend}`);
+      await status(page, '^Ready');
+      expect(await textOf(page, 'title')).toBe('<b>reset-after</b>');
+      expect(await textOf(page, 'facts')).toContain(`runs here on ${backend}`);
+      await fill(page, { prompt: 'To be', length: '40', temperature: '0.5', seed: '1' });
+      await press(page, 'generate');
+      expect(await status(page, '^Done')).toMatch(/^Done: 40 tokens, \d+ a second\.$/);
+      const weights = weightsOf(parametersOf('reset-after'));
+      const options = { length: 40, temperature: 0.5, topK: 0, topP: 1, greedy: false };
+      const prompt = tokenizer.encode('To be');
+      const pieces = generate(plain, weights, tokenizer, prompt, options, new Random(1));
+      const expected = Array.from(pieces, ({ text }) => text).join('');
+      expect(await textOf(page, 'text')).toBe(`To be${expected}`);
+      expect(page.problems).toEqual([]);
+      expect(page.requests.filter((url) => !url.startsWith(address) && url !== 'data:,')).toEqual(
+        [],
+      );
+    },
+  );
+
+  it('stops and goes on in its demo, and says what of a prompt the model does not know', async () => {
+    const page = await browser.open(`${address}tied/`);
+    await status(page, '^Ready');
+    await fill(page, { prompt: 'Ω', length: '100000' });
+    await press(page, 'generate');
+    await status(page, '^Making');
+    await press(page, 'stop');
+    expect(await status(page, '^Stopped')).toMatch(/does not know “Ω” of the prompt\.$/);
+    const before = await textOf(page, 'made');
+    await fill(page, { length: '5' });
+    await press(page, 'go-on');
+    await status(page, '^Done: 5 tokens');
+    const after = await textOf(page, 'made');
+    expect(after.startsWith(before)).toBe(true);
+    expect([...after]).toHaveLength([...before].length + 5);
+    expect(page.problems).toEqual([]);
+  });
+
+  it.each([[{ width: 1280, dark: false }], [{ width: 420, dark: true }]])(
+    'can be used by all, at %j',
+    async (view) => {
+      const page = await browser.open(`${address}lstm/`, view);
+      await status(page, '^Ready');
+      await fill(page, { prompt: 'not', length: '30' });
+      await press(page, 'generate');
+      await status(page, '^Done');
+      expect(await accessibilityViolations(page)).toEqual([]);
+      const width = await page.evaluate<number>('document.documentElement.scrollWidth');
+      expect(width).toBeLessThanOrEqual(view.width);
+    },
+  );
+
+  it('says why there is nothing, where the model is gone or a backend is missing', async () => {
+    const page = await browser.open(`${address}lstm/?backend=none`);
+    expect(await status(page, 'backends')).toBe('This browser has none of the backends none.');
+    expect(await page.evaluate(`document.getElementById('generate').disabled`)).toBe(true);
+  });
+});
