@@ -9,6 +9,7 @@ import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { LIBRARY } from '../src/export/tfjs/site-files.ts';
 
 const root = fileURLToPath(new URL('../', import.meta.url));
 const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
@@ -181,7 +182,7 @@ describe('the packed package', () => {
 
   it('carries the licences of what it copies', async () => {
     const place = join(home, 'node_modules', 'gru-lm');
-    for (const file of ['LICENSE', 'NOTICE', 'dist/tfjs-node/LICENSE']) {
+    for (const file of ['LICENSE', 'NOTICE', 'dist/tfjs-node/LICENSE', 'dist/tfjs/LICENSE']) {
       expect(await readFile(join(place, file), 'utf8')).toMatch(/Apache License/);
     }
     const protobuf = await readFile(
@@ -241,6 +242,12 @@ describe('the packed package', () => {
       const sample = ['sample', out, '--length', '12', '--seed', '1', '--backend', backend];
       const [made] = parseLines(await gruLm([...sample, '--json']));
       expect(made).toMatchObject({ tokens: 12, seed: 1 });
+
+      const site = `site-${out}`;
+      await gruLm(['export', out, '--format', 'tfjs', '--out', site]);
+      const library = [...Object.values(LIBRARY).flat(), 'LICENSE'];
+      expect((await readdir(join(home, site, 'tfjs'))).sort()).toEqual(library.sort());
+      expect(await readdir(join(home, site, 'gru-lm'))).toContain('gru-lm.js');
 
       const [figures] = parseLines(await gruLm(['eval', out, '--backend', backend, '--json']));
       expect(figures!.natsPerToken).toBeGreaterThan(3);

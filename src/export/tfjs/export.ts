@@ -6,7 +6,7 @@ import { UserError } from '../../errors.ts';
 import { cellKind } from '../../model/cells.ts';
 import { parameterCount } from '../../model/parameters.ts';
 import type { Exported } from '../exporter.ts';
-import { jsonFile, MODEL_DIRECTORY, modelFiles } from './model-files.ts';
+import { compactJson, MODEL_DIRECTORY, modelFiles } from './model-files.ts';
 import { siteFiles } from './site-files.ts';
 
 /** What of a checkpoint is exported. */
@@ -28,7 +28,7 @@ export async function exportModel(
   return {
     files: [
       ...(await siteFiles()),
-      { name: `${MODEL_DIRECTORY}tokenizer.json`, content: jsonFile(tokenizer.toJSON()) },
+      { name: `${MODEL_DIRECTORY}tokenizer.json`, content: compactJson(tokenizer.toJSON()) },
       ...weights,
     ],
     next: [

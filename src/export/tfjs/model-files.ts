@@ -32,10 +32,11 @@ export function modelFiles(
   };
   return [
     ...files.map(({ name, content }) => ({ name: MODEL_DIRECTORY + name, content })),
-    { name: `${MODEL_DIRECTORY}model.json`, content: jsonFile(model) },
+    { name: `${MODEL_DIRECTORY}model.json`, content: compactJson(model) },
   ];
 }
 
-export function jsonFile(value: object): Uint8Array {
+/** JSON that is to be loaded, not read. */
+export function compactJson(value: object): Uint8Array {
   return Buffer.from(`${JSON.stringify(value)}\n`);
 }

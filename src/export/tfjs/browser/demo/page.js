@@ -21,6 +21,14 @@ const made = element('made').appendChild(document.createTextNode(''));
 element('served').remove();
 input('temperature').addEventListener('input', showTemperature);
 showTemperature();
+// Where the text comes below the form, it is to be near.
+const details = /** @type {HTMLDetailsElement} */ (element('options'));
+details.open = !matchMedia('(max-width: 48rem)').matches;
+// A field that is wrong is to be seen.
+const open = () => {
+  details.open = true;
+};
+element('form').addEventListener('invalid', open, true);
 
 try {
   const backend = await startBackend();
