@@ -11,7 +11,7 @@ import { type BuildOptions, build, type Plugin } from 'esbuild';
 const require = createRequire(import.meta.url);
 const root = fileURLToPath(new URL('../', import.meta.url));
 /** Directories of pages in src/, which lie in the distribution by their last name. */
-const PAGES = ['inspection/inspection-page'];
+const PAGES = ['inspection/inspection-page', 'serving/playground-page'];
 const tfjsNode = dirname(require.resolve('@tensorflow/tfjs-node-gpu/package.json'));
 
 /** Builds it all anew in the directory `dist`. */
