@@ -52,7 +52,7 @@ function showModel(model) {
     `${layers} ${cell} layer${layers === 1 ? '' : 's'} of ${hiddenSize} units, ` +
     `${vocabularySize.toLocaleString('en')} tokens (${tokenizer}), step ${step.toLocaleString('en')}`;
   setLevels(model.levelStarts);
-  element('legend', HTMLElement).replaceChildren('Surprise in nats: ', ...legend());
+  element('legend', HTMLElement).replaceChildren('Surprise in nats: ', legend());
   showControls(element('controls', HTMLElement), model.options);
   startButton.disabled = false;
 }

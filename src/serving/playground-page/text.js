@@ -20,13 +20,17 @@ export function setLevels(starts) {
 
 /** A box for each level. */
 export function legend() {
-  return [0, ...levelStarts].map((start, level) => {
+  const boxes = document.createElement('span');
+  boxes.className = 'swatches';
+  const all = [0, ...levelStarts].map((start, level) => {
     const made = document.createElement('span');
     const end = levelStarts[level];
     made.textContent = end === undefined ? `${start} and more` : `${start}–${end}`;
     made.className = `swatch l${level}`;
     return made;
   });
+  boxes.append(...all);
+  return boxes;
 }
 
 /** @param {boolean} shaded */
