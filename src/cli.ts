@@ -19,6 +19,7 @@ import { importOptions } from './config/import.ts';
 import { inspectOptions, neighborsOptions } from './config/inspection-options.ts';
 import { presetHelp } from './config/preset-help.ts';
 import { sampleNotes, sampleOptions } from './config/sample.ts';
+import { serveOptions } from './config/serve.ts';
 import { trainOptions } from './config/train.ts';
 import { UserError } from './errors.ts';
 import { listenForInterruption } from './interruption.ts';
@@ -100,6 +101,18 @@ const commands: CommandSpec[] = [
     ],
     options: compareOptions,
     load: () => import('./commands/compare.ts'),
+  },
+  {
+    name: 'serve',
+    operands: '[checkpoint]',
+    summary: 'open a page to try a model, and an API in the form of OpenAI’s',
+    examples: [
+      'gru-lm serve',
+      'gru-lm serve checkpoints/corpus --port 0',
+      'GRU_LM_API_KEY=… gru-lm serve --host 0.0.0.0 --allow-host box.example',
+    ],
+    options: serveOptions,
+    load: () => import('./commands/serve.ts'),
   },
   {
     name: 'tokenize',

@@ -174,6 +174,12 @@ export function parseStored<Table extends OptionTable>(
   return withDefaults(table, given as GivenOptions<Table>);
 }
 
+/** What is wrong with a value that was given as JSON; undefined: nothing. */
+export function misfitOf(spec: OptionSpec, value: unknown): string | undefined {
+  if (fits(spec, value)) return undefined;
+  return `expected ${expectation(spec)}, found ${showValue(value)}`;
+}
+
 /** `--hidden <N>`, as the help shows it. */
 export function flagUsage(spec: OptionSpec): string {
   const flag = `--${spec.flag}`;

@@ -173,9 +173,12 @@ describe('the packed package', () => {
     expect(carried.sort()).toEqual(sources.filter((name) => /\.(cc|h)$/.test(name)).sort());
   });
 
-  it('carries what the page of an inspection is made of', async () => {
-    const sources = await readdir(join(root, 'src', 'inspection', 'inspection-page'));
-    const carried = await readdir(join(home, 'node_modules', 'gru-lm', 'dist', 'inspection-page'));
+  it.each([
+    ['inspection', 'inspection-page'],
+    ['serving', 'playground-page'],
+  ])('carries what the page src/%s/%s is made of', async (part, page) => {
+    const sources = await readdir(join(root, 'src', part, page));
+    const carried = await readdir(join(home, 'node_modules', 'gru-lm', 'dist', page));
     expect(carried).toContain('page.html');
     expect(carried.sort()).toEqual(sources.filter((name) => name !== 'tsconfig.json').sort());
   });

@@ -2,10 +2,10 @@ import { type CheckpointModel, openModel } from '../checkpoint/model.ts';
 import { type GivenSampleOptions, sampleOptions } from '../config/sample.ts';
 import { assertSampleOptions } from '../config/sample-conflicts.ts';
 import { Conversation } from '../generation/conversation.ts';
+import { bannedTokens, choiceOf } from '../generation/sample-choice.ts';
 import { selectParameters, weightsOf } from '../model/weights.ts';
 import { withDefaults } from '../option-table.ts';
 import { converse } from './interactive.ts';
-import { bannedTokens, choiceOf } from './sample-choice.ts';
 import { openSource } from './sample-copies.ts';
 import { assertKnown, readPrompts } from './sample-prompts.ts';
 import {

@@ -55,17 +55,19 @@ export function withTokens(state: TextState, ids: ArrayLike<number>): TextState 
  * Lets a stepper of one stream read `ids`; yields now and then, for whoever wants to stop it.
  *
  * @param onRead told how many have been read so far
+ * @param atOnce how many are read before it yields
  * @returns the logarithms of the probabilities [V] of what comes next
  */
 export function* readTokens(
   stepper: Stepper,
   ids: readonly number[],
   onRead: (count: number) => void = () => {},
+  atOnce = READ_AT_ONCE,
 ): Generator<void, Float32Array, void> {
   let logProbabilities: Float32Array = new Float32Array();
-  for (let start = 0; start < ids.length; start += READ_AT_ONCE) {
+  for (let start = 0; start < ids.length; start += atOnce) {
     if (start > 0) yield;
-    const some = ids.slice(start, start + READ_AT_ONCE);
+    const some = ids.slice(start, start + atOnce);
     logProbabilities = stepper.read(Int32Array.from(some));
     onRead(start + some.length);
   }
@@ -78,14 +80,15 @@ export interface ReadState {
   logProbabilities: Float32Array;
 }
 
-/** Reads what is unread at a place, for several texts that go on from there. */
+/** Reads what is unread at a place, for several texts that go on from there; `atOnce` as for {@link readTokens}. */
 export function* readAll(
   { config, weights }: TextModel,
   { memory, unread }: TextState,
+  atOnce?: number,
 ): Generator<void, ReadState, void> {
   const stepper = new Stepper(config, weights, [memory]);
   try {
-    const logProbabilities = yield* readTokens(stepper, unread);
+    const logProbabilities = yield* readTokens(stepper, unread, undefined, atOnce);
     return { memory: stepper.states()[0]!, logProbabilities };
   } finally {
     stepper.dispose();

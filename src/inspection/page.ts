@@ -6,6 +6,7 @@
  */
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
+import { levelStyle } from './level-style.ts';
 import { type PageContents, pageData } from './page-data.ts';
 
 /** Beside this module, in a checkout as in `dist/` (`scripts/build.ts`). */
@@ -15,7 +16,7 @@ const assets = new URL('./inspection-page/', import.meta.url);
 const SCRIPTS = ['data.js', 'colours.js', 'heat-map.js', 'panel.js', 'shading.js', 'page.js'];
 
 export function pageOf(contents: PageContents): string {
-  const style = readAsset('page.css');
+  const style = withUnixLineEnds(levelStyle()) + readAsset('page.css');
   const script = `(() => {\n'use strict';\n${SCRIPTS.map(withoutModules).join('\n')}})();\n`;
   const parts: Record<string, string> = {
     POLICY: `default-src 'none'; img-src data:; style-src ${hashOf(style)}; script-src ${hashOf(script)}; base-uri 'none'; form-action 'none'`,
@@ -32,8 +33,12 @@ export function pageOf(contents: PageContents): string {
 }
 
 function readAsset(name: string): string {
-  // A browser hashes what it reads, in which every line end is LF.
-  return readFileSync(new URL(name, assets), 'utf8').replaceAll('\r\n', '\n');
+  return withUnixLineEnds(readFileSync(new URL(name, assets), 'utf8'));
+}
+
+/** A browser hashes what it reads, in which every line end is LF. */
+function withUnixLineEnds(text: string): string {
+  return text.replaceAll('\r\n', '\n');
 }
 
 /** A module as part of one script, in the scope of which all names of all modules are. */

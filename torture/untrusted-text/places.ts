@@ -225,6 +225,8 @@ export function otherCases(directory: string): Case[] {
         name: 'a page over a file',
         args: ['inspect', RUN, '--backend', 'wasm', '--prompt', 'x', '--html', LINES],
       },
+      { name: 'serve to a site', args: ['serve', RUN, '--allow-origin', HOSTILE_LINES] },
+      { name: 'serve at a host', args: ['serve', RUN, '--backend', 'wasm', '--host', HOSTILE] },
       { name: 'neighbors', args: ['neighbors', '\\u{1b}', RUN] },
       { name: 'neighbors of nothing known', args: ['neighbors', HOSTILE_LINES, 'words'] },
       { name: 'tokenize', args: ['tokenize', LINES, '--top', '1000'] },

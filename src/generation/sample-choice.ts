@@ -2,15 +2,21 @@
 import type { SampleOptions } from '../config/sample.ts';
 import type { Tokenizer } from '../data/tokenizer.ts';
 import { quoted, UserError } from '../errors.ts';
-import type { ChoiceOptions } from '../generation/choose-token.ts';
-import { namedTokens } from '../generation/named-tokens.ts';
+import type { ChoiceOptions } from './choose-token.ts';
+import { namedTokens } from './named-tokens.ts';
+
+type ChoosingOptions = Pick<
+  SampleOptions,
+  | ('temperature' | 'topK' | 'topP' | 'minP' | 'typical' | 'greedy')
+  | ('repetitionPenalty' | 'repetitionWindow' | 'logitBias' | 'ban')
+>;
 
 /**
  * What the options come to.
  *
  * @throws UserError `usage` for what is no token or no number, and where no token would be left
  */
-export function choiceOf(options: SampleOptions, tokenizer: Tokenizer): ChoiceOptions {
+export function choiceOf(options: ChoosingOptions, tokenizer: Tokenizer): ChoiceOptions {
   const { temperature, topK, topP, minP, typical, greedy } = options;
   const { repetitionPenalty, repetitionWindow } = options;
   const biases = (options.logitBias ?? []).map((typed) => parseBias(typed));
@@ -28,7 +34,10 @@ export function choiceOf(options: SampleOptions, tokenizer: Tokenizer): ChoiceOp
 }
 
 /** The ids that --ban names; errors as for {@link choiceOf}. */
-export function bannedTokens({ ban = [] }: SampleOptions, tokenizer: Tokenizer): Set<number> {
+export function bannedTokens(
+  { ban = [] }: Pick<SampleOptions, 'ban'>,
+  tokenizer: Tokenizer,
+): Set<number> {
   const banned = new Set(namedTokens(tokenizer, ban, 'ban'));
   const never = tokenizer.unknownId === undefined ? 0 : 1;
   if (banned.size + never < tokenizer.vocabularySize) return banned;
