@@ -12,6 +12,7 @@ import {
   doctorOptions,
   evalOptions,
   infoOptions,
+  runsOptions,
   scoreOptions,
   setupOptions,
   tokenizeOptions,
@@ -34,6 +35,7 @@ export const commands: readonly CommandSpec[] = [
       'gru-lm train corpus.txt',
       'gru-lm train corpus.txt --tokenizer word --vocab-size 10000 --max-time 10m',
       'gru-lm train corpus.txt --resume --max-time 20m',
+      'gru-lm train corpus.txt --config run.toml',
     ],
     options: trainOptions,
     notes: presetHelp(),
@@ -131,6 +133,7 @@ export const commands: readonly CommandSpec[] = [
     ],
     options: inspectOptions,
     load: () => import('./commands/inspect.ts'),
+    takesConfig: true,
   },
   {
     name: 'neighbors',
@@ -145,6 +148,14 @@ export const commands: readonly CommandSpec[] = [
     load: () => import('./commands/neighbors.ts'),
   },
   {
+    name: 'runs',
+    operands: '[directory]',
+    summary: 'list the runs under ./checkpoints, or another directory',
+    examples: ['gru-lm runs', 'gru-lm runs ../experiments --json'],
+    options: runsOptions,
+    load: () => import('./commands/runs.ts'),
+  },
+  {
     name: 'doctor',
     summary: 'show which backends work here, and what would mend the others',
     examples: ['gru-lm doctor'],
@@ -157,6 +168,19 @@ export const commands: readonly CommandSpec[] = [
     examples: ['gru-lm setup --dry-run', 'gru-lm setup --device cpu'],
     options: setupOptions,
     load: () => import('./commands/setup.ts'),
+  },
+  {
+    name: 'completion',
+    operands: '<shell>',
+    summary: 'print a script that makes bash, zsh or fish complete commands and options',
+    examples: [
+      'gru-lm completion bash > ~/.local/share/bash-completion/completions/gru-lm',
+      'gru-lm completion zsh > "$fpath[1]/_gru-lm"',
+      'gru-lm completion fish > ~/.config/fish/completions/gru-lm.fish',
+      'source <(gru-lm completion bash) # in ~/.bashrc, without bash-completion',
+    ],
+    options: {},
+    load: () => import('./commands/completion.ts'),
   },
 ];
 
