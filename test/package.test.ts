@@ -259,10 +259,9 @@ describe('the packed package', () => {
       const flags = ['--noEmit', '--strict', '--target', 'es2023', '--module', 'nodenext'];
       const types = ['--types', 'node', '--typeRoots', join(root, 'node_modules', '@types')];
       const tsc = join(root, 'node_modules', 'typescript', 'bin', 'tsc');
-      const check = (file: string) => run(process.execPath, [tsc, file, ...flags, ...types], home);
-      expect(await check('good.mts')).toMatchObject({ code: 0, stdout: '' });
-      const { stdout } = await check('bad.mts');
-      expect(stdout.match(/^bad\.mts\((\d+)/gm)).toEqual(
+      const both = ['good.mts', 'bad.mts'];
+      const { stdout } = await run(process.execPath, [tsc, ...both, ...flags, ...types], home);
+      expect(stdout.match(/^[\w./-]+\(\d+/gm)).toEqual(
         [3, 4, 5, 6, 7].map((line) => `bad.mts(${line}`),
       );
     });
