@@ -1,6 +1,20 @@
-
 /** `npm run build`: makes dist/, which only a packed package uses. */
+import { mkdir, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { buildDistribution } from './distribution.ts';
+import { libraryTypes } from './library-types.ts';
 
-await buildDistribution(fileURLToPath(new URL('../dist', import.meta.url)));
+const dist = fileURLToPath(new URL('../dist', import.meta.url));
+
+/** What an editor and TypeScript know of the library. */
+async function writeTypes(): Promise<void> {
+  for (const [name, text] of libraryTypes()) {
+    const path = join(dist, 'types', name);
+    await mkdir(dirname(path), { recursive: true });
+    await writeFile(path, text);
+  }
+}
+
+await buildDistribution(dist);
+await writeTypes();

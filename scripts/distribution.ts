@@ -1,6 +1,6 @@
 /**
- * What the published package runs: the command line as plain JavaScript, tfjs-node's parts, without the
- * package around them, the sources of the native operations, and what commands write for browsers.
+ * What the published package runs: the command line and the library as plain JavaScript, tfjs-node's parts,
+ * without the package around them, the sources of the native operations, and what commands write for browsers.
  */
 import { cp, mkdir, readdir, rm } from 'node:fs/promises';
 import { createRequire } from 'node:module';
@@ -19,7 +19,7 @@ const tfjsNode = dirname(require.resolve('@tensorflow/tfjs-node-gpu/package.json
 export async function buildDistribution(dist: string): Promise<void> {
   await rm(dist, { recursive: true, force: true });
   await Promise.all([
-    buildCommandLine(dist),
+    buildPrograms(dist),
     buildBackend(dist),
     copyBinding(dist),
     copyOperations(dist),
@@ -39,13 +39,14 @@ const common = {
 } satisfies BuildOptions;
 
 /**
- * The command line. Each command is a chunk of its own, loaded when it is run. All chunks lie in
- * `dist` itself: modules look for `./tfjs-node/`, `./native/`, `./tfjs/` and the pages beside themselves.
+ * The command line, and the library that calls the same commands. Each command is a chunk of its own,
+ * loaded when it is run. All chunks lie in `dist` itself: modules look for `./tfjs-node/`, `./native/`,
+ * `./tfjs/` and the pages beside themselves.
  */
-async function buildCommandLine(dist: string): Promise<void> {
+async function buildPrograms(dist: string): Promise<void> {
   await build({
     ...common,
-    entryPoints: ['src/cli.ts'],
+    entryPoints: { cli: 'src/cli.ts', index: 'src/library/index.ts' },
     format: 'esm',
     splitting: true,
     packages: 'external',

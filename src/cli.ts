@@ -4,12 +4,15 @@
  */
 import { readFileSync } from 'node:fs';
 import { Command, CommanderError, Option } from 'commander';
+import { COMMON_OPTIONS, type CommandSpec, typedOptions } from './command-spec.ts';
 import { cutMiddle, errorStyle, notice, showMessage } from './commands/terminal.ts';
+import { givenWith, printConfig } from './commands/with-config.ts';
 import {
   compareOptions,
   doctorOptions,
   evalOptions,
   infoOptions,
+  runsOptions,
   scoreOptions,
   setupOptions,
   tokenizeOptions,
@@ -20,26 +23,13 @@ import { inspectOptions, neighborsOptions } from './config/inspection-options.ts
 import { presetHelp } from './config/preset-help.ts';
 import { sampleNotes, sampleOptions } from './config/sample.ts';
 import { serveOptions } from './config/serve.ts';
-import { trainOptions } from './config/train.ts';
+import { OUTPUT } from './config/shared.ts';
+import { LIMITS, trainOptions } from './config/train.ts';
 import { UserError } from './errors.ts';
 import { listenForInterruption } from './interruption.ts';
-import { flagHelp, flagUsage, type OptionTable, parseOption } from './option-table.ts';
+import { flagHelp, flagUsage, parseOption } from './option-table.ts';
 
-/** What every command's module exports as `run`. */
-type Run = (given: never, operands: string[], signal: AbortSignal) => Promise<void>;
-
-interface CommandSpec {
-  name: string;
-  operands?: string;
-  summary: string;
-  examples: string[];
-  options: OptionTable;
-  /** More to be said after the options. */
-  notes?: string[];
-  load: () => Promise<{ run: Run }>;
-}
-
-const commands: CommandSpec[] = [
+export const commands: readonly CommandSpec[] = [
   {
     name: 'train',
     operands: '<corpus...>',
@@ -48,10 +38,14 @@ const commands: CommandSpec[] = [
       'gru-lm train corpus.txt',
       'gru-lm train corpus.txt --tokenizer word --vocab-size 10000 --max-time 10m',
       'gru-lm train corpus.txt --resume --max-time 20m',
+      'gru-lm train corpus.txt --config run.toml',
     ],
     options: trainOptions,
     notes: presetHelp(),
     load: () => import('./commands/train.ts'),
+    takesConfig: true,
+    together: LIMITS,
+    resolve: async (...args) => (await import('./commands/train-config.ts')).resolveConfig(...args),
   },
   {
     name: 'sample',
@@ -66,6 +60,7 @@ const commands: CommandSpec[] = [
     options: sampleOptions,
     notes: sampleNotes,
     load: () => import('./commands/sample.ts'),
+    takesConfig: true,
   },
   {
     name: 'eval',
@@ -79,6 +74,7 @@ const commands: CommandSpec[] = [
     ],
     options: evalOptions,
     load: () => import('./commands/eval.ts'),
+    takesConfig: true,
   },
   {
     name: 'score',
@@ -90,6 +86,7 @@ const commands: CommandSpec[] = [
     ],
     options: scoreOptions,
     load: () => import('./commands/score.ts'),
+    takesConfig: true,
   },
   {
     name: 'compare',
@@ -101,6 +98,7 @@ const commands: CommandSpec[] = [
     ],
     options: compareOptions,
     load: () => import('./commands/compare.ts'),
+    takesConfig: true,
   },
   {
     name: 'serve',
@@ -125,6 +123,7 @@ const commands: CommandSpec[] = [
     ],
     options: tokenizeOptions,
     load: () => import('./commands/tokenize.ts'),
+    takesConfig: true,
   },
   {
     name: 'info',
@@ -149,6 +148,7 @@ const commands: CommandSpec[] = [
     ],
     options: inspectOptions,
     load: () => import('./commands/inspect.ts'),
+    takesConfig: true,
   },
   {
     name: 'neighbors',
@@ -186,6 +186,14 @@ const commands: CommandSpec[] = [
     load: () => import('./commands/import.ts'),
   },
   {
+    name: 'runs',
+    operands: '[directory]',
+    summary: 'list the runs under ./checkpoints, or another directory',
+    examples: ['gru-lm runs', 'gru-lm runs ../experiments --json'],
+    options: runsOptions,
+    load: () => import('./commands/runs.ts'),
+  },
+  {
     name: 'doctor',
     summary: 'show which backends work here, and what would mend the others',
     examples: ['gru-lm doctor'],
@@ -198,6 +206,19 @@ const commands: CommandSpec[] = [
     examples: ['gru-lm setup --dry-run', 'gru-lm setup --device cpu'],
     options: setupOptions,
     load: () => import('./commands/setup.ts'),
+  },
+  {
+    name: 'completion',
+    operands: '<shell>',
+    summary: 'print a script that makes bash, zsh or fish complete commands and options',
+    examples: [
+      'gru-lm completion bash > ~/.local/share/bash-completion/completions/gru-lm',
+      'gru-lm completion zsh > "$fpath[1]/_gru-lm"',
+      'gru-lm completion fish > ~/.config/fish/completions/gru-lm.fish',
+      'source <(gru-lm completion bash) # in ~/.bashrc, without bash-completion',
+    ],
+    options: {},
+    load: () => import('./commands/completion.ts'),
   },
 ];
 
@@ -237,26 +258,30 @@ function buildProgram(signal: AbortSignal): Command {
       .addHelpText('after', `\nExamples:\n${spec.examples.map((line) => `  ${line}`).join('\n')}`)
       .showSuggestionAfterError()
       .exitOverride();
-    const attributes = addOptions(command, spec.options);
+    const attributes = addOptions(command, spec);
     command.action(async (...args: unknown[]) => {
       const values = args.at(-2) as Record<string, unknown>;
-      const given = Object.fromEntries(
-        attributes.map(([name, attribute]) => [name, values[attribute]]),
-      );
+      const {
+        config,
+        printConfig: isPrinting,
+        ...flags
+      } = Object.fromEntries(attributes.map(([name, attribute]) => [name, values[attribute]]));
       const operands = (args.slice(0, -2) as (string | string[] | undefined)[])
         .flat()
         .filter((operand) => operand !== undefined);
+      const given = await givenWith(spec, flags, config as string | undefined);
+      if (isPrinting) return printConfig(spec, given, operands, signal);
       const { run } = await spec.load();
-      await run(given as never, operands, signal);
+      await run(given.values as never, operands, signal, commands);
     });
   }
   return program;
 }
 
-/** Declares a table's options; returns their names with the attributes that commander gives them. */
-function addOptions(command: Command, table: OptionTable): [string, string][] {
+/** Declares a command's options; returns their names with the attributes that commander gives them. */
+function addOptions(command: Command, declared: CommandSpec): [string, string][] {
   const attributes: [string, string][] = [];
-  for (const [name, spec] of Object.entries(table)) {
+  for (const [name, spec] of Object.entries(typedOptions(declared))) {
     const option = new Option(flagUsage(spec), flagHelp(spec)).helpGroup(spec.group);
     if (spec.type === 'texts') {
       option.argParser((typed, previous: unknown) => [
@@ -267,14 +292,15 @@ function addOptions(command: Command, table: OptionTable): [string, string][] {
       option.argParser((typed) => parseOption(spec, typed));
     }
     command.addOption(option);
-    if (spec.type === 'switch' && spec.negatable) {
+    // What a preset or a config file turns on may be turned off again.
+    if (spec.type === 'switch' && (spec.negatable || declared.takesConfig)) {
       command.addOption(new Option(`--no-${spec.flag}`).hideHelp());
     }
     attributes.push([name, option.attributeName()]);
   }
-  const help = 'Output:';
-  command.addOption(new Option('--no-color', 'no colours').helpGroup(help));
-  command.addOption(new Option('--debug', 'show the stack of an error').helpGroup(help));
+  for (const [flag, help] of COMMON_OPTIONS) {
+    command.addOption(new Option(flag, help).helpGroup(OUTPUT));
+  }
   return attributes;
 }
 

@@ -5,6 +5,7 @@ import {
   flagHelp,
   flagsOf,
   flagUsage,
+  givenValue,
   type OptionTable,
   parseOption,
   parseStored,
@@ -111,6 +112,10 @@ describe('what is typed after a flag', () => {
   it('that is none of the choices is refused with their names', () => {
     expect(refusal('kind', 'Char')).toEqual({
       message: '--kind: expected one of char, word, found Char',
+      hint: 'Did you mean --kind char?',
+    });
+    expect(refusal('kind', 'picture')).toEqual({
+      message: '--kind: expected one of char, word, found picture',
       hint: 'Give --kind one of char, word.',
     });
   });
@@ -204,6 +209,44 @@ describe('stored values', () => {
     [{ loud: 'yes' }, '"loud" to be true or false, found "yes"'],
   ])('%j is refused by the name of the field', (stored, expected) => {
     expect(damage(stored)).toBe(`run/config.json: expected ${expected}`);
+  });
+});
+
+describe('a value that a config file or a program gives', () => {
+  it.each([
+    ['count', 9],
+    ['rate', -3e-4],
+    ['kind', 'word'],
+    ['name', 'a file'],
+    ['files', ['a', 'b']],
+    ['cuts', [2, 9]],
+    ['loud', false],
+    ['time', 90],
+  ] as const)('of %s, %j, stays as it is', (name, value) => {
+    expect(givenValue(table[name], value)).toEqual(value);
+  });
+
+  it('of a time may be what is typed', () => {
+    expect(givenValue(table.time, '1.5m')).toBe(90);
+  });
+
+  it.each([
+    ['count', '9'],
+    ['count', 10],
+    ['rate', Number.NaN],
+    ['rate', Number.POSITIVE_INFINITY],
+    ['kind', 'Char'],
+    ['name', ''],
+    ['name', null],
+    ['files', 'a'],
+    ['files', ['a', '']],
+    ['cuts', [9, 2]],
+    ['loud', 'true'],
+    ['time', '90'],
+    ['time', -1],
+    ['time', Number.POSITIVE_INFINITY],
+  ] as const)('of %s is not %j', (name, value) => {
+    expect(givenValue(table[name], value)).toBeUndefined();
   });
 });
 

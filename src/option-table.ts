@@ -2,6 +2,7 @@
  * Options declared once: from one table come the flags, their help, the parsing and checking of what
  * a user gives, and the types of the values.
  */
+import { didYouMean } from './did-you-mean.ts';
 import { showValue, UserError } from './errors.ts';
 
 interface Described {
@@ -135,7 +136,7 @@ export function parseOption(spec: OptionSpec, typed: string): unknown {
     case 'duration':
       return parseDuration(spec, typed);
     case 'choice':
-      if (!spec.choices.includes(typed)) throw misfit(spec, `one of ${list(spec.choices)}`, typed);
+      if (!spec.choices.includes(typed)) throw noChoice(spec, typed);
       return typed;
     case 'text':
     case 'texts':
@@ -178,6 +179,16 @@ export function parseStored<Table extends OptionTable>(
 export function misfitOf(spec: OptionSpec, value: unknown): string | undefined {
   if (fits(spec, value)) return undefined;
   return `expected ${expectation(spec)}, found ${showValue(value)}`;
+}
+
+/**
+ * The value of an option that a config file or a program gives, where its flag would take it; otherwise
+ * undefined. A time is a text as after the flag, or a number of seconds.
+ */
+export function givenValue(spec: OptionSpec, value: unknown): unknown {
+  if (spec.type === 'duration' && typeof value === 'string') return secondsOf(value);
+  if (!fits(spec, value) || value === Number.POSITIVE_INFINITY) return undefined;
+  return [value].flat().includes('') ? undefined : value;
 }
 
 /** `--hidden <N>`, as the help shows it. */
@@ -230,7 +241,7 @@ function flagOf(spec: OptionSpec, value: unknown): string {
 }
 
 /** In the largest unit of which it is a whole number. */
-function showDuration(value: unknown): string {
+export function showDuration(value: unknown): string {
   const seconds = value as number;
   if (seconds % 3600 === 0) return `${seconds / 3600}h`;
   return seconds % 60 === 0 ? `${seconds / 60}m` : `${seconds}s`;
@@ -286,7 +297,8 @@ function fits(spec: OptionSpec, value: unknown): boolean {
   }
 }
 
-function expectation(spec: OptionSpec): string {
+/** What a value must be, for a message. */
+export function expectation(spec: OptionSpec): string {
   switch (spec.type) {
     case 'integer':
     case 'number': {
@@ -327,10 +339,16 @@ function parseIntegers(spec: IntegersSpec, typed: string): number[] {
 }
 
 function parseDuration(spec: DurationSpec, typed: string): number {
+  const seconds = secondsOf(typed);
+  if (seconds === undefined) throw misfit(spec, expectation(spec), typed);
+  return seconds;
+}
+
+/** What `90s`, `5m` or `2h` is in seconds; undefined for anything else. */
+function secondsOf(typed: string): number | undefined {
   const match = /^(\d+(?:\.\d+)?)(s|m|h)$/.exec(typed);
   const seconds = match ? Number(match[1]) * { s: 1, m: 60, h: 3600 }[match[2] as 's']! : 0;
-  if (!(seconds > 0 && Number.isFinite(seconds))) throw misfit(spec, expectation(spec), typed);
-  return seconds;
+  return seconds > 0 && Number.isFinite(seconds) ? seconds : undefined;
 }
 
 function misfit(spec: OptionSpec, expected: string, found: string): UserError {
@@ -339,6 +357,12 @@ function misfit(spec: OptionSpec, expected: string, found: string): UserError {
     `--${spec.flag}: expected ${expected}, found ${found}`,
     `Give --${spec.flag} ${expected}.`,
   );
+}
+
+function noChoice(spec: ChoiceSpec, typed: string): UserError {
+  const { message, hint } = misfit(spec, expectation(spec), typed);
+  const meant = didYouMean(typed, spec.choices);
+  return new UserError('usage', message, meant ? `Did you mean --${spec.flag} ${meant}?` : hint);
 }
 
 function list(choices: readonly string[]): string {

@@ -99,22 +99,25 @@ describe.skipIf(!chromium)(`a model in a browser${whether}`, () => {
     server?.close();
   });
 
-  it.each(['cpu', 'webgl'])('gives plain TensorFlow.js on %s what it gives here', async (backend) => {
-    const page = await browser.open(`${address}plain.html`);
-    for (const [name, config] of Object.entries(models)) {
-      const url = `${address}${name}/model/model.json`;
-      const call = `(${LOGITS})('${backend}', ${JSON.stringify(url)}, [${ids}])`;
-      const { found, all } = await page.evaluate<{ found: string; all: number[] }>(call);
-      expect(found).toBe(backend);
-      const expected = tf.tidy(() => {
-        const weights = weightsOf(parametersOf(name));
-        const { features } = forward(config, weights, tf.tensor1d(ids), zeroState(config, 1));
-        return valuesOf(logProbabilitiesOf(weights, features));
-      });
-      expectClose(all, expected, 1e-4, name);
-    }
-    expect(page.problems).toEqual([]);
-  });
+  it.each(['cpu', 'webgl'])(
+    'gives plain TensorFlow.js on %s what it gives here',
+    async (backend) => {
+      const page = await browser.open(`${address}plain.html`);
+      for (const [name, config] of Object.entries(models)) {
+        const url = `${address}${name}/model/model.json`;
+        const call = `(${LOGITS})('${backend}', ${JSON.stringify(url)}, [${ids}])`;
+        const { found, all } = await page.evaluate<{ found: string; all: number[] }>(call);
+        expect(found).toBe(backend);
+        const expected = tf.tidy(() => {
+          const weights = weightsOf(parametersOf(name));
+          const { features } = forward(config, weights, tf.tensor1d(ids), zeroState(config, 1));
+          return valuesOf(logProbabilitiesOf(weights, features));
+        });
+        expectClose(all, expected, 1e-4, name);
+      }
+      expect(page.problems).toEqual([]);
+    },
+  );
 
   /** Waits until the demo's status says something, and gives all that it says. */
   async function status(page: Page, pattern: RegExp): Promise<string | null> {

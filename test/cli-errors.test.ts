@@ -1,6 +1,7 @@
 import { cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
+import { commands } from '../src/cli.ts';
 import {
   lastCheckpoint,
   listTree,
@@ -142,6 +143,20 @@ const wrong: [claim: string, args: string[], exitCode: 1 | 2, error: RegExp, hin
     2,
     /unknown option '--optimiser'/,
     /Did you mean --optimizer\?/,
+  ],
+  [
+    'a misspelt choice',
+    ['train', 'corpus.txt', '--cell', 'ltsm'],
+    2,
+    /--cell: expected one of gru, lstm, rnn, mingru, found ltsm/,
+    /Did you mean --cell lstm\?/,
+  ],
+  [
+    'a misspelt shell',
+    ['completion', 'bahs'],
+    2,
+    /expected one of bash, zsh, fish, found bahs/,
+    /Did you mean bash\?/,
   ],
   ['a misspelt command', ['trian'], 2, /unknown command 'trian'/, /Did you mean train\?/],
   ['a missing operand', ['train'], 2, /missing required argument 'corpus'/, /--help/],
@@ -303,7 +318,7 @@ test('no command at all shows the help, as wrong usage', async () => {
   expect(stderr).toMatch(/^Usage: gru-lm/);
 });
 
-test.concurrent.for(['train', 'sample', 'eval', 'score', 'compare', 'info', 'doctor', 'setup'])(
+test.concurrent.for(commands.map(({ name }) => name))(
   '%s --help shows its options and an example, and is no error',
   async (command) => {
     const { stdout, stderr, exitCode } = await runCli([command, '--help'], { cwd });

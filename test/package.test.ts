@@ -4,7 +4,17 @@
  */
 import { execFile } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
-import { cp, mkdir, mkdtemp, readdir, readFile, rename, rm, symlink } from 'node:fs/promises';
+import {
+  cp,
+  mkdir,
+  mkdtemp,
+  readdir,
+  readFile,
+  rename,
+  rm,
+  symlink,
+  writeFile,
+} from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -205,6 +215,69 @@ describe('the packed package', () => {
     } finally {
       await rename(`${tensorflow}-away`, tensorflow);
     }
+  });
+
+  describe('as a library', () => {
+    it('runs its example, imported by name', async () => {
+      await cp(join(root, 'examples', 'library.mjs'), join(home, 'library.mjs'));
+      await writeFile(
+        join(home, 'corpus.txt'),
+        'the quick brown fox jumps over the dog\n'.repeat(200),
+      );
+      const stdout = await runWell(process.execPath, ['library.mjs', 'corpus.txt'], home);
+      expect(stdout).toMatch(
+        /^\d+ parameters on \w+\n(step \d0: loss [\d.]+\n){3}best: [\d.]+ nats a token\nperplexity [\d.]+\n(seed [12]: ".+"\n){2}$/,
+      );
+    });
+
+    it('has types for it, which know options, events and figures', async () => {
+      const good = `
+        import { evaluate, sample, train, UserError, type TrainEvent } from 'gru-lm';
+        export async function run(signal: AbortSignal): Promise<number | null> {
+          for await (const event of train('a.txt', { hiddenSize: 8, cell: 'lstm', signal })) {
+            if (event.event === 'step') event.loss.toFixed(2);
+            else if (event.event === 'end') event.bestNatsPerToken.toFixed(2);
+          }
+          for await (const { text } of sample('run', { topK: 3, stop: ['.'] })) text.trim();
+          try {
+            return (await evaluate('run', { text: ['b.txt'] })).perplexity;
+          } catch (error) {
+            if (error instanceof UserError) console.log(error.hint);
+            throw error;
+          }
+        }
+        export const kind = (event: TrainEvent): 'start' | 'step' | undefined =>
+          event.event === 'start' || event.event === 'step' ? event.event : undefined;
+      `;
+      // Each line is wrong in its own way.
+      const bad = `
+        import { evaluate, sample, train } from 'gru-lm';
+        train('a.txt', { hiden: 8 });
+        train('a.txt', { cell: 'grue' });
+        train('a.txt', { json: true });
+        sample(3);
+        evaluate('run').then(({ perplexity }) => perplexity.toFixed(2));
+      `;
+      await writeFile(join(home, 'good.mts'), good);
+      await writeFile(join(home, 'bad.mts'), bad);
+      const flags = ['--noEmit', '--strict', '--target', 'es2023', '--module', 'nodenext'];
+      const types = ['--types', 'node', '--typeRoots', join(root, 'node_modules', '@types')];
+      const tsc = join(root, 'node_modules', 'typescript', 'bin', 'tsc');
+      const both = ['good.mts', 'bad.mts'];
+      const { stdout } = await run(process.execPath, [tsc, ...both, ...flags, ...types], home);
+      expect(stdout.match(/^[\w./-]+\(\d+/gm)).toEqual(
+        [3, 4, 5, 6, 7].map((line) => `bad.mts(${line}`),
+      );
+    });
+
+    it('gives nothing else by name', async () => {
+      const script = "import('gru-lm').then((all) => console.log(Object.keys(all).sort().join()))";
+      expect(await runWell(process.execPath, ['-e', script], home)).toBe(
+        'UserError,evaluate,sample,train\n',
+      );
+      const inner = await run(process.execPath, ['-e', "import('gru-lm/dist/cli.js')"], home);
+      expect(inner.stderr).toContain('ERR_PACKAGE_PATH_NOT_EXPORTED');
+    });
   });
 
   it('says so if it was packed without being built', async () => {

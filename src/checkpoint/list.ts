@@ -96,7 +96,7 @@ async function runOfName(name: string | undefined): Promise<string | undefined> 
 }
 
 /** The manifest of a checkpoint whose files are as long as it says; throws a UserError otherwise. */
-async function quickManifest(path: string): Promise<Manifest> {
+export async function quickManifest(path: string): Promise<Manifest> {
   const manifest = await readManifest(path);
   for (const [name, { bytes }] of manifest.files) {
     const found = await stat(join(path, name)).catch(() => undefined);

@@ -100,6 +100,15 @@ export async function assertNotLocked(directory: string): Promise<void> {
   if (fate === 'alive') throw lockedError(directory, lock, fate);
 }
 
+/** Whether a process writes the run in `directory` that is alive, or of which nothing else is known. */
+export async function isWritten(directory: string): Promise<boolean> {
+  const lock = (await findChain(directory).catch(() => [])).at(-1);
+  if (lock === undefined) return false;
+  const agoMs = Date.now() - lock.renewedMs;
+  const fate = lock.owner === undefined ? 'unknown' : fateOf(lock.owner, agoMs);
+  return fate === 'alive' || (fate === 'unknown' && agoMs < TIMING.staleMs);
+}
+
 async function acquire(directory: string, owner: LockOwner, timing: LockTiming): Promise<void> {
   try {
     await makeDirectories(directory);

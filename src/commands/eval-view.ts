@@ -1,6 +1,7 @@
 /** What `eval` shows: a table with a row for each model, or one JSON object. */
 import stringWidth from 'string-width';
 import type { EvaluationReport } from '../evaluation/report.ts';
+import type { EvaluationResult } from '../library/events.ts';
 import type { EvalRow } from './eval-row.ts';
 import { count, figure, outStyle, printJson, printLine, showInline } from './terminal.ts';
 
@@ -40,14 +41,15 @@ export function printEvaluation({ rows, label, convention, texts }: Evaluation):
   const own = rows.find(({ key }) => key === undefined);
   const others = rows.flatMap(({ key, report }) => (key === undefined ? [] : [[key, report]]));
   const each = texts.map(({ label: text, report }) => ({ text, ...report }));
-  printJson({
+  const result: EvaluationResult = {
     split: label,
-    ...own?.report,
+    ...own!.report,
     streams: convention.streams,
     convention: convention.description,
     ...Object.fromEntries(others),
     ...(each.length > 0 ? { texts: each } : {}),
-  });
+  };
+  printJson(result);
 }
 
 /** Shows the figures in lines of at most 80 columns. */

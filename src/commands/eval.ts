@@ -1,4 +1,5 @@
 import { basename, dirname } from 'node:path';
+import { dispose } from '@tensorflow/tfjs-core';
 import { type CheckpointModel, openModel } from '../checkpoint/model.ts';
 import { baselineOrderOf } from '../config/baseline.ts';
 import { type EvalOptions, evalOptions } from '../config/commands.ts';
@@ -7,6 +8,7 @@ import { UserError } from '../errors.ts';
 import type { ScoringOptions } from '../evaluation/evaluate.ts';
 import { LossRecord } from '../evaluation/model-scores.ts';
 import { type EvaluationReport, LossTotals } from '../evaluation/report.ts';
+import type { Weights } from '../model/language-model.ts';
 import { selectParameters, weightsOf } from '../model/weights.ts';
 import { type GivenOptions, withDefaults } from '../option-table.ts';
 import { assertOneStream, cacheRow, dynamicRow, interpolatedRow } from './eval-adapting.ts';
@@ -39,6 +41,7 @@ export async function run(given: Given, [name]: string[], signal: AbortSignal): 
   const texts = await untilAborted(openTextsToScore(options, given, model, signal), signal);
   const { whole, own } = texts;
   let training: Dataset | undefined;
+  let weights: Weights = {};
   try {
     const need = trainingNeed(options);
     if (need) {
@@ -47,6 +50,7 @@ export async function run(given: Given, [name]: string[], signal: AbortSignal): 
     }
     const convention = await conventionFor(whole, model.tokenizer, options, signal);
     const context = await startScoring(model, whole, convention, options, signal);
+    weights = context.weights;
     const record = isOneStream(options) ? new LossRecord(context.part.sequence) : undefined;
     const rows = [await staticRow(context, options, record)];
     if (isOfTokensAlone(options)) return;
@@ -67,6 +71,7 @@ export async function run(given: Given, [name]: string[], signal: AbortSignal): 
     const each = options.perplexity ? [] : await scoreEach(texts, context, options);
     show({ rows, label: whole.label, checkpoint, convention, texts: each }, options);
   } finally {
+    dispose({ ...weights });
     if (training !== own) await training?.close();
     await texts.close();
   }

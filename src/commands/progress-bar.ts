@@ -1,5 +1,6 @@
 /** Progress on standard error: a live bar on a terminal, a plain line every few seconds elsewhere. */
 import { MultiBar, type SingleBar } from 'cli-progress';
+import { listener } from './listener.ts';
 import { notice, shown } from './terminal.ts';
 
 export interface Progress {
@@ -19,8 +20,9 @@ const LONGEST_BAR = 24;
 /** From this many columns on, fields stand two spaces apart. */
 const ROOMY = 100;
 
-/** The kind of progress that fits standard error. */
+/** The kind of progress that fits standard error, or none where a program listens. */
 export function startProgress(): Progress {
+  if (listener()) return silentProgress;
   return process.stderr.isTTY ? new LiveBar() : new PlainLines();
 }
 

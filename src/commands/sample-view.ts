@@ -1,6 +1,7 @@
 /** Shows samples: as text, or as a line of JSON each. */
 import type { SampleOptions } from '../config/sample.ts';
 import type { GeneratedPiece } from '../generation/text-stream.ts';
+import type { Sample } from '../library/events.ts';
 import type { CopyReport } from './sample-copies.ts';
 import {
   count,
@@ -110,12 +111,13 @@ export class SampleView {
     const natsPerToken = nats / tokens;
     const tokensPerSecond = tokens / seconds;
     if (this.#json) {
-      printJson({
+      const made: Sample = {
         ...{ prompt, text, tokens, natsPerToken, seed, tokensPerSecond },
         ...(seed === null ? { nats } : {}),
         ...(index === undefined ? {} : { index }),
         ...(copied ? { copied } : {}),
-      });
+      };
+      printJson(made);
       return;
     }
     if (process.stderr.isTTY && !isQuiet && tokens === 0) notice('(0 tokens)');

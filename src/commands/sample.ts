@@ -1,8 +1,10 @@
+import { dispose } from '@tensorflow/tfjs-core';
 import { type CheckpointModel, openModel } from '../checkpoint/model.ts';
 import { type GivenSampleOptions, sampleOptions } from '../config/sample.ts';
 import { assertSampleOptions } from '../config/sample-conflicts.ts';
 import { Conversation } from '../generation/conversation.ts';
 import { bannedTokens, choiceOf } from '../generation/sample-choice.ts';
+import type { Weights } from '../model/language-model.ts';
 import { selectParameters, weightsOf } from '../model/weights.ts';
 import { withDefaults } from '../option-table.ts';
 import { converse } from './interactive.ts';
@@ -41,10 +43,12 @@ export async function run(
   const prompts = options.interactive ? [] : await readPrompts(options, signal);
   assertKnown(tokenizer, prompts);
   const source = options.copied ? await openSource(model, options.json, signal) : undefined;
+  let weights: Weights = {};
   try {
     await startBackend(options, signal);
     const parameters = selectParameters(modelConfig, checkpoint.weights, checkpoint.path);
-    const textModel = { config: modelConfig, weights: weightsOf(parameters), tokenizer };
+    weights = weightsOf(parameters);
+    const textModel = { config: modelConfig, weights, tokenizer };
     const seed = options.seed ?? saved?.seed ?? Math.floor(Math.random() * 1e6);
     // Without a new seed, the generator goes on as well.
     const random = options.seed === undefined ? saved?.random : undefined;
@@ -73,6 +77,7 @@ export async function run(
     else if (isWatched || isSingle) await sampleStreaming(samples);
     else await sampleSideBySide(samples);
   } finally {
+    dispose({ ...weights });
     await source?.close();
   }
 }

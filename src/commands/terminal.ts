@@ -9,6 +9,7 @@ import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { Chalk, type ChalkInstance } from 'chalk';
 import { turnEventLoop } from '../event-loop.ts';
+import { listener } from './listener.ts';
 import { untilAborted } from './until-aborted.ts';
 
 export { byteCount } from '../byte-count.ts';
@@ -21,6 +22,7 @@ type Style = Readonly<Record<(typeof STYLES)[number], (text: string) => string>>
 const ESCAPE = '\u001b';
 /** Stands for the escape character of a colour until the text around it is clean; no text can know it. */
 const ESCAPE_MARK = randomUUID();
+const COLOUR_MARKS = new RegExp(`${ESCAPE_MARK}\\[[\\d;]*m`, 'g');
 
 /** Colours for a stream: `--no-color`, then FORCE_COLOR, then NO_COLOR, then whether it is a terminal. */
 function chalkFor(stream: NodeJS.WriteStream): ChalkInstance {
@@ -77,17 +79,17 @@ export const errorStyle = styleFor(process.stderr);
 
 /** A line of a result. */
 export function printLine(text = ''): void {
-  process.stdout.write(shown(`${text}\n`));
+  printText(`${text}\n`);
 }
 
 /** Part of a result, as it is made. */
 export function printText(text: string): void {
-  process.stdout.write(shown(text));
+  printRaw(shown(text));
 }
 
-/** Part of a result with whatever is in it. */
+/** Part of a result with whatever is in it. A program that listens gets results as JSON alone. */
 export function printRaw(text: string): void {
-  process.stdout.write(text);
+  if (!listener()) process.stdout.write(text);
 }
 
 /** One JSON object as a line of the result. JSON escapes some control characters; here, all of them. */
@@ -97,6 +99,11 @@ export function printJson(value: object): void {
 
 /** A line for each object, written at once. */
 export function printJsonLines(values: readonly object[]): void {
+  const listening = listener();
+  if (listening) {
+    for (const value of values) listening.json(value);
+    return;
+  }
   const lines = values.map((value) => `${JSON.stringify(value)}\n`);
   process.stdout.write(
     lines
@@ -110,7 +117,7 @@ export function printJsonLines(values: readonly object[]): void {
  * lets others run, and throws the reason of `signal` once that is aborted.
  */
 export async function outputTaken(signal: AbortSignal): Promise<void> {
-  if (process.stdout.writableNeedDrain) {
+  if (!listener() && process.stdout.writableNeedDrain) {
     // What cannot be written any more is dropped: whoever listens for that says what comes of it.
     const taken = once(process.stdout, 'drain').catch(() => undefined);
     await untilAborted(taken, signal);
@@ -121,7 +128,9 @@ export async function outputTaken(signal: AbortSignal): Promise<void> {
 
 /** A line for the person who watches. */
 export function notice(text: string): void {
-  process.stderr.write(shown(`${text}\n`));
+  const listening = listener();
+  if (listening) listening.notice(showControls(text.replace(COLOUR_MARKS, '')));
+  else process.stderr.write(shown(`${text}\n`));
 }
 
 /** Text as it goes to a terminal: clean, then coloured. */

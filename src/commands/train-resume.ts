@@ -58,7 +58,7 @@ export function resumeOptions(
     delete options[name];
   }
   for (const [name, value] of Object.entries(given)) {
-    if (value === undefined) continue;
+    if (value === undefined || (value === false && options[name] === undefined)) continue;
     // As texts: some values are lists.
     if (!CHANGEABLE.has(name) && String(options[name]) !== String(value)) {
       const { flag } = trainOptions[name as keyof typeof trainOptions];

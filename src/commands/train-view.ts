@@ -1,6 +1,8 @@
 /** What `gru-lm train` shows: a live bar, plain lines, or one JSON object an event. */
 import { dirname } from 'node:path';
 import type { TrainOptions } from '../config/train.ts';
+import type { TrainEvent } from '../library/events.ts';
+import type { Preflight } from '../training/preflight.ts';
 import type { RunEvent } from '../training/run-events.ts';
 import { type StartInfo, showPreflight } from './preflight-view.ts';
 import { type Progress, silentProgress, startProgress } from './progress-bar.ts';
@@ -32,14 +34,29 @@ export function startView(options: TrainOptions): TrainView {
   return options.json ? new JsonView() : new TextView(options.quiet);
 }
 
+type Named<Event> = Event extends { type: infer Kind }
+  ? Omit<Event, 'type'> & { event: Kind }
+  : never;
+
+/** An event of a run as JSON has it. */
+function named<Event extends { type: string }>({ type, ...figures }: Event): Named<Event> {
+  return { event: type, ...figures } as unknown as Named<Event>;
+}
+
+/** Typed, so that the types of the library's events are those of what is printed. */
+function printEvent(event: TrainEvent): void {
+  printJson(event);
+}
+
 class JsonView implements TrainView {
   #path = '';
 
   start(info: StartInfo): void {
     const { backend, directory, vocabularySize, train, valid, resumedAtStep, byRule } = info;
     const { json, quiet, ...settings } = info.options;
-    const { warnings = [], ...figures } = info.preflight ?? {};
-    printJson({
+    // Only --quiet does without.
+    const { warnings, ...figures } = info.preflight as Preflight;
+    printEvent({
       event: 'start',
       vocabularySize,
       trainTokens: train.tokens,
@@ -59,30 +76,28 @@ class JsonView implements TrainView {
     switch (event.type) {
       case 'step': {
         const { type, progress, ...figures } = event;
-        printJson({ event: type, ...figures });
+        printEvent({ event: type, ...figures });
         break;
       }
       case 'eval': {
         const { step, natsPerToken, isBest } = event;
         const perplexity = Math.exp(natsPerToken);
-        printJson({ event: 'eval', step, split: 'valid', natsPerToken, perplexity, isBest });
+        printEvent({ event: 'eval', step, split: 'valid', natsPerToken, perplexity, isBest });
         break;
       }
       case 'averaging':
       case 'sample':
       case 'spike':
       case 'skip':
-      case 'rollback': {
-        const { type, ...figures } = event;
-        printJson({ event: type, ...figures });
+      case 'rollback':
+        printEvent(named(event));
         break;
-      }
       case 'stopped':
-        printJson({ event: 'stopped', step: event.step, path: this.#path });
+        printEvent({ event: 'stopped', step: event.step, path: this.#path });
         break;
       case 'end': {
         const { type, ...figures } = event;
-        printJson({ event: type, ...figures, path: this.#path });
+        printEvent({ event: type, ...figures, path: this.#path });
         break;
       }
       case 'evaluating':
@@ -92,11 +107,11 @@ class JsonView implements TrainView {
 
   saved(step: number, path: string): void {
     this.#path = dirname(path);
-    printJson({ event: 'checkpoint', path, step });
+    printEvent({ event: 'checkpoint', path, step });
   }
 
   warn(message: string): void {
-    printJson({ event: 'warning', message });
+    printEvent({ event: 'warning', message });
   }
 
   stop(): void {}

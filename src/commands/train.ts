@@ -76,7 +76,11 @@ export async function run(given: Given, corpus: string[], signal: AbortSignal): 
 }
 
 /** With what the rule decides of a new run, now that the machine is known as well. */
-function decide(prepared: Prepared, given: Given, { nativeOperations }: SelectedBackend): Decided {
+export function decide(
+  prepared: Prepared,
+  given: Given,
+  { nativeOperations }: SelectedBackend,
+): Decided {
   const { options, dataset, train, resumeFrom } = prepared;
   if (resumeFrom) return { ...prepared, byRule: {} };
   const text = {
@@ -129,10 +133,16 @@ async function trainDecided(
   }
 }
 
-async function prepare(given: Given, corpus: string[], signal: AbortSignal): Promise<Prepared> {
+/** @param purpose whether the directory of the run is to be free for it */
+export async function prepare(
+  given: Given,
+  corpus: string[],
+  signal: AbortSignal,
+  purpose: 'train' | 'look' = 'train',
+): Promise<Prepared> {
   const fresh = resolveTrainOptions(given);
   const directory = fresh.out ?? join(RUNS_DIRECTORY, runName(corpus));
-  if (!fresh.findLearningRate) {
+  if (purpose === 'train' && !fresh.findLearningRate) {
     await assertFree(directory, fresh);
     await assertNotLocked(directory);
   }

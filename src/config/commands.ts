@@ -192,6 +192,9 @@ export const infoOptions = {
   ...jsonOption,
 } as const satisfies OptionTable;
 
+/** What `gru-lm runs` takes. */
+export const runsOptions = { ...jsonOption } as const satisfies OptionTable;
+
 /** What `gru-lm doctor` takes. */
 export const doctorOptions = { ...jsonOption } as const satisfies OptionTable;
 

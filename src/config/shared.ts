@@ -7,6 +7,7 @@ export const TRAINING = 'Training:';
 export const RUN = 'Run:';
 export const MACHINE = 'Machine:';
 export const OUTPUT = 'Output:';
+const CONFIG = 'Config:';
 
 /** How files become text. */
 export const textOptions = {
@@ -115,5 +116,22 @@ export const jsonOption = {
     type: 'switch',
     help: 'print one JSON object a line, and nothing else',
     group: OUTPUT,
+  },
+} as const satisfies OptionTable;
+
+/** For commands whose options may stand in a file. */
+export const configOptions = {
+  config: {
+    flag: 'config',
+    type: 'text',
+    placeholder: 'FILE',
+    help: 'options from a .toml, .yaml or .json file; those that are typed stand over them',
+    group: CONFIG,
+  },
+  printConfig: {
+    flag: 'print-config',
+    type: 'switch',
+    help: 'only print all options, with where each comes from, as a file for --config',
+    group: CONFIG,
   },
 } as const satisfies OptionTable;

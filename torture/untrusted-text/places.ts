@@ -51,6 +51,9 @@ export function writePlaces(directory: string): void {
   write(Buffer.from('bytes/\xff\xfe\x1b[2J\x9b.txt', 'latin1'), text);
   write('broken.json', HOSTILE_LINES);
   write('odd.json', JSON.stringify({ model: { type: HOSTILE_LINES } }));
+  write('hostile.toml', `${JSON.stringify(`out\u0009${HOSTILE}`)} = 1\n`);
+  write('hostile.json', JSON.stringify({ encoding: HOSTILE_LINES }));
+  write('hostile.yaml', `out: "${HOSTILE_LINES}\n`);
   write('long.json', JSON.stringify({ model: { type: MEGABYTE } }));
   const compiler = join(directory, 'hostile-c++');
   writeFileSync(
@@ -229,6 +232,15 @@ export function otherCases(directory: string): Case[] {
       { name: 'serve at a host', args: ['serve', RUN, '--backend', 'wasm', '--host', HOSTILE] },
       { name: 'neighbors', args: ['neighbors', '\\u{1b}', RUN] },
       { name: 'neighbors of nothing known', args: ['neighbors', HOSTILE_LINES, 'words'] },
+      { name: 'runs', args: ['runs', '.'] },
+      {
+        name: 'printed options',
+        args: ['tokenize', TEXT, '--config', 'hostile.json', '--print-config'],
+      },
+      ...['hostile.toml', 'hostile.yaml', 'broken.json', LINES].map((file) => ({
+        name: `the config ${plain(file)}`,
+        args: ['train', TEXT, '--config', file],
+      })),
       { name: 'tokenize', args: ['tokenize', LINES, '--top', '1000'] },
       {
         name: 'tokenize words',
