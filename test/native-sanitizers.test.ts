@@ -2,9 +2,10 @@
  * The computing functions of `native/` under the compiler's sanitizers: no memory but their own, no
  * undefined arithmetic. What drives them is `native/test/sanitize.cc`.
  */
-import { spawnSync } from 'node:child_process';
-import { join } from 'node:path';
+import { execFile, spawnSync } from 'node:child_process';
+import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
 import { describe, expect, it } from 'vitest';
 import { createContext } from '../src/runtime/context.ts';
 import { hasOneDnn, requireOneDnn } from '../src/runtime/onednn.ts';
@@ -29,8 +30,8 @@ const SOURCES = [
   'test/sanitize.cc',
 ];
 const FLAGS = [
-  // The vector code that users run, at a level of optimisation that is soon compiled.
-  ...['-std=c++17', '-O1', '-g', '-march=native', '-fno-omit-frame-pointer'],
+  // The vector code that users run, at a level of optimisation that is soon compiled, with its lines.
+  ...['-std=c++17', '-O1', '-g1', '-march=native', '-fno-omit-frame-pointer'],
   ...['-fsanitize=address,undefined', '-fno-sanitize-recover=all'],
 ];
 
@@ -41,12 +42,22 @@ describe('the native functions', () => {
     if (!(await hasOneDnn(oneDnn))) ctx.skip('oneDNN could not be set up on this machine');
     const directory = temporaryDirectory();
     const program = join(directory, 'sanitize');
-    const sources = SOURCES.map((name) => join(native, name));
+    // Rejects, with what the compiler says, unless it succeeds.
+    const compile = async (args: string[]) => {
+      const { stderr } = await promisify(execFile)('c++', [...FLAGS, ...args]);
+      expect(stderr).toBe('');
+    };
+    const objectOf = (name: string) => join(directory, `${basename(name, '.cc')}.o`);
+    const left = [...SOURCES];
+    const compiler = async () => {
+      for (let name = left.pop(); name; name = left.pop()) {
+        const output = ['-c', '-o', objectOf(name)];
+        await compile(['-I', oneDnn.includeDirectory, join(native, name), ...output]);
+      }
+    };
+    await Promise.all([compiler(), compiler()]);
     const libraries = [oneDnn.library, '-lgomp', `-Wl,-rpath,${oneDnn.directory}`];
-    const args = [...FLAGS, '-I', oneDnn.includeDirectory, ...sources, '-o', program, ...libraries];
-    const compiled = spawnSync('c++', args, { encoding: 'utf8' });
-    expect(compiled.stderr).toBe('');
-    expect(compiled.status).toBe(0);
+    await compile([...SOURCES.map(objectOf), '-o', program, ...libraries]);
 
     const run = (options: string[], environment: NodeJS.ProcessEnv) => {
       const { status, stdout, stderr } = spawnSync(program, options, {

@@ -34,7 +34,8 @@ async function failure(promise: Promise<unknown>): Promise<Pick<UserError, 'code
 
 describe('a file that is checked', () => {
   it('is read whole, in pieces or not at all, also through a link', async () => {
-    expect(await withCheckedFile(at('whole'), record, readAll)).toEqual(new Uint8Array(content));
+    // Not toEqual, which takes seconds for so many bytes.
+    expect(content.equals(await withCheckedFile(at('whole'), record, readAll))).toBe(true);
     const piece = await withCheckedFile(at('link'), record, async (source) => {
       const bytes = new Uint8Array(5);
       await source.read(bytes);

@@ -6,10 +6,11 @@ import type { Cell } from '../model/cells.ts';
 import type { GruVariant } from '../ops/gru-sequence.ts';
 import { Trainer, type TrainerConfig, type TrainerSnapshot } from './trainer.ts';
 
-/** 220 tokens of a vocabulary of 11 without much of a pattern: an epoch is ten steps. */
-const tokens = new TokenArray(
-  Int32Array.from({ length: 220 }, (_, i) => (i * 7 + (i >> 2) + ((i * i) >> 5)) % 11),
-);
+/** Tokens of a vocabulary of 11 without much of a pattern. */
+const patternless = (length: number) =>
+  new TokenArray(Int32Array.from({ length }, (_, i) => (i * 7 + (i >> 2) + ((i * i) >> 5)) % 11));
+/** An epoch is ten steps. */
+const tokens = patternless(220);
 const variants: readonly GruVariant[] = ['reset-after', 'reset-before'];
 
 function configOf(
@@ -332,7 +333,7 @@ describe('on TensorFlow', () => {
     const { model, ...rest } = configOf();
     // A step's tensors take some 2 MB: were they kept, 200 steps would take 400 MB.
     const config = { ...rest, model: { ...model, hiddenSize: 64 }, batchSize: 16, bptt: 16 };
-    const trainer = new Trainer(config, tokens);
+    const trainer = new Trainer(config, patternless(400));
     train(trainer, 30);
     const before = process.memoryUsage.rss();
     train(trainer, 200);
