@@ -1,7 +1,7 @@
 /** Writes docs/reference.md: all commands and options, from the tables that they are declared in. */
 import { writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { commands } from '../src/cli.ts';
+import { commands } from '../src/command-list.ts';
 import { COMMON_OPTIONS, type CommandSpec, typedOptions } from '../src/command-spec.ts';
 import {
   expectation,

@@ -1,7 +1,7 @@
 import { cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
-import { commands } from '../src/cli.ts';
+import { commands } from '../src/command-list.ts';
 import {
   lastCheckpoint,
   listTree,

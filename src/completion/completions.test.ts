@@ -3,7 +3,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
-import { commands } from '../cli.ts';
+import { commands } from '../command-list.ts';
 import { trainOptions } from '../config/train.ts';
 import { bashScript } from './bash.ts';
 import { typedCommands } from './completions.ts';
@@ -57,6 +57,7 @@ const CASES: readonly [words: string[], expected: string[]][] = [
   [['eval', '--split', 'tr'], ['train']],
   [['eval', '--split', 'train', '--hid'], []],
   [['eval', '--text', 'a', 'text.'], ['text.txt']],
+  [['import', 'text.'], ['text.txt']],
   [['completion', 'z'], ['zsh']],
   [['help', 'tr'], ['train']],
   [['nothing', ''], []],

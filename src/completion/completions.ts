@@ -33,6 +33,7 @@ const OPERANDS: Readonly<Record<string, ValueKind>> = {
   corpus: 'file',
   checkpoint: 'directory',
   directory: 'directory',
+  file: 'file',
   shell: SHELLS,
 };
 /** By what stands for a value in the help. */

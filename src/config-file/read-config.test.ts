@@ -2,7 +2,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
-import { commands } from '../cli.ts';
+import { commands } from '../command-list.ts';
 import { trainOptions } from '../config/train.ts';
 import { UserError } from '../errors.ts';
 import { parseConfig } from './parse-config.ts';
