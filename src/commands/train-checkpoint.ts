@@ -14,6 +14,7 @@ const NOT_STORED: ReadonlySet<string> = new Set<keyof TrainOptions>([
   'overwrite',
   'findLearningRate',
   'json',
+  'plot',
   'quiet',
   'backend',
   'threads',

@@ -462,6 +462,12 @@ export const trainOptions = {
   ...machineOptions,
   precision: { ...precisionOption.precision, defaultNote: 'by the machine' },
   ...jsonOption,
+  plot: {
+    flag: 'plot',
+    type: 'switch',
+    help: 'draw the losses under the bar, on a terminal that has room',
+    group: OUTPUT,
+  },
   quiet: { flag: 'quiet', type: 'switch', help: 'no progress, only the result', group: OUTPUT },
 } as const satisfies OptionTable;
 
