@@ -1,4 +1,5 @@
 /** The losses of a run as a plot for a terminal, from as many steps as there may be. */
+import type { HistoryRow } from '../journal/history-rows.ts';
 import type { Size } from './live-region.ts';
 import { type Point, plotLines } from './plot.ts';
 import { count, errorStyle } from './terminal.ts';
@@ -41,6 +42,14 @@ export class LossCurve {
     this.#validations.push({ x: step, y: natsPerToken });
     if (this.#validations.length <= MOST_POINTS) return;
     this.#validations = this.#validations.filter((_, i) => i % 2 === 0);
+  }
+
+  /** What an earlier session has recorded. */
+  addPast(rows: readonly HistoryRow[]): void {
+    for (const { step, trainLoss, validNats } of rows) {
+      if (trainLoss !== undefined) this.addStep(step, trainLoss);
+      if (validNats !== undefined) this.addValidation(step, validNats);
+    }
   }
 
   /** Forgets what came after a step, to which the run has gone back. */

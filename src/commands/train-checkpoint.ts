@@ -15,6 +15,7 @@ const NOT_STORED: ReadonlySet<string> = new Set<keyof TrainOptions>([
   'findLearningRate',
   'json',
   'plot',
+  'tensorboard',
   'quiet',
   'backend',
   'threads',

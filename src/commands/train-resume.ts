@@ -36,6 +36,7 @@ const CHANGEABLE: ReadonlySet<string> = new Set<keyof TrainOptions>([
   'precision',
   'json',
   'plot',
+  'tensorboard',
   'quiet',
   'valid',
   'test',
@@ -45,6 +46,7 @@ const CHANGEABLE: ReadonlySet<string> = new Set<keyof TrainOptions>([
 const NEVER_KEPT = [
   'json',
   'plot',
+  'tensorboard',
   'quiet',
   'resume',
   'overwrite',

@@ -139,6 +139,7 @@ class TextView implements TrainView {
 
   start(info: StartInfo): void {
     this.#directory = info.directory;
+    this.#curve?.addPast(info.past);
     if (this.#quiet) return;
     showPreflight(info);
     if (info.resumedAtStep !== undefined) notice(`going on from step ${info.resumedAtStep}`);
