@@ -198,10 +198,7 @@ export const commands: readonly CommandSpec[] = [
     name: 'report',
     operands: '[run...]',
     summary: 'write a page about runs: curves, validations, samples, settings',
-    examples: [
-      'gru-lm report',
-      'gru-lm report checkpoints/a checkpoints/b --out compare.html',
-    ],
+    examples: ['gru-lm report', 'gru-lm report checkpoints/a checkpoints/b --out compare.html'],
     options: reportOptions,
     load: () => import('./commands/report.ts'),
   },

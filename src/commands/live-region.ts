@@ -17,7 +17,8 @@ export interface TerminalStream {
 }
 
 const ESCAPE = '\u001b';
-const CLEAR_LINE_END = `${ESCAPE}[K`;
+/** From the beginning of a line: some terminals (tmux) take the rest of what was longer for text when they break lines. */
+const CLEAR_LINE = `${ESCAPE}[2K`;
 const CLEAR_BELOW = `${ESCAPE}[J`;
 /** For streams that do not say. */
 const USUAL: Size = { columns: 80, rows: 24 };
@@ -84,7 +85,7 @@ export class LiveRegion {
     this.#timer = undefined;
     const lines = this.#linesOf(this.#size).slice(0, this.#size.rows).map(shown);
     const clear = lines.length < this.#widths.length ? CLEAR_BELOW : '';
-    const drawn = lines.map((line) => `${line}${CLEAR_LINE_END}`).join('\n');
+    const drawn = lines.map((line) => `${CLEAR_LINE}${line}`).join('\n');
     this.#stream.write(`${this.#toTop()}${drawn}${clear}\r`);
     this.#widths = lines.map((line) => stringWidth(line));
   }

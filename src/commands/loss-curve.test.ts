@@ -19,7 +19,7 @@ describe('the plot of a run', () => {
   test('has training and validation by step, which differ without colours too', () => {
     const lines = curveOf(40, (step) => 4 - step / 20).lines({ columns: 44, rows: 12 });
     expect(lines).toEqual([
-      '3.750 │^^^^••x',
+      '3.725 │^^^^••x',
       '      │       •••x••x',
       '      │              •••x•• x',
       '      │                    ••••x•',
@@ -52,7 +52,7 @@ describe('the plot of a run', () => {
       columns: 80,
       rows: 24,
     });
-    expect(lines[0]).toMatch(/^1\.\d{3} │\^/);
+    expect(lines[0]).toMatch(/^ 1\.\d{3} │\^/);
     expect(lines.slice(1).join('')).not.toContain('^');
   });
 

@@ -22,9 +22,12 @@ interface Bin {
 export class LossCurve {
   #bins: Bin[] = [];
   #stepsABin = 1;
+  /** The first and the last step. */
+  #range = { left: Number.POSITIVE_INFINITY, right: 0 };
   #validations: Point[] = [];
 
   addStep(step: number, loss: number): void {
+    this.#range = { left: Math.min(step, this.#range.left), right: step };
     const last = this.#bins.at(-1);
     if (last !== undefined && last.steps < this.#stepsABin) {
       last.steps += 1;
@@ -54,6 +57,7 @@ export class LossCurve {
 
   /** Forgets what came after a step, to which the run has gone back. */
   goBack(step: number): void {
+    this.#range = { ...this.#range, right: step };
     this.#bins = this.#bins.filter(({ steps, stepSum }) => stepSum / steps <= step);
     this.#validations = this.#validations.filter(({ x }) => x <= step);
   }
@@ -65,16 +69,12 @@ export class LossCurve {
       x: stepSum / steps,
       y: lossSum / steps,
     }));
-    const left = train[0]!.x;
-    const right = Math.max(train.at(-1)!.x, this.#validations.at(-1)?.x ?? 0);
-    const later = [...train, ...this.#validations].filter(
-      ({ x }) => x >= left + STEEP_SHARE * (right - left),
-    );
+    const { left, right } = this.#range;
     const lines = plotLines(
       [
         { points: train, mark: MARKS.train, style: errorStyle.cyan },
         {
-          points: this.#validations.filter(({ x }) => x >= left),
+          points: this.#validations.filter(({ x }) => x >= left && x <= right),
           mark: MARKS.valid,
           style: errorStyle.yellow,
         },
@@ -85,7 +85,7 @@ export class LossCurve {
         height: Math.min(LARGEST.height, Math.max(LEAST.height, Math.floor(rows / 2))),
         left,
         right,
-        top: Math.max(...later.map(({ y }) => y)),
+        steepShare: STEEP_SHARE,
         showX: (x) => `step ${count(x)}`,
         showY: (y) => y.toFixed(3),
       },

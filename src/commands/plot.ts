@@ -46,8 +46,8 @@ interface Frame {
   /** The ends of the x axis; left is less than right. */
   readonly left: number;
   readonly right: number;
-  /** The highest y to show: what lies above stands at the top as `^`. */
-  readonly top: number;
+  /** The share of the width whose values may be above all that is shown: they stand at the top as `^`. */
+  readonly steepShare: number;
   readonly showX: (x: number) => string;
   readonly showY: (y: number) => string;
 }
@@ -59,15 +59,23 @@ interface Frame {
  * @param series of which the first has a point
  */
 export function plotLines(series: readonly Series[], frame: Frame): string[] {
-  const { left, right, height, top, columns } = frame;
-  const lowest = Math.min(...series.flatMap(({ points }) => points.map(({ y }) => y)));
-  const range = { high: Math.max(top, lowest), low: lowest, height };
-  const labels = labelsOf(range, frame.showY);
-  const width = columns - (labels[0] as string).length - 2;
+  const { left, right, height, steepShare, columns } = frame;
+  const margin = Math.max(
+    ...series.flatMap(({ points }) => points.map(({ y }) => frame.showY(y).length)),
+  );
+  const width = columns - margin - 2;
   const curves = series.map(({ points, ...look }) => ({
     ...look,
     means: columnMeans(points, { left, right, width }),
   }));
+  const known = (from: number) =>
+    curves.flatMap(({ means }) => means.slice(from)).filter((mean) => mean !== undefined);
+  const range = {
+    high: Math.max(...known(Math.ceil(steepShare * width))),
+    low: Math.min(...known(0)),
+    height,
+  };
+  const labels = labelsOf(range, frame.showY).map((label) => label.padStart(margin));
   const ends: [string, string] = [frame.showX(left), frame.showX(right)];
   return framed(markRows(curves, range), labels, width, ends);
 }

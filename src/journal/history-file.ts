@@ -56,7 +56,7 @@ function rowsOfValidations({ history, clock }: SavedHistory): HistoryRow[] {
 export class HistoryFile {
   readonly #path: string;
   /** Those that the file lacks; the first may have what its last one lacks. */
-  #rows: readonly HistoryRow[];
+  #rows: HistoryRow[];
   /** What stands in the file; undefined: it is to be written anew. */
   #written: Written | undefined;
   /** The step after which the file is to be cut. */
@@ -65,7 +65,7 @@ export class HistoryFile {
   /** @param rows what came before this session */
   constructor(directory: string, rows: readonly HistoryRow[] = []) {
     this.#path = join(directory, HISTORY_FILE);
-    this.#rows = rows;
+    this.#rows = [...rows];
   }
 
   add(event: JournalEvent): void {
@@ -92,7 +92,9 @@ export class HistoryFile {
   }
 
   #push(row: HistoryRow): void {
-    this.#rows = joined(this.#rows, [row]);
+    const last = this.#rows.at(-1);
+    if (last?.step === row.step) this.#rows[this.#rows.length - 1] = merged(last, row);
+    else this.#rows.push(row);
   }
 
   /**
@@ -166,8 +168,13 @@ function joined(before: readonly HistoryRow[], after: readonly HistoryRow[]): Hi
   if (last === undefined || first === undefined || last.step !== first.step) {
     return [...before, ...after];
   }
-  const known = Object.entries(first).filter(([, value]) => value !== undefined);
-  return [...before.slice(0, -1), { ...last, ...Object.fromEntries(known) }, ...after.slice(1)];
+  return [...before.slice(0, -1), merged(last, first), ...after.slice(1)];
+}
+
+/** What either row of a step knows. */
+function merged(before: HistoryRow, after: HistoryRow): HistoryRow {
+  const known = Object.entries(after).filter(([, value]) => value !== undefined);
+  return { ...before, ...Object.fromEntries(known) };
 }
 
 /** Writes from `start` on what is then the file's end; false if the file is not there or is shorter than `least`. */

@@ -141,7 +141,8 @@ function stepsOf(rows: readonly HistoryRow[]): ReportSteps {
   const together = Math.max(1, Math.ceil(rows.length / MOST_POINTS));
   const bins: (readonly HistoryRow[])[] = [];
   for (let i = 0; i < rows.length; i += together) bins.push(rows.slice(i, i + together));
-  const means = (of: keyof HistoryRow) => bins.map((bin) => rounded(mean(bin.map((row) => row[of]))));
+  const means = (of: keyof HistoryRow) =>
+    bins.map((bin) => rounded(mean(bin.map((row) => row[of]))));
   return {
     together,
     step: means('step') as number[],

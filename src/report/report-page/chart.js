@@ -4,7 +4,7 @@ import { figure, made } from './data.js';
 import { scale } from './scales.js';
 
 const SVG = 'http://www.w3.org/2000/svg';
-const MARGIN = { left: 60, right: 12, top: 10, bottom: 40 };
+const MARGIN = { left: 64, right: 12, top: 10, bottom: 40 };
 /** Where this share of an axis is far above the rest, it may be left out. */
 const STEEP_SHARE = 0.05;
 
@@ -60,7 +60,11 @@ export function swatch(look, marks) {
     d: 'M2 8H34',
     class: `line look${look % LOOKS} ${marks ? 'valid' : 'train'}`,
   });
-  const all = drawn('svg', { width: 36, height: 16, 'aria-hidden': 'true', focusable: 'false' }, line);
+  const all = drawn(
+    'svg',
+    { width: 36, height: 16, 'aria-hidden': 'true', focusable: 'false' },
+    line,
+  );
   if (marks) all.append(mark(look, 18, 8));
   return all;
 }
@@ -69,6 +73,8 @@ export function swatch(look, marks) {
 export function place(/** @type {HTMLElement} */ home, /** @type {() => Chart} */ chartNow) {
   const frame = made('div', 'chart');
   const readout = made('p', 'readout', '');
+  // What is drawn does not change the size that is observed.
+  frame.style.height = `${chartNow().height}px`;
   home.append(frame, readout);
   const redraw = () => draw(frame, readout, chartNow());
   new ResizeObserver(redraw).observe(frame);
@@ -126,9 +132,18 @@ function draw(frame, readout, chart) {
   });
   // Validations over all that is training.
   for (const line of [...lines].sort((a, b) => Number(a.marks) - Number(b.marks))) {
-    const places = line.points.map((point) => /** @type {const} */ ([x.place(point.x), y.place(point.y)]));
-    const d = places.map(([px, py], i) => `${i ? 'L' : 'M'}${px.toFixed(1)} ${py.toFixed(1)}`).join('');
-    clip.append(drawn('path', { d, class: `line look${line.look % LOOKS} ${line.marks ? 'valid' : 'train'}` }));
+    const places = line.points.map(
+      (point) => /** @type {const} */ ([x.place(point.x), y.place(point.y)]),
+    );
+    const d = places
+      .map(([px, py], i) => `${i ? 'L' : 'M'}${px.toFixed(1)} ${py.toFixed(1)}`)
+      .join('');
+    clip.append(
+      drawn('path', {
+        d,
+        class: `line look${line.look % LOOKS} ${line.marks ? 'valid' : 'train'}`,
+      }),
+    );
     if (line.marks) for (const [px, py] of places) clip.append(mark(line.look, px, py));
   }
   const cursor = drawn('line', { y1: bottom, y2: top, class: 'cursor', visibility: 'hidden' });
@@ -141,7 +156,9 @@ function draw(frame, readout, chart) {
 function labelOf(/** @type {Chart} */ { title, xTitle, yTitle, lines }) {
   const ends = lines
     .filter(({ points }) => points.length > 0)
-    .map(({ name, points }) => `${name}: from ${figure(points[0]?.y)} to ${figure(points.at(-1)?.y)}`);
+    .map(
+      ({ name, points }) => `${name}: from ${figure(points[0]?.y)} to ${figure(points.at(-1)?.y)}`,
+    );
   return `${title}: ${yTitle} by ${xTitle}. ${ends.join('; ')}. The numbers are in the tables.`;
 }
 
@@ -153,8 +170,12 @@ function labelOf(/** @type {Chart} */ { title, xTitle, yTitle, lines }) {
  */
 function axes({ height, xTitle, yTitle, showX }, x, y, width) {
   const [bottom, right] = [height - MARGIN.bottom, width - MARGIN.right];
-  const text = (/** @type {string} */ content, /** @type {number} */ atX, /** @type {number} */ atY, anchor = 'middle') =>
-    drawn('text', { x: atX, y: atY, 'text-anchor': anchor }, content);
+  const text = (
+    /** @type {string} */ content,
+    /** @type {number} */ atX,
+    /** @type {number} */ atY,
+    anchor = 'middle',
+  ) => drawn('text', { x: atX, y: atY, 'text-anchor': anchor }, content);
   const nodes = [];
   for (const tick of y.ticks) {
     const at = y.place(tick);
@@ -167,7 +188,9 @@ function axes({ height, xTitle, yTitle, showX }, x, y, width) {
     const isLast = at > right - 24;
     nodes.push(text(showX(tick), isLast ? right : at, bottom + 17, isLast ? 'end' : 'middle'));
   }
-  nodes.push(drawn('path', { d: `M${MARGIN.left} ${MARGIN.top}V${bottom}H${right}`, class: 'axis' }));
+  nodes.push(
+    drawn('path', { d: `M${MARGIN.left} ${MARGIN.top}V${bottom}H${right}`, class: 'axis' }),
+  );
   nodes.push(text(xTitle, (MARGIN.left + right) / 2, height - 5));
   const middle = (MARGIN.top + bottom) / 2;
   const turned = text(yTitle, 0, 0);
@@ -176,7 +199,9 @@ function axes({ height, xTitle, yTitle, showX }, x, y, width) {
 }
 
 function tickText(/** @type {number} */ tick) {
-  if (tick !== 0 && (Math.abs(tick) < 1e-3 || Math.abs(tick) >= 1e6)) return tick.toExponential().replace('e+', 'e');
+  if (tick !== 0 && (Math.abs(tick) < 1e-3 || Math.abs(tick) >= 1e6))
+    return tick.toExponential().replace('e+', 'e');
+  if (Math.abs(tick) >= 1e4) return tick.toLocaleString('en', { notation: 'compact' });
   return tick.toLocaleString('en', { maximumFractionDigits: 6 });
 }
 
@@ -197,7 +222,10 @@ function follow(svg, cursor, readout, chart, lines, placeOf) {
       const [first, ...others] = line.points;
       if (!first) return [];
       const distance = (/** @type {Point} */ point) => Math.abs(placeOf(point.x) - at);
-      const point = others.reduce((best, one) => (distance(one) < distance(best) ? one : best), first);
+      const point = others.reduce(
+        (best, one) => (distance(one) < distance(best) ? one : best),
+        first,
+      );
       return [{ line, point, distance: distance(point) }];
     });
     const closest = nearest.reduce((best, one) => (one.distance < best.distance ? one : best));

@@ -27,6 +27,12 @@ export function element(id) {
 export const data = JSON.parse(element('data').textContent ?? '');
 
 export const runs = data.runs;
+export const isOne = runs.length === 1;
+
+/** A name before what is said of a run, where there are several. */
+export function of(/** @type {Run} */ run, /** @type {string} */ what) {
+  return isOne ? what : `${run.name} ${what}`;
+}
 
 /** `1,234` */
 export function whole(/** @type {number} */ value) {

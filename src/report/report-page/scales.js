@@ -21,14 +21,14 @@ export function scale(low, high, isLog, [from, to], count) {
 }
 
 /**
- * Round values, so many or fewer.
+ * Round values, so many or fewer, and one more where both ends are.
  *
  * @param {number} low
  * @param {number} high
  * @param {number} count
  */
 function linearTicks(low, high, count) {
-  const rough = (high - low) / Math.max(1, count - 1) || 1;
+  const rough = (high - low) / count || 1;
   const power = 10 ** Math.floor(Math.log10(rough));
   const step = [1, 2, 5, 10].map((digit) => digit * power).find((one) => one >= rough) ?? rough;
   const first = Math.ceil(low / step - 1e-9);

@@ -3,10 +3,10 @@
 import { made } from './data.js';
 
 /**
- * A column: its heading, what stands in it of a row, and whether that is a number.
+ * A column: its heading, what stands in it of a row, and whether that is a number, or needs some room.
  *
  * @template Row
- * @typedef {{ title: string, cell: (row: Row) => string | Node, isNumber?: boolean }} Column
+ * @typedef {{ title: string, cell: (row: Row) => string | Node, isNumber?: boolean, isWide?: boolean }} Column
  */
 
 /**
@@ -27,8 +27,9 @@ export function table(caption, columns, rows) {
   const body = made('tbody', '');
   for (const row of rows) {
     const line = made('tr', '');
-    for (const [i, { cell: contentOf, isNumber }] of columns.entries()) {
-      const cell = made(i === 0 ? 'th' : 'td', isNumber ? 'number' : '', contentOf(row));
+    for (const [i, { cell: contentOf, isNumber, isWide }] of columns.entries()) {
+      const className = isNumber ? 'number' : isWide ? 'wide' : '';
+      const cell = made(i === 0 ? 'th' : 'td', className, contentOf(row));
       if (i === 0) cell.setAttribute('scope', 'row');
       line.append(cell);
     }
