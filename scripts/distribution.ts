@@ -12,7 +12,12 @@ import { LIBRARY } from '../src/export/tfjs/site-files.ts';
 const require = createRequire(import.meta.url);
 const root = fileURLToPath(new URL('../', import.meta.url));
 /** Directories of pages in src/, which lie in the distribution by their last name. */
-const PAGES = ['inspection/inspection-page', 'export/tfjs/browser', 'serving/playground-page'];
+const PAGES = [
+  'inspection/inspection-page',
+  'export/tfjs/browser',
+  'serving/playground-page',
+  'report/report-page',
+];
 const tfjsNode = dirname(require.resolve('@tensorflow/tfjs-node-gpu/package.json'));
 
 /** Builds it all anew in the directory `dist`. */

@@ -81,6 +81,7 @@ function addOptions(command: Command, declared: CommandSpec): [string, string][]
       ]);
     } else if (spec.type !== 'switch') {
       option.argParser((typed) => parseOption(spec, typed));
+      if (spec.type === 'text' && spec.bare !== undefined) option.preset(spec.bare);
     }
     command.addOption(option);
     // What a preset or a config file turns on may be turned off again.

@@ -14,6 +14,7 @@ import { exportOptions } from './config/export.ts';
 import { importOptions } from './config/import.ts';
 import { inspectOptions, neighborsOptions } from './config/inspection-options.ts';
 import { presetHelp } from './config/preset-help.ts';
+import { reportOptions } from './config/report-options.ts';
 import { sampleNotes, sampleOptions } from './config/sample.ts';
 import { serveOptions } from './config/serve.ts';
 import { LIMITS, trainOptions } from './config/train.ts';
@@ -181,6 +182,14 @@ export const commands: readonly CommandSpec[] = [
     examples: ['gru-lm runs', 'gru-lm runs ../experiments --json'],
     options: runsOptions,
     load: () => import('./commands/runs.ts'),
+  },
+  {
+    name: 'report',
+    operands: '[run...]',
+    summary: 'write a page about runs: curves, validations, samples, settings',
+    examples: ['gru-lm report', 'gru-lm report checkpoints/a checkpoints/b --out compare.html'],
+    options: reportOptions,
+    load: () => import('./commands/report.ts'),
   },
   {
     name: 'doctor',

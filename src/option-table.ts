@@ -52,6 +52,8 @@ interface TextSpec extends Described {
   /** What stands for the value in the help, such as `FILE`. */
   placeholder: string;
   default?: string;
+  /** The value of the flag alone, where that may stand alone. */
+  bare?: string;
 }
 
 interface TextsSpec extends Described {
@@ -208,7 +210,7 @@ export function flagUsage(spec: OptionSpec): string {
     case 'choice':
       return `${flag} <${spec.choices.join('|').length <= 24 ? spec.choices.join('|') : 'NAME'}>`;
     case 'text':
-      return `${flag} <${spec.placeholder}>`;
+      return `${flag} ${spec.bare === undefined ? `<${spec.placeholder}>` : `[${spec.placeholder}]`}`;
     case 'texts':
       return `${flag} <${spec.placeholder}${spec.oneAFlag ? '' : '...'}>`;
   }

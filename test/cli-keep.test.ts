@@ -14,7 +14,7 @@ async function train(flags: string[]): Promise<void> {
 }
 
 function stepsThere(): number[] {
-  const names = readdirSync(join(cwd, 'run')).filter((name) => name !== 'run.json');
+  const names = readdirSync(join(cwd, 'run')).filter((name) => name.startsWith('step-'));
   return names.map((name) => Number(/^step-(\d{8})$/.exec(name)?.[1])).sort((a, b) => a - b);
 }
 

@@ -45,5 +45,7 @@ test('a second trainer of a run is refused, until the first is gone', async () =
   const steps = `${(jsonLines(`${first.stdout}\n`).at(-1)?.step as number) + 5}`;
   const resumed = await runCli([...train, '--resume', '--max-steps', steps, '--json'], { cwd });
   expect(resumed).toMatchObject({ exitCode: 0, stderr: '' });
-  for (const name of readdirSync(join(cwd, 'run'))) expect(name).toMatch(/^(run\.json|step-\d+)$/);
+  for (const name of readdirSync(join(cwd, 'run'))) {
+    expect(name).toMatch(/^(run\.json|history\.csv|step-\d+)$/);
+  }
 });

@@ -12,6 +12,7 @@ import {
   temporaryDirectory,
   writeCorpus,
 } from './cli-process.ts';
+import { Screen } from './support/screen.ts';
 
 const cwd = temporaryDirectory();
 const base = ['train', 'corpus.txt', ...TINY, '--max-steps', '20', '--backend', 'wasm'];
@@ -132,6 +133,20 @@ describe.runIf(hasTerminal)('on a terminal', () => {
     expect(stdout).not.toContain(`${ESCAPE}[?`);
     const shown = stdout.replace(new RegExp(`${ESCAPE}\\[[0-9;]*[A-Za-z]`, 'g'), '\r');
     for (const line of shown.split(/[\r\n]+/)) expect(line.length).toBeLessThanOrEqual(79);
+  });
+
+  test('--plot draws the losses under the bar once, below samples and validations', async () => {
+    const flags = ['--plot', '--eval-every', '5', '--sample-every', '1', '--no-color'];
+    const { stdout } = await runOnTerminal([...base, '--out', 'plot', ...flags], { cwd });
+    const screen = new Screen(80, 24);
+    screen.write(stdout.replaceAll('\r\n', '\n'));
+    const text = await screen.text();
+    expect(
+      text.match(/└─+\n +step 1 +step 20\nnats a token: • training, x validation/g),
+    ).toHaveLength(1);
+    expect(text.match(/^█+ 100% step 20 loss/gm)).toHaveLength(1);
+    expect(text.match(/^step \d+ {2}validation loss .*$/gm)).toHaveLength(4);
+    expect(text).toMatch(/x validation\ndone: 20 steps/);
   });
 
   test('NO_COLOR leaves no colours', async () => {

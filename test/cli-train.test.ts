@@ -65,7 +65,9 @@ describe('where a run goes and what it records', () => {
     expect(losses(await trainTiny(cwd, ['--out', 'twice', ...flags]))[0]).not.toBe(
       losses(first)[0],
     );
-    expect(readdirSync(join(cwd, 'twice')).filter((name) => name !== 'run.json')).toHaveLength(1);
+    expect(readdirSync(join(cwd, 'twice')).filter((name) => name.startsWith('step-'))).toHaveLength(
+      1,
+    );
     expect(await infoOf('twice')).toMatchObject({ step: 4, options: { seed: 2 } });
   });
 });

@@ -186,6 +186,7 @@ describe('the packed package', () => {
   it.each([
     ['inspection', 'inspection-page'],
     ['serving', 'playground-page'],
+    ['report', 'report-page'],
   ])('carries what the page src/%s/%s is made of', async (part, page) => {
     const sources = await readdir(join(root, 'src', part, page));
     const carried = await readdir(join(home, 'node_modules', 'gru-lm', 'dist', page));

@@ -10,7 +10,14 @@ import { stepOfName } from '../src/checkpoint/format.ts';
 import { verify } from '../src/checkpoint/list.ts';
 import { readRunRecord } from '../src/checkpoint/run-record.ts';
 import { Random } from '../src/random.ts';
-import { expect, listByProgram, loadAndCompare, look, type RunState } from './kills/inspect.ts';
+import {
+  expect,
+  listByProgram,
+  loadAndCompare,
+  look,
+  type RunState,
+  untimedHistory,
+} from './kills/inspect.ts';
 import { type Kill, randomKill, type Session, train } from './kills/trainer.ts';
 import type { Scenario } from './scenario.ts';
 
@@ -172,6 +179,8 @@ class Kills {
     const count = `${checkpoints.length} checkpoints`;
     expect(checkpoints.length <= KEEP + 1, `${KEEP} checkpoints and the best`, count);
     for (const name of checkpoints) await loadAndCompare(join(run, name), this.#reference);
+    const [history, whole] = [await untimedHistory(run), await untimedHistory(this.#reference)];
+    expect(history === whole, 'the history of the undisturbed run', history);
     await expectVerified(run);
     this.#figures.runs += 1;
   }

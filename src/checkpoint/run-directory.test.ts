@@ -142,6 +142,13 @@ describe('assertFree', () => {
     expect((await failure(assertFree(run, { resume: true, overwrite: true }))).exitCode).toBe(2);
   });
 
+  it('takes one with what TensorBoard reads, which a killed run may leave', async () => {
+    await mkdir(join(root, 'tensorboard'));
+    await assertFree(root, {});
+    await writeFile(join(root, 'thesis.txt'), 'work of years');
+    expect((await failure(assertFree(root, {}))).code).toBe('run-foreign');
+  });
+
   it('refuses a directory of other files, whatever is asked', async () => {
     await writeFile(join(root, 'thesis.txt'), 'work of years');
     for (const use of [{}, { overwrite: true }, { resume: true }]) {

@@ -4,6 +4,7 @@ import { readdir, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { isTemporaryName } from '../durable-files.ts';
 import { UserError } from '../errors.ts';
+import { TENSORBOARD_DIRECTORY } from '../journal/places.ts';
 import { CHECKPOINT_FILES, RUN_FILE, type RunRecord, stepOfName } from './format.ts';
 import { badField } from './json.ts';
 import { isLockName } from './lock-file.ts';
@@ -125,7 +126,7 @@ export async function assertFree(
     );
   }
   const names = (await listForWriting(directory)).filter(
-    (name) => !isTemporaryName(name) && !isLockName(name),
+    (name) => !isTemporaryName(name) && !isLockName(name) && name !== TENSORBOARD_DIRECTORY,
   );
   const hasSteps = names.some((name) => stepOfName(name) !== undefined);
   // Where checkpoints are, the record of them may be damaged or gone: `openResumable` does without.

@@ -6,7 +6,7 @@ import { makeDirectories } from '../make-directories.ts';
 import type { CheckpointContents } from './format.ts';
 import { lockRun } from './lock.ts';
 import { assertFree, type RunUse } from './run-directory.ts';
-import { saveCheckpoint } from './save.ts';
+import { type SaveOptions, saveCheckpoint } from './save.ts';
 
 export interface RunWriter {
   readonly directory: string;
@@ -16,7 +16,11 @@ export interface RunWriter {
    * checkpoints here, once its own first one is safe. Where the directory has been removed or renamed,
    * it is made anew.
    */
-  save(step: number, contents: CheckpointContents, options: { best: boolean }): Promise<string>;
+  save(
+    step: number,
+    contents: CheckpointContents,
+    options: Pick<SaveOptions, 'best' | 'beforeNamed'>,
+  ): Promise<string>;
   /**
    * Gives the lock back once nothing is being saved any more; the directory goes again if nothing was
    * saved in a new one.
@@ -45,9 +49,9 @@ export async function openRun(
   }
   let startsRun = use.resume !== true;
   let saving: Promise<unknown> = Promise.resolve();
-  const saveOnce: RunWriter['save'] = async (step, contents, { best }) => {
+  const saveOnce: RunWriter['save'] = async (step, contents, options) => {
     await lock.ensureHeld();
-    const path = await saveCheckpoint(directory, step, contents, { best, keep, startsRun });
+    const path = await saveCheckpoint(directory, step, contents, { ...options, keep, startsRun });
     startsRun = false;
     return path;
   };

@@ -35,6 +35,8 @@ export interface SaveOptions {
   readonly keep?: number | undefined;
   /** Whether a new run begins with it: the checkpoints of an earlier one go. Default false. */
   readonly startsRun?: boolean | undefined;
+  /** Called once the checkpoint is on the disk and before `run.json` names it. */
+  readonly beforeNamed?: (() => Promise<void>) | undefined;
 }
 
 /**
@@ -53,7 +55,7 @@ export async function saveCheckpoint(
   runDirectory: string,
   step: number,
   contents: CheckpointContents,
-  { best, keep = 1, startsRun = false }: SaveOptions,
+  { best, keep = 1, startsRun = false, beforeNamed }: SaveOptions,
 ): Promise<string> {
   const parts = encodeParts(contents);
   const temporary = join(runDirectory, temporaryName());
@@ -73,6 +75,7 @@ export async function saveCheckpoint(
     await rename(temporary, join(runDirectory, free));
     name = free;
     await syncDirectory(runDirectory);
+    await beforeNamed?.();
 
     record = { last: name, best: best ? name : await bestThere(runDirectory, previous) };
     await replaceDurably(join(runDirectory, RUN_FILE), encodeRunRecord(record));

@@ -81,6 +81,8 @@ describe('what a checkpoint says of its training', () => {
     ['training', 'data.test.0.fromRun', 'a\0b', '"data.test[0].fromRun" to be a path'],
     ['history', '0', null, '"[0]" to be an object, found null'],
     ['history', '0.validLoss', undefined, '"[0].validLoss" to be a number, found nothing'],
+    ['history', '0.sample', 1, '"[0].sample" to be a text of at most 4000 characters, found 1'],
+    ['history', '0.sample', 'x'.repeat(4001), '"[0].sample" to be a text of at most 4000'],
     ['clock', 'elapsedSeconds', -1, '"elapsedSeconds" to be a number at least 0, found -1'],
     ['clock', 'history', [1, 2], '"history" to be an array of 1, found [1,2]'],
     ['clock', 'validationSeconds', '1', '"validationSeconds" to be a number at least 0'],
@@ -110,6 +112,13 @@ describe('what a checkpoint says of its training', () => {
     if (!message.includes('tensor "')) {
       expect((error as UserError).message).toContain(`${join(checkpoint, named)}: expected `);
     }
+  });
+
+  it('has the samples that were made, whatever is in them', async () => {
+    const sample = '</script>\u0000\u2028\ud83d\ude00"\n';
+    await change('history', '0.sample', sample);
+    const { training } = await openModel(directory, ALL_PARTS);
+    expect(training.history.map((entry) => entry.sample)).toEqual([sample]);
   });
 
   it('may lack what runs before did not have', async () => {

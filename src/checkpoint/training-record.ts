@@ -125,12 +125,16 @@ function readSource(field: JsonField): RecordedSource {
 }
 
 function readHistoryEntry(field: JsonField): HistoryEntry {
+  const sample = field
+    .get('sample')
+    .optional((sample) => sample.text(/^[\s\S]{0,4000}$/, 'a text of at most 4000 characters'));
   return {
     step: field.get('step').count(),
     epoch: field.get('epoch').count(),
     learningRate: field.get('learningRate').number({ min: 0 }),
     trainLoss: field.get('trainLoss').number(),
     validLoss: field.get('validLoss').number(),
+    ...(sample !== undefined && { sample }),
   };
 }
 

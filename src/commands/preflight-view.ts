@@ -4,6 +4,7 @@ import type { RuledOptions } from '../config/defaults-by-rule.ts';
 import { type TrainOptions, trainOptions } from '../config/train.ts';
 import type { PartSize } from '../data/encode-text.ts';
 import type { DataRecord } from '../data/record.ts';
+import type { HistoryRow } from '../journal/history-rows.ts';
 import { cellKind } from '../model/cells.ts';
 import type { SelectedBackend } from '../runtime/backend.ts';
 import type { Preflight } from '../training/preflight.ts';
@@ -24,6 +25,8 @@ export interface StartInfo {
   /** Absent where nobody would see it. */
   preflight: Preflight | undefined;
   resumedAtStep: number | undefined;
+  /** The steps before this session. */
+  past: readonly HistoryRow[];
 }
 
 const COLUMNS = 79;

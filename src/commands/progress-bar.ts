@@ -1,7 +1,7 @@
 /** Progress on standard error: a live bar on a terminal, a plain line every few seconds elsewhere. */
-import { MultiBar, type SingleBar } from 'cli-progress';
 import { listener } from './listener.ts';
-import { notice, shown } from './terminal.ts';
+import { LiveRegion, type Size, type TerminalStream } from './live-region.ts';
+import { notice } from './terminal.ts';
 
 export interface Progress {
   /**
@@ -20,10 +20,17 @@ const LONGEST_BAR = 24;
 /** From this many columns on, fields stand two spaces apart. */
 const ROOMY = 100;
 
-/** The kind of progress that fits standard error, or none where a program listens. */
-export function startProgress(): Progress {
+/** What to show below a bar on a terminal of a size: lines that fit it together with the bar's. */
+export type Below = (size: Size) => readonly string[];
+
+/** The kind of progress that fits standard error, or another stream in its place; none where a program listens. */
+export function startProgress(
+  below: Below = () => [],
+  stream: TerminalStream & { readonly isTTY?: boolean } = process.stderr,
+): Progress {
   if (listener()) return silentProgress;
-  return process.stderr.isTTY ? new LiveBar() : new PlainLines();
+  const isLive = stream.isTTY && process.env.TERM !== 'dumb';
+  return isLive ? new LiveBar(stream, below) : new PlainLines();
 }
 
 /** For `--quiet` and `--json`. */
@@ -42,39 +49,29 @@ export function barLine(share: number, fields: readonly string[], columns: numbe
 }
 
 class LiveBar implements Progress {
-  readonly #bars: MultiBar;
-  readonly #bar: SingleBar;
-  #isDrawn = false;
+  readonly #region: LiveRegion;
+  #share = 0;
+  #fields: readonly string[] = [];
 
-  constructor() {
-    this.#bars = new MultiBar({
-      stream: process.stderr,
-      fps: 8,
-      gracefulExit: false,
-      clearOnComplete: false,
-      forceRedraw: true,
-      // The bar always fits, and longer lines of the log have to wrap: leave the terminal as it is.
-      linewrap: true,
-      format: (_options, { progress }, payload: { fields: readonly string[] }) =>
-        shown(barLine(progress, payload.fields, (process.stderr.columns || 80) - 1)),
-    });
-    this.#bar = this.#bars.create(1, 0, { fields: [] });
+  constructor(stream: TerminalStream, below: Below) {
+    this.#region = new LiveRegion(stream, (size) => [
+      barLine(this.#share, this.#fields, size.columns - 1),
+      ...below(size),
+    ]);
   }
 
   update(share: number, fields: readonly string[]): void {
-    this.#bar.update(share, { fields });
-    // At once the first time: what comes next may keep the timer that draws from running.
-    if (!this.#isDrawn) this.#bars.update();
-    this.#isDrawn = true;
+    this.#share = share;
+    this.#fields = fields;
+    this.#region.changed();
   }
 
   log(line: string): void {
-    this.#bars.log(shown(`${line}\n`));
+    this.#region.log(line);
   }
 
   stop(): void {
-    this.#bars.update();
-    this.#bars.stop();
+    this.#region.stop();
   }
 }
 

@@ -14,6 +14,8 @@ const NOT_STORED: ReadonlySet<string> = new Set<keyof TrainOptions>([
   'overwrite',
   'findLearningRate',
   'json',
+  'plot',
+  'tensorboard',
   'quiet',
   'backend',
   'threads',

@@ -35,10 +35,24 @@ const CHANGEABLE: ReadonlySet<string> = new Set<keyof TrainOptions>([
   'threads',
   'precision',
   'json',
+  'plot',
+  'tensorboard',
   'quiet',
   'valid',
   'test',
 ]);
+
+/** What says how the command is to run, and nothing of the run. */
+const NEVER_KEPT = [
+  'json',
+  'plot',
+  'tensorboard',
+  'quiet',
+  'resume',
+  'overwrite',
+  'backend',
+  'threads',
+] as const satisfies (keyof TrainOptions)[];
 
 /**
  * The options of a run that goes on: its own, with those over them that may change.
@@ -54,9 +68,7 @@ export function resumeOptions(
   if (LIMITS.some((limit) => given[limit] !== undefined)) {
     for (const limit of LIMITS) delete options[limit];
   }
-  for (const name of ['json', 'quiet', 'resume', 'overwrite', 'backend', 'threads'] as const) {
-    delete options[name];
-  }
+  for (const name of NEVER_KEPT) delete options[name];
   for (const [name, value] of Object.entries(given)) {
     if (value === undefined || (value === false && options[name] === undefined)) continue;
     // As texts: some values are lists.
@@ -73,6 +85,7 @@ export function resumeOptions(
   assertCellOptions(options as TrainOptions);
   return {
     json: false,
+    plot: false,
     quiet: false,
     resume: true,
     overwrite: false,

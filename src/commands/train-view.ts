@@ -4,6 +4,7 @@ import type { TrainOptions } from '../config/train.ts';
 import type { TrainEvent } from '../library/events.ts';
 import type { Preflight } from '../training/preflight.ts';
 import type { RunEvent } from '../training/run-events.ts';
+import { LossCurve } from './loss-curve.ts';
 import { type StartInfo, showPreflight } from './preflight-view.ts';
 import { type Progress, silentProgress, startProgress } from './progress-bar.ts';
 import {
@@ -31,7 +32,7 @@ export interface TrainView {
 }
 
 export function startView(options: TrainOptions): TrainView {
-  return options.json ? new JsonView() : new TextView(options.quiet);
+  return options.json ? new JsonView() : new TextView(options);
 }
 
 type Named<Event> = Event extends { type: infer Kind }
@@ -122,6 +123,8 @@ const SMOOTHING = 0.05;
 
 class TextView implements TrainView {
   readonly #quiet: boolean;
+  /** undefined: it is not asked for. */
+  readonly #curve: LossCurve | undefined;
   #progress: Progress = silentProgress;
   #directory = '';
   #loss: number | undefined;
@@ -129,28 +132,32 @@ class TextView implements TrainView {
   /** What the last step showed; none yet in this session. */
   #last: { share: number; fields: string[] } | undefined;
 
-  constructor(quiet: boolean) {
+  constructor({ quiet, plot }: TrainOptions) {
     this.#quiet = quiet;
+    this.#curve = plot ? new LossCurve() : undefined;
   }
 
   start(info: StartInfo): void {
     this.#directory = info.directory;
+    this.#curve?.addPast(info.past);
     if (this.#quiet) return;
     showPreflight(info);
     if (info.resumedAtStep !== undefined) notice(`going on from step ${info.resumedAtStep}`);
-    this.#progress = startProgress();
+    this.#progress = startProgress((size) => this.#curve?.lines(size) ?? []);
     this.#progress.update(0, ['first step…']);
   }
 
   event(event: ShownEvent): void {
     switch (event.type) {
       case 'step':
+        this.#curve?.addStep(event.step, event.loss);
         this.#showStep(event);
         break;
       case 'evaluating':
         this.#showLast('validating…');
         break;
       case 'eval':
+        this.#curve?.addValidation(event.step, event.natsPerToken);
         this.#progress.log(
           `${errorStyle.green(`step ${event.step}`)}  validation loss ${event.natsPerToken.toFixed(4)} nats, ` +
             `perplexity ${figure(Math.exp(event.natsPerToken))}${event.isBest ? errorStyle.green('  best so far') : ''}`,
@@ -172,6 +179,7 @@ class TextView implements TrainView {
         this.warn(`step ${event.step}: ${event.found}; the step was left out`);
         break;
       case 'rollback':
+        this.#curve?.goBack(event.toStep);
         this.warn(
           `step ${event.step}: ${event.found}; going on from step ${event.toStep} with ` +
             `1/${1 / event.rateShare} of the learning rate`,

@@ -25,6 +25,7 @@ import { StatefulBatches } from '../data/batches.ts';
 import type { Dataset, TokenizedPart } from '../data/dataset.ts';
 import { assertSameData } from '../data/record.ts';
 import { errorMessage, UserError } from '../errors.ts';
+import { Journal } from '../journal/journal.ts';
 import type { Precision } from '../ops/tensorflow-binding.ts';
 import type { GivenOptions } from '../option-table.ts';
 import type { SelectedBackend } from '../runtime/backend.ts';
@@ -106,11 +107,18 @@ async function trainDecided(
   }
   const writer = await openRun(directory, options);
   const view = startView(options);
+  let journal: Journal | undefined;
   try {
     if (resumable) {
       await assertUnchanged(directory, resumable);
       await setAsideSkipped(directory, resumable);
     }
+    journal = await Journal.open(directory, {
+      tensorboard: options.tensorboard,
+      resumed: resumable && { ...resumable.model.training, step: resumable.model.checkpoint.step },
+      overwrite: options.overwrite,
+      onFailure: ({ message }) => view.warn(message),
+    });
     const config = configOf(prepared, precision);
     view.start({
       directory,
@@ -124,11 +132,13 @@ async function trainDecided(
       notices: dataset.notices,
       preflight: options.quiet ? undefined : await examine(prepared, config, signal),
       resumedAtStep: resumeFrom?.progress.step,
+      past: journal.past,
     });
     if (resumable) for (const line of skippedNotices(resumable)) view.warn(line);
-    await trainAndSave(prepared, config, writer, view, signal);
+    await trainAndSave(prepared, config, { writer, journal, view }, signal);
   } finally {
     view.stop();
+    await journal?.close();
     await writer.close();
   }
 }
@@ -206,8 +216,7 @@ async function examine(
 async function trainAndSave(
   { options, dataset, train, valid, resumeFrom, resumable }: Prepared,
   config: RunConfig,
-  writer: RunWriter,
-  view: TrainView,
+  { writer, journal, view }: { writer: RunWriter; journal: Journal; view: TrainView },
   signal: AbortSignal,
 ): Promise<void> {
   const { tokenizer } = dataset;
@@ -215,7 +224,8 @@ async function trainAndSave(
   const saves = new BackgroundSaves({
     save: async ({ step, isBest, snapshot }) => {
       const contents = contentsOf(snapshot, options, tokenizer, dataset.record);
-      const path = await writer.save(step, contents, { best: isBest });
+      const beforeNamed = () => journal.flush();
+      const path = await writer.save(step, contents, { best: isBest, beforeNamed });
       view.saved(step, path);
       return path;
     },
@@ -235,6 +245,7 @@ async function trainAndSave(
       saves.begin(event);
     } else {
       if (event.type === 'stopped' || event.type === 'end') await saves.finish();
+      journal.add(event);
       view.event(event);
       if (event.type === 'step') await saves.giveWay();
     }

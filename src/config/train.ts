@@ -1,5 +1,6 @@
 /** What `gru-lm train` takes, presets, and what its options mean together. */
 import { UserError } from '../errors.ts';
+import { TENSORBOARD_IN_RUN } from '../journal/places.ts';
 import { cellKind } from '../model/cells.ts';
 import type { ModelConfig } from '../model/parameters.ts';
 import {
@@ -462,6 +463,20 @@ export const trainOptions = {
   ...machineOptions,
   precision: { ...precisionOption.precision, defaultNote: 'by the machine' },
   ...jsonOption,
+  tensorboard: {
+    flag: 'tensorboard',
+    type: 'text',
+    placeholder: 'DIR',
+    bare: TENSORBOARD_IN_RUN,
+    help: `write events for TensorBoard (alone: to ${TENSORBOARD_IN_RUN})`,
+    group: OUTPUT,
+  },
+  plot: {
+    flag: 'plot',
+    type: 'switch',
+    help: 'draw the losses under the bar, on a terminal that has room',
+    group: OUTPUT,
+  },
   quiet: { flag: 'quiet', type: 'switch', help: 'no progress, only the result', group: OUTPUT },
 } as const satisfies OptionTable;
 

@@ -10,6 +10,11 @@ import type {
 const NO_STEPS: RecentSteps = { count: 0, lossSum: 0, epoch: 0, learningRate: 0 };
 const NO_PROGRESS: RunProgress = { best: null, plateaus: 0, validLoss: null, finished: false };
 
+/** Of the samples that the history keeps; where there are more, every second one goes. */
+const MOST_SAMPLES = 64;
+/** In UTF-16 code units. */
+const LONGEST_SAMPLE = 1000;
+
 /** A step, as the history will tell of it. */
 interface PassedStep {
   epoch: number;
@@ -27,7 +32,7 @@ interface Validation {
 
 export class RunRecord {
   #progress: RunProgress;
-  readonly #history: HistoryEntry[];
+  #history: HistoryEntry[];
   /** `elapsedSeconds` at each entry of the history. */
   readonly #historySeconds: number[];
   #validationSeconds: number;
@@ -126,6 +131,27 @@ export class RunRecord {
     this.#historySeconds.push(elapsedSeconds);
     this.#validationSeconds = seconds;
     return isBest;
+  }
+
+  /** Whether a sample was made of the parameters as they were at the last validation. */
+  get hasSample(): boolean {
+    return this.#history.at(-1)?.sample !== undefined;
+  }
+
+  /** Keeps a text that was made after the last validation. */
+  addSample(text: string): void {
+    // Not in the middle of a character.
+    const sample = text.slice(0, LONGEST_SAMPLE).replace(/[\uD800-\uDBFF]$/, '');
+    const last = this.#history.at(-1) as HistoryEntry;
+    this.#history = [...this.#history.slice(0, -1), { ...last, sample }];
+    const sampled = this.#history.filter((entry) => entry.sample !== undefined);
+    if (sampled.length <= MOST_SAMPLES) return;
+    const kept = new Set(sampled.filter((_, i) => i % 2 === 0));
+    this.#history = this.#history.map((entry) => {
+      if (kept.has(entry)) return entry;
+      const { sample: _, ...rest } = entry;
+      return rest;
+    });
   }
 
   /** The run's part of a snapshot; its fields stand in a fixed order, so that its bytes repeat. */

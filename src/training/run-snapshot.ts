@@ -10,6 +10,8 @@ export type HistoryEntry = {
   /** Mean nats a token over the steps since the validation before. */
   readonly trainLoss: number;
   readonly validLoss: number;
+  /** The beginning of a text that the model made then. Absent: none was made, or others stand for it. */
+  readonly sample?: string;
 };
 
 /** The steps since the last validation, for the entry of the next one. */

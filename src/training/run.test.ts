@@ -327,4 +327,20 @@ describe('a run', () => {
     const again = await eventsOf(configOf({ sampleEvery: 2 }));
     expect(ofType(again, 'sample')).toEqual(samples);
   });
+
+  it('keeps samples in its history, also one that an interruption came before', async () => {
+    const config = configOf({ sampleEvery: 2 });
+    const whole = await eventsOf(config);
+    const [sample] = ofType(whole, 'sample');
+    const { history } = ofType(whole, 'save').at(-1)!.snapshot;
+    expect(history.map((entry) => entry.sample)).toEqual([undefined, sample?.text, undefined]);
+    const first = await eventsOf(config, {
+      abortAt: ({ type, step }) => type === 'eval' && step === 8,
+    });
+    expect(ofType(first, 'sample')).toEqual([]);
+    const resumeFrom = stored(ofType(first, 'save').at(-1)!.snapshot);
+    const second = await eventsOf(config, { resumeFrom });
+    expect(ofType(second, 'sample')).toEqual([sample]);
+    expect(lastOf(second)).toEqual(lastOf(whole));
+  });
 });

@@ -97,6 +97,7 @@ class Run {
       await turnEventLoop();
     }
     if (!this.#record.isValidated) yield* this.#validate();
+    if (this.#isSampleDue) yield* this.#sample();
     if (this.#isAborted) return yield* this.#stop();
     yield* this.#save(true);
     const best = this.#record.best as NonNullable<RunRecord['best']>;
@@ -177,6 +178,7 @@ class Run {
         ? step % evalEvery === 0
         : step - this.#record.lastValidation >= this.#stepsBetweenValidations());
     if (isValidationDue) yield* this.#validate();
+    if (this.#isSampleDue) yield* this.#sample();
     if (this.#isAborted || this.#isSaved) return;
     const isSaveDue =
       this.#record.best?.step === step ||
@@ -197,7 +199,7 @@ class Run {
 
   async *#validate(): AsyncGenerator<RunEvent, void, void> {
     const { step } = this.#trainer;
-    const { model, precision, sampleEvery } = this.#config;
+    const { model, precision } = this.#config;
     const { valid } = this.#data;
     yield { type: 'evaluating', step, share: 0 };
     const startedSeconds = this.#watch.seconds;
@@ -223,7 +225,6 @@ class Run {
     const startsAveraging = this.#startAveragingIfDue();
     yield { type: 'eval', step, natsPerToken, isBest };
     if (startsAveraging) yield { type: 'averaging', step };
-    if (sampleEvery > 0 && this.#record.validations % sampleEvery === 0) yield* this.#sample();
   }
 
   /** Returns whether it does. */
@@ -233,6 +234,13 @@ class Run {
     if (!isTimeToAverage(this.#record.validLosses, nonMonotone)) return false;
     this.#trainer.startAveraging();
     return true;
+  }
+
+  /** Also where an interruption came between a validation and its sample: both are in the history. */
+  get #isSampleDue(): boolean {
+    const { sampleEvery } = this.#config;
+    const { isValidated, validations, hasSample } = this.#record;
+    return sampleEvery > 0 && isValidated && !hasSample && validations % sampleEvery === 0;
   }
 
   async *#sample(): AsyncGenerator<RunEvent, void, void> {
@@ -247,7 +255,10 @@ class Run {
         if (this.#isAborted) break;
       }
     });
-    if (!this.#isAborted) yield { type: 'sample', step: this.#trainer.step, text };
+    if (this.#isAborted) return;
+    this.#record.addSample(text);
+    this.#isSaved = false;
+    yield { type: 'sample', step: this.#trainer.step, text };
   }
 
   *#save(finished: boolean): Generator<RunEvent, void, void> {

@@ -17,6 +17,7 @@ import { openCheckpoint } from '../../src/checkpoint/model.ts';
 import { ALL_PARTS } from '../../src/checkpoint/resumable.ts';
 import { readRunRecord } from '../../src/checkpoint/run-record.ts';
 import { isTemporaryName } from '../../src/durable-files.ts';
+import { HISTORY_FILE } from '../../src/journal/places.ts';
 import { PROGRAM } from '../program.ts';
 
 /** What lies in a run's directory. */
@@ -39,7 +40,8 @@ export async function look(run: string): Promise<RunState> {
   const checkpoints = names.filter((name) => stepOfName(name) !== undefined);
   const leftovers = names.filter(isTemporaryName);
   const others = names.filter(
-    (name) => ![...checkpoints, ...leftovers, RUN_FILE].includes(name) && !isLockName(name),
+    (name) =>
+      ![...checkpoints, ...leftovers, RUN_FILE, HISTORY_FILE].includes(name) && !isLockName(name),
   );
   expect(others.length === 0, 'nothing but a run in its directory', others.join(', '));
   const record = await readRunRecord(run);
@@ -52,6 +54,12 @@ export async function look(run: string): Promise<RunState> {
     asides: leftovers.filter((name) => directories.includes(name)),
     unnamed: checkpoints.filter((name) => stepOfName(name)!.step > last),
   };
+}
+
+/** `history.csv` without what depends on how fast the machine was: its last two columns. */
+export async function untimedHistory(run: string): Promise<string> {
+  const text = await readFile(join(run, HISTORY_FILE), 'utf8');
+  return text.replace(/,[^,]*,[^,]*(?=\r\n)/g, '');
 }
 
 /** `gru-lm info --json`: the checkpoints that it lists. */

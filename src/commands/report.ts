@@ -1,0 +1,42 @@
+import { dirname } from 'node:path';
+import { openModel } from '../checkpoint/model.ts';
+import { reportOptions } from '../config/report-options.ts';
+import { readHistory } from '../journal/history-file.ts';
+import { type GivenOptions, withDefaults } from '../option-table.ts';
+import { reportPage } from '../report/page.ts';
+import { type ReportedRun, reportData } from '../report/report-data.ts';
+import { assertNoFile, writeNewFile } from './new-file.ts';
+import { byteCount, printJson, printLine, showInline } from './terminal.ts';
+import { untilAborted } from './until-aborted.ts';
+
+const HOW_TO = 'Give another name with --out, or --overwrite to replace the file.';
+
+/** `gru-lm report`: a page about runs, of which each is shown up to its last checkpoint. */
+export async function run(
+  given: GivenOptions<typeof reportOptions>,
+  names: string[],
+  signal: AbortSignal,
+): Promise<void> {
+  const { out, overwrite, json } = withDefaults(reportOptions, given);
+  if (!overwrite) await assertNoFile(out, HOW_TO);
+  const runs: ReportedRun[] = [];
+  for (const name of names.length > 0 ? names : [undefined]) {
+    runs.push(await untilAborted(readRun(name), signal));
+    signal.throwIfAborted();
+  }
+  const data = reportData(runs, new Date());
+  const bytes = await writeNewFile(out, reportPage(data), overwrite, HOW_TO);
+  if (json) {
+    const paths = data.runs.map(({ path }) => path);
+    printJson({ path: out, bytes, runs: paths });
+    return;
+  }
+  const what = data.runs.length === 1 ? data.runs[0]?.name : `${data.runs.length} runs`;
+  printLine(`${showInline(out)}: ${showInline(what as string)}, ${byteCount(bytes)}`);
+}
+
+async function readRun(name: string | undefined): Promise<ReportedRun> {
+  const model = await openModel(name, ['history'], 'last');
+  const { path, step } = model.checkpoint;
+  return { model, rows: await readHistory(dirname(path), { ...model.training, step }) };
+}

@@ -1,0 +1,21 @@
+import type { OptionTable } from '../option-table.ts';
+import { jsonOption, OUTPUT } from './shared.ts';
+
+/** What `gru-lm report` takes. */
+export const reportOptions = {
+  out: {
+    flag: 'out',
+    type: 'text',
+    placeholder: 'FILE',
+    default: 'report.html',
+    help: 'where to write the page',
+    group: OUTPUT,
+  },
+  overwrite: {
+    flag: 'overwrite',
+    type: 'switch',
+    help: 'replace the file that is there',
+    group: OUTPUT,
+  },
+  ...jsonOption,
+} as const satisfies OptionTable;

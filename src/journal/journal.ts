@@ -1,0 +1,91 @@
+/** What a run writes beside its checkpoints, for whoever watches it: `history.csv`, and TensorBoard's events. */
+import { join } from 'node:path';
+import type { UserError } from '../errors.ts';
+import type { RunEvent } from '../training/run-events.ts';
+import type { JournalEvent } from './events.ts';
+import { HistoryFile, readHistory, type SavedHistory } from './history-file.ts';
+import type { HistoryRow } from './history-rows.ts';
+import { TENSORBOARD_DIRECTORY, TENSORBOARD_IN_RUN } from './places.ts';
+import { EventFiles } from './tensorboard/event-files.ts';
+
+export interface JournalOptions {
+  /** Of TensorBoard's events; undefined: there are none. */
+  readonly tensorboard: string | undefined;
+  /** The checkpoint that the run goes on from; undefined: it begins. */
+  readonly resumed: SavedHistory | undefined;
+  /** Whether it may take the place of another run. */
+  readonly overwrite: boolean;
+  /** Called for what could not be written; the run goes on. */
+  readonly onFailure: (error: UserError) => void;
+}
+
+export class Journal {
+  /** What came before this session. */
+  readonly past: readonly HistoryRow[];
+  readonly #history: HistoryFile;
+  readonly #events: EventFiles | undefined;
+  readonly #onFailure: (error: UserError) => void;
+  /** Whether the run has a checkpoint. */
+  #isKept: boolean;
+
+  private constructor(
+    directory: string,
+    past: readonly HistoryRow[],
+    events: EventFiles | undefined,
+    { resumed, onFailure }: JournalOptions,
+  ) {
+    this.past = past;
+    this.#history = new HistoryFile(directory, past);
+    this.#events = events;
+    this.#onFailure = onFailure;
+    this.#isKept = resumed !== undefined;
+  }
+
+  /**
+   * Of the run in `directory`, which this process has locked.
+   *
+   * @throws UserError where TensorBoard's events cannot be written (see {@link EventFiles.open})
+   */
+  static async open(directory: string, options: JournalOptions): Promise<Journal> {
+    const { tensorboard, resumed, overwrite, onFailure } = options;
+    const past = resumed ? await readHistory(directory, resumed) : [];
+    const isOwn = tensorboard === TENSORBOARD_IN_RUN;
+    const events =
+      tensorboard === undefined
+        ? undefined
+        : await EventFiles.open(isOwn ? join(directory, TENSORBOARD_DIRECTORY) : tensorboard, {
+            resumedAtStep: resumed?.step,
+            // In a directory without a run there may be what one left that never came to a checkpoint.
+            replaces: overwrite || isOwn,
+            onFailure,
+          });
+    return new Journal(directory, past, events, options);
+  }
+
+  add(event: RunEvent): void {
+    if (!isOfJournal(event)) return;
+    this.#history.add(event);
+    this.#events?.add(event);
+  }
+
+  /** Puts on the disk what there is; to be called before the run names a checkpoint, once that is there. */
+  async flush(): Promise<void> {
+    this.#isKept = true;
+    await this.#events?.flush();
+    await this.#history.flush().catch(this.#onFailure);
+  }
+
+  /** Of a run without any checkpoint nothing stays. */
+  async close(): Promise<void> {
+    if (!this.#isKept) {
+      await this.#events?.discard();
+      return;
+    }
+    await this.#history.flush().catch(this.#onFailure);
+    await this.#events?.close();
+  }
+}
+
+function isOfJournal(event: RunEvent): event is JournalEvent {
+  return ['step', 'skip', 'eval', 'sample', 'rollback'].includes(event.type);
+}

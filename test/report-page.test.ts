@@ -1,0 +1,122 @@
+/** The page of `gru-lm report`, in a browser. */
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { reportPage } from '../src/report/page.ts';
+import type { ReportRun } from '../src/report/report-data.ts';
+import { temporaryDirectory } from './cli-process.ts';
+import { accessibilityViolations } from './support/accessibility.ts';
+import { Browser, chromium, NO_CHROMIUM } from './support/chromium.ts';
+
+const directory = temporaryDirectory();
+const HOSTILE = '</script><img src=x onerror=alert(1)>"\'&\u2028';
+
+/** A run of so many steps, each point of its curves one of them. */
+function runOf(name: string, steps: number, settings: Record<string, string> = {}): ReportRun {
+  const step = Array.from({ length: steps }, (_, i) => i + 1);
+  const every = step.filter((at) => at % 10 === 0);
+  return {
+    ...{ name, path: `checkpoints/${name}`, step: steps, saved: '2026-01-31T12:00:00.000Z' },
+    ...{ finished: true, epoch: steps / 8, elapsedSeconds: steps, parameters: 12_345 },
+    tokens: 'char, vocabulary 65',
+    best: steps < 10 ? null : { step: 10, nats: 1.5 },
+    texts: [{ part: 'corpus', name: HOSTILE, bytes: 1234, sha256: 'f'.repeat(64) }],
+    settings: { '--hidden': '64', '--lr': '0.01', ...settings },
+    steps: {
+      ...{ together: 1, step, epoch: step.map((at) => at / 8), seconds: step },
+      loss: step.map((at) => 1 + 3 / at),
+      ...{ rate: step.map(() => 0.01), norm: step.map(() => 1), speed: step.map(() => null) },
+    },
+    validations: every.map((at) => ({
+      ...{ step: at, epoch: at / 8, seconds: at, trainLoss: 1 + 3 / at, nats: 1.1 + 3 / at },
+    })),
+    samples: every.map((at) => ({ step: at, text: `${HOSTILE}\nof step ${at}` })),
+  };
+}
+
+function writePage(file: string, runs: ReportRun[]): string {
+  const path = join(directory, file);
+  writeFileSync(path, reportPage({ created: '2026-02-01T00:00:00.000Z', runs }));
+  return pathToFileURL(path).href;
+}
+
+const whether = chromium ? '' : `, skipped: ${NO_CHROMIUM}`;
+
+describe.skipIf(!chromium)(`the page of a report${whether}`, () => {
+  let browser: Browser;
+  beforeAll(() => {
+    browser = new Browser();
+  });
+  afterAll(() => browser?.close());
+
+  const three = [
+    runOf('first', 40),
+    runOf(HOSTILE, 30, { '--lr': '0.02' }),
+    runOf('third', 4, { '--hidden': HOSTILE, '--tied': 'yes' }),
+  ];
+
+  it('shows runs beside each other, whatever they are called, and asks for nothing else', async () => {
+    const url = writePage('three.html', three);
+    const page = await browser.open(url);
+    expect(page.problems).toEqual([]);
+    expect(page.requests.filter((request) => !request.startsWith('data:'))).toEqual([url]);
+    const texts = (selector: string) =>
+      page.evaluate<string[]>(
+        `Array.from(document.querySelectorAll(${JSON.stringify(selector)}), (one) => one.textContent)`,
+      );
+    expect(await texts('#overview tbody th')).toEqual(['first', HOSTILE, 'third']);
+    expect(await texts('img')).toEqual([]);
+    expect(await texts('#settings tbody th')).toEqual(['--hidden', '--lr', '--tied']);
+    expect(await texts('#settings tbody tr:nth-child(2) td')).toEqual(['0.01', '0.02', '0.01']);
+    expect(await texts('#samples h3')).toEqual(['first', HOSTILE, 'third']);
+    expect((await texts('#samples pre'))[0]).toBe(`${HOSTILE}\nof step 40`);
+    expect(await texts('#legend li')).toHaveLength(6);
+    // The third run has no validation.
+    expect((await texts('#losses svg path.valid')).length).toBe(3);
+    expect((await texts('#losses path.mark')).length).toBe(4 + 3);
+    await page.evaluate(`document.getElementById('all-settings').click()`);
+    expect(await texts('#settings tbody th')).toHaveLength(3);
+    expect(await texts('#others .note')).toEqual(['Nothing is known of this.']);
+  });
+
+  it('draws its chart by steps, passes or time, linear or logarithmic', async () => {
+    const page = await browser.open(writePage('axes.html', [runOf('first', 1000)]));
+    const ticks = () =>
+      page.evaluate<string[]>(
+        `Array.from(document.querySelectorAll('#losses text'), (one) => one.textContent)`,
+      );
+    const click = (id: string) => page.evaluate(`document.getElementById('${id}').click()`);
+    expect(await ticks()).toContain('1,000');
+    await page.evaluate(
+      `const axis = document.getElementById('axis'); axis.selectedIndex = 1; axis.dispatchEvent(new Event('change'))`,
+    );
+    expect(await ticks()).toContain('passes over the text');
+    for (const id of ['log-x', 'log-y', 'whole']) await click(id);
+    expect(await ticks()).toContain('0.3');
+    expect(page.problems).toEqual([]);
+  });
+
+  it.each([
+    ['wide and light', { width: 1280, dark: false }],
+    ['wide and dark', { width: 1280, dark: true }],
+    ['narrow and light', { width: 420, dark: false }],
+    ['narrow and dark', { width: 420, dark: true }],
+  ])('breaks no rule of accessibility and needs no scrolling aside, %s', async (_, view) => {
+    for (const [name, runs] of [
+      ['one', three.slice(0, 1)],
+      ['more', three],
+    ] as const) {
+      const page = await browser.open(writePage(`${name}.html`, [...runs]), view);
+      await page.evaluate(
+        `for (const one of document.querySelectorAll('details')) one.open = true`,
+      );
+      expect((await accessibilityViolations(page)).join('\n')).toBe('');
+      expect(
+        await page.evaluate<number>(
+          'document.documentElement.scrollWidth - document.documentElement.clientWidth',
+        ),
+      ).toBe(0);
+    }
+  });
+});
