@@ -132,6 +132,9 @@ describe.skipIf(!chromium)(`a model in a browser${whether}`, () => {
     for (const [id, value] of Object.entries(values)) await page.tab.fill(`#${id}`, value);
   }
 
+  /** Folds the fields of the form away, or shows them. */
+  const fold = (page: Page) => page.tab.getByText('How the text is made').click();
+
   const press = (page: Page, name: string) => page.tab.getByRole('button', { name }).click();
 
   it.each(['wasm', 'cpu'])(
@@ -180,6 +183,7 @@ describe.skipIf(!chromium)(`a model in a browser${whether}`, () => {
     async (view) => {
       const page = await browser.open(`${address}lstm/`, view);
       await status(page, /^Ready/);
+      if (view.width < 500) await fold(page);
       await fill(page, { prompt: 'not', length: '30' });
       await press(page, 'Generate');
       await status(page, /^Done/);
@@ -194,7 +198,10 @@ describe.skipIf(!chromium)(`a model in a browser${whether}`, () => {
     await status(page, /^Ready/);
     const isOpen = () => page.evaluate(`document.getElementById('options').open`);
     expect(await isOpen()).toBe(false);
+    await fold(page);
     await fill(page, { 'top-p': '7' });
+    await fold(page);
+    expect(await isOpen()).toBe(false);
     await press(page, 'Generate');
     expect(await isOpen()).toBe(true);
     expect(await page.evaluate('document.activeElement.id')).toBe('top-p');

@@ -1,4 +1,4 @@
-import { basename, dirname } from 'node:path';
+import { basename, dirname, resolve } from 'node:path';
 import { openModel } from '../checkpoint/model.ts';
 import { type ExportFormat, exportOptions, type GivenExportOptions } from '../config/export.ts';
 import { UserError } from '../errors.ts';
@@ -27,7 +27,7 @@ export async function run(
   const format = requiredFormat(options.format);
   const model = await openModel(name, ['weights']);
   const { path, step } = model.checkpoint;
-  const out = options.out ?? `${basename(dirname(path))}-${format}`;
+  const out = options.out ?? `${basename(dirname(resolve(path)))}-${format}`;
   await assertWritable(out, overwrite);
   if (!json) notice(`Exporting ${showInline(path)}, step ${step}.`);
   const exportModel = await exporterOf(format);

@@ -1,4 +1,4 @@
-import { basename, dirname } from 'node:path';
+import { basename, dirname, resolve } from 'node:path';
 import type { CheckpointModel } from '../../checkpoint/model.ts';
 import type { ExportOptions } from '../../config/export.ts';
 import { CHARACTER_RUNS } from '../../data/bpe/character-runs.ts';
@@ -41,7 +41,7 @@ export async function exportModel(
 /** What the module and the page are to know beside the graph. */
 function metadataOf({ checkpoint, modelConfig, tokenizer }: Source): Record<string, unknown> {
   return {
-    name: basename(dirname(checkpoint.path)),
+    name: basename(dirname(resolve(checkpoint.path))),
     step: checkpoint.step,
     cell: cellKind(modelConfig.cell).label,
     layers: modelConfig.layers,
