@@ -1,12 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { commands } from '../command-list.ts';
 import { typedOptions } from '../command-spec.ts';
-import {
-  type OptionSpec,
-  parseOption,
-  parseStored,
-  withDefaults,
-} from '../option-table.ts';
+import { type OptionSpec, parseOption, parseStored, withDefaults } from '../option-table.ts';
 import * as config from './train.ts';
 
 const tables = commands.map((spec) => [spec.name, typedOptions(spec)] as const);
