@@ -57,7 +57,7 @@ describe('the options of a config file', () => {
     [
       '__proto__ = {tied = true}',
       'run.toml, line 1: expected the name of an option, found "__proto__"',
-      'Options are called as in --help, without the dashes.',
+      'Did you mean plot?',
     ],
     [
       'toString = 1',
