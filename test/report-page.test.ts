@@ -93,7 +93,7 @@ describe.skipIf(!chromium)(`the page of a report${whether}`, () => {
     );
     expect(await ticks()).toContain('passes over the text');
     for (const id of ['log-x', 'log-y', 'whole']) await click(id);
-    expect(await ticks()).toContain('0.3');
+    expect(await ticks()).toContain('0.2');
     expect(page.problems).toEqual([]);
   });
 
