@@ -1,4 +1,5 @@
 /** Progress on standard error: a live bar on a terminal, a plain line every few seconds elsewhere. */
+import { Format } from 'cli-progress';
 import { listener } from './listener.ts';
 import { LiveRegion, type Size, type TerminalStream } from './live-region.ts';
 import { notice } from './terminal.ts';
@@ -44,8 +45,13 @@ export function barLine(share: number, fields: readonly string[], columns: numbe
   const rest = () => [percent, ...shown].join(gap);
   while (shown.length > 0 && SHORTEST_BAR + 1 + rest().length > columns) shown.pop();
   const width = Math.max(0, Math.min(LONGEST_BAR, columns - rest().length - 1));
-  const done = Math.round(share * width);
-  return `${'█'.repeat(done)}${'░'.repeat(width - done)} ${rest()}`;
+  const bar = Format.BarFormat(share, {
+    barsize: width,
+    barCompleteString: '█'.repeat(width),
+    barIncompleteString: '░'.repeat(width),
+    barGlue: '',
+  });
+  return `${bar} ${rest()}`;
 }
 
 class LiveBar implements Progress {
