@@ -1,5 +1,5 @@
 /** Progress on standard error: a live bar on a terminal, a plain line every few seconds elsewhere. */
-import { Format } from 'cli-progress';
+import cliProgress from 'cli-progress';
 import { listener } from './listener.ts';
 import { LiveRegion, type Size, type TerminalStream } from './live-region.ts';
 import { notice } from './terminal.ts';
@@ -45,7 +45,7 @@ export function barLine(share: number, fields: readonly string[], columns: numbe
   const rest = () => [percent, ...shown].join(gap);
   while (shown.length > 0 && SHORTEST_BAR + 1 + rest().length > columns) shown.pop();
   const width = Math.max(0, Math.min(LONGEST_BAR, columns - rest().length - 1));
-  const bar = Format.BarFormat(share, {
+  const bar = cliProgress.Format.BarFormat(share, {
     barsize: width,
     barCompleteString: '█'.repeat(width),
     barIncompleteString: '░'.repeat(width),
