@@ -1,6 +1,21 @@
 /** A terminal to look at what a program leaves on it: that of VS Code, without a window. */
 import xterm from '@xterm/headless';
 
+/** What a column shows, by the attributes that gru-lm uses. A wide character is in the first of its two columns. */
+export interface Cell {
+  /** Empty: nothing was written, or a wide character began before. */
+  readonly text: string;
+  /** Columns that it takes: 1, 2, or 0 where a wide character began before. */
+  readonly width: number;
+  readonly color: CellColor;
+  readonly field: CellColor;
+  readonly isBold: boolean;
+  readonly isDim: boolean;
+}
+
+/** A number of the terminal's own palette, or `#rrggbb`; undefined: the terminal's usual. */
+export type CellColor = number | string | undefined;
+
 export class Screen {
   readonly isTTY = true;
   readonly #terminal: xterm.Terminal;
@@ -60,6 +75,20 @@ export class Screen {
     return lines.join('\n').trimEnd();
   }
 
+  /** All rows that were ever shown, as they stand there, without empty ones at the end. */
+  async cells(): Promise<Cell[][]> {
+    await this.#settled();
+    const { active } = this.#terminal.buffer;
+    const rows: Cell[][] = [];
+    let count = 0;
+    for (let y = 0; y < active.length; y++) {
+      const line = active.getLine(y)!;
+      rows.push(Array.from({ length: line.length }, (_, x) => readCell(line.getCell(x)!)));
+      if (line.translateToString(true) !== '') count = y + 1;
+    }
+    return rows.slice(0, count);
+  }
+
   /** Where the cursor is, from 0 on. */
   async cursor(): Promise<{ column: number; line: string }> {
     await this.#settled();
@@ -71,4 +100,20 @@ export class Screen {
   #settled(): Promise<void> {
     return new Promise((resolve) => this.#terminal.write('', resolve));
   }
+}
+
+function readCell(cell: xterm.IBufferCell): Cell {
+  return {
+    text: cell.getChars(),
+    width: cell.getWidth(),
+    color: readColor(cell.isFgDefault(), cell.isFgRGB(), cell.getFgColor()),
+    field: readColor(cell.isBgDefault(), cell.isBgRGB(), cell.getBgColor()),
+    isBold: cell.isBold() !== 0,
+    isDim: cell.isDim() !== 0,
+  };
+}
+
+function readColor(isUsual: boolean, isRgb: boolean, value: number): CellColor {
+  if (isUsual) return undefined;
+  return isRgb ? `#${value.toString(16).padStart(6, '0')}` : value;
 }
