@@ -160,19 +160,18 @@ const BY_OTHERS: readonly Row[] = [
 ];
 
 /**
- * By the vocabulary's size: the embeddings', at most that of a layer, and a share of the rate. Where most
+ * By the vocabulary's size: the embeddings', at most that of a layer. Where most
  * tokens are rare they are scored by their embeddings, which then are learned from what precedes them, too;
  * and a text has fewer of them than characters to learn so much from, so that more is dropped; a lower rate only
  * learns less (10,000 words, two layers of 384: 0.016 was better than 0.008, and that than 0.004). What more layers
  * bring was measured for characters alone.
  */
 const BY_VOCABULARY = [
-  { from: 0, embeddingSize: 64, rateShare: 1, tied: false, moreDropout: 0, mostLayers: 16 },
-  { from: 1000, embeddingSize: 128, rateShare: 0.75, tied: false, moreDropout: 0, mostLayers: 2 },
+  { from: 0, embeddingSize: 64, tied: false, moreDropout: 0, mostLayers: 16 },
+  { from: 1000, embeddingSize: 128, tied: false, moreDropout: 0, mostLayers: 2 },
   {
     from: 5000,
     embeddingSize: 65_536,
-    rateShare: 1,
     tied: true,
     moreDropout: 0.3,
     mostLayers: 2,
@@ -201,7 +200,7 @@ export function defaultsByRule(input: RuleInput): RuledOptions {
     layers: Math.min(words.mostLayers, input.attention ? Math.max(2, layers) : layers),
     dropout: Math.min(MOST_DROPOUT, Number((dropout + words.moreDropout).toPrecision(2))),
     batchSize,
-    learningRate: Number((learningRate * words.rateShare).toPrecision(2)),
+    learningRate,
     tied: words.tied && input.fullSoftmax,
     weightDecay,
     gruVariant: isNativeGru(cell, activation, machine) ? 'reset-before' : 'reset-after',
