@@ -19,6 +19,12 @@ export const testBackends: readonly TestBackend[] = [
 
 export type TestBackend = 'native' | 'tensorflow' | 'wasm' | 'cpu';
 
+/** TensorFlow's backend, with what a test has taken off it. */
+export interface WithheldOperations {
+  nativeOperations?: NativeOperations | undefined;
+  withheldOperations?: NativeOperations | undefined;
+}
+
 let native: NativeOperations | undefined;
 
 /** Makes TF.js run on `name`. */
@@ -31,8 +37,10 @@ export async function useBackend(name: TestBackend): Promise<void> {
   else await selectBackend(name === 'wasm' ? 'wasm' : 'cpu');
   if (tf.getBackend() !== tfjsName) throw new Error(`expected ${name}, found ${tf.getBackend()}`);
   if (tfjsName !== 'tensorflow') return;
-  const backend = tensorFlowBackend();
-  native ??= backend.nativeOperations;
+  const backend: ReturnType<typeof tensorFlowBackend> & WithheldOperations = tensorFlowBackend();
+  // On the backend itself, which outlives this module where a process runs many files.
+  backend.withheldOperations ??= backend.nativeOperations;
+  native = backend.withheldOperations;
   if (name === 'tensorflow') delete backend.nativeOperations;
   else backend.nativeOperations = nativeOperations();
 }
