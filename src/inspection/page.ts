@@ -1,6 +1,6 @@
 /** A page for a browser that shows all that was found out about a text. */
 import { type PageAssets, selfContainedPage } from '../self-contained-page.ts';
-import { levelStyle } from './level-style.ts';
+import { commonStyle } from './common-style.ts';
 import { type PageContents, pageData } from './page-data.ts';
 
 const assets: PageAssets = {
@@ -11,5 +11,5 @@ const assets: PageAssets = {
 
 export function pageOf(contents: PageContents): string {
   const title = `${contents.title} – gru-lm inspect`;
-  return selfContainedPage({ ...assets, style: levelStyle() }, title, pageData(contents));
+  return selfContainedPage({ ...assets, style: commonStyle() }, title, pageData(contents));
 }

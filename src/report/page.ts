@@ -1,4 +1,5 @@
 /** A page for a browser that shows how runs went, beside each other. */
+import { commonStyle } from '../inspection/common-style.ts';
 import { type PageAssets, selfContainedPage } from '../self-contained-page.ts';
 import type { ReportData } from './report-data.ts';
 
@@ -11,5 +12,5 @@ const assets: PageAssets = {
 export function reportPage(data: ReportData): string {
   const [first, ...others] = data.runs;
   const title = others.length === 0 ? (first?.name ?? '') : `${data.runs.length} runs`;
-  return selfContainedPage(assets, `${title} – gru-lm report`, data);
+  return selfContainedPage({ ...assets, style: commonStyle() }, `${title} – gru-lm report`, data);
 }

@@ -1,6 +1,6 @@
 /** The page that asks for texts, in a browser. All of it comes from here, and its policy forbids everything else. */
 import { readFileSync } from 'node:fs';
-import { levelStyle } from '../inspection/level-style.ts';
+import { commonStyle } from '../inspection/common-style.ts';
 
 /** Beside this module, in a checkout as in `dist/` (`scripts/build.ts`). */
 const assets = new URL('./playground-page/', import.meta.url);
@@ -20,7 +20,7 @@ export function readPlayground(): ReadonlyMap<string, Asset> {
   };
   return new Map([
     ['/', read('page.html', 'text/html; charset=utf-8')],
-    ['/page.css', read('page.css', 'text/css; charset=utf-8', levelStyle())],
+    ['/page.css', read('page.css', 'text/css; charset=utf-8', commonStyle())],
     ...SCRIPTS.map((name) => [`/${name}`, read(name, 'text/javascript; charset=utf-8')] as const),
   ]);
 }
