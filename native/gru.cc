@@ -154,7 +154,8 @@ class Projection {
   std::optional<Buffer<float>> of_rows_;
 };
 
-/// From the gradient of W x those of `x` [rows, width], or of its table, and of W.
+/// From the gradient of W x those of `x` [rows, width], or of its table, and, unless that is null,
+/// of W.
 template <class Element>
 void ProjectionBackward(const GruInputs& in, int64_t rows, int64_t width, const float* weights,
                         const Columns<Element>& d_projected, float* d_x, float* d_weights) {
@@ -165,6 +166,7 @@ void ProjectionBackward(const GruInputs& in, int64_t rows, int64_t width, const 
     ProductShape shape = packed.ShapeFor(count);
     shape.a_stride = d_products.stride;
     Product(shape).Run(d_products.first, packed.data(), d_in);
+    if (d_weights == nullptr) return;
     const Operand<Element> operand(x, count * width);
     ProductOverRows(count, d_products, width, operand.data(), d_weights);
   };
@@ -192,7 +194,7 @@ void Forward(const GruSizes& s, const GruInputs& in, const float* h0, const GruW
 
   // Reset-after takes U h of all gates at once; reset-before needs r before it can take n's.
   const int64_t at_once = s.reset_after ? 3 * H : 2 * H;
-  const Division division(B);
+  const Division division(B, 3 * H * H);
   const PackedMatrix weights(w.recurrent, Stored::kTransposed, H, at_once, division.most(),
                              precision, division.alone());
   std::optional<PackedMatrix> candidate_weights;
@@ -341,7 +343,7 @@ void Backward(const GruSizes& s, const GruInputs& in, const float* h0, const Gru
   Buffer<Element> previous(T * B * H), reset(s.reset_after ? 0 : T * B * H);
   // Reset-after takes back the gradients of all gates at once.
   const int64_t at_once = s.reset_after ? 3 * H : 2 * H;
-  const Division division(B);
+  const Division division(B, 3 * H * H);
   // The gradients of b, and of n's part of b'.
   const PartialSums bias_sums(division.groups(), 4 * H);
   {
@@ -397,6 +399,7 @@ void Backward(const GruSizes& s, const GruInputs& in, const float* h0, const Gru
 
   const Columns<Element> d_gates{d_projected.data(), 3 * H, 3 * H};
   ProjectionBackward(in, T * B, I, w.inputs, d_gates, d.x, d.inputs);
+  if (d.recurrent == nullptr) return;
   if (s.reset_after) {
     ProductOverRows(T * B, 3 * H, H, d_recurrent.data(), previous.data(), d.recurrent);
     return;

@@ -48,7 +48,7 @@ struct GruWorkspace {
 struct GruGradients {
   float* x;               ///< of x [T, B, I], or of the table [V, I]
   float* initial_state;   ///< [B, H]
-  float* inputs;          ///< of W [3H, I]
+  float* inputs;          ///< of W [3H, I]; null: neither this nor the next is wanted
   float* recurrent;       ///< of U [3H, H]
   float* input_bias;      ///< of b [3H]
   float* recurrent_bias;  ///< of b' [3H], for reset-after only
@@ -59,7 +59,7 @@ struct GruGradients {
 void GruForward(const GruSizes& sizes, const GruInputs& inputs, const float* h0,
                 const GruWeights& weights, float* y, const GruWorkspace& workspace);
 
-/// The gradients of everything, from those of `y` in `dy` [T, B, H].
+/// The gradients of everything that is wanted, from those of `y` in `dy` [T, B, H].
 void GruBackward(const GruSizes& sizes, const GruInputs& inputs, const float* h0,
                  const GruWeights& weights, const float* y, const GruWorkspace& workspace,
                  const float* dy, const GruGradients& gradients);

@@ -83,7 +83,7 @@ void Forward(const LstmSizes& s, const float* x, const float* h0, const float* c
   const int64_t at_a_time = StepsAtATime(T, B * 4 * H);
   const PackedMatrix input_weights(w.inputs, Stored::kTransposed, I, 4 * H, at_a_time * B,
                                    precision);
-  const Division division(B);
+  const Division division(B, 4 * H * H);
   const PackedMatrix weights(w.recurrent, Stored::kTransposed, H, 4 * H, division.most(), precision,
                              division.alone());
   Buffer<float> own_gates(workspace.gates ? 0 : at_a_time * B * 4 * H), recurrent(B * 4 * H);
@@ -125,7 +125,7 @@ void Backward(const LstmSizes& s, const float* x, const float* h0, const float* 
   constexpr Precision precision = kPrecisionOf<Element>;
   const int64_t T = s.steps, B = s.batch, I = s.inputs, H = s.hidden;
   Buffer<Element> d_gates(T * B * 4 * H);
-  const Division division(B);
+  const Division division(B, 4 * H * H);
   const PartialSums bias_sums(division.groups(), 4 * H);
   {
     const PackedMatrix weights(w.recurrent, Stored::kAsIs, 4 * H, H, division.most(), precision,
@@ -149,6 +149,7 @@ void Backward(const LstmSizes& s, const float* x, const float* h0, const float* 
   bias_sums.AddUp(0, 4 * H, d.bias);
   const PackedMatrix weights(w.inputs, Stored::kAsIs, 4 * H, I, T * B, precision);
   Product(weights.ShapeFor(T * B)).Run(d_gates.data(), weights.data(), d.x);
+  if (d.inputs == nullptr) return;
   const Operand<Element> inputs(x, T * B * I);
   ProductOverRows(T * B, 4 * H, I, d_gates.data(), inputs.data(), d.inputs);
   Buffer<Element> previous(T * B * H);

@@ -35,7 +35,7 @@ struct LstmGradients {
   float* x;              ///< [T, B, I]
   float* initial_state;  ///< [B, H]
   float* initial_cell;   ///< [B, H]
-  float* inputs;         ///< of W [4H, I]
+  float* inputs;         ///< of W [4H, I]; null: neither this nor the next is wanted
   float* recurrent;      ///< of U [4H, H]
   float* bias;           ///< of b, and of b' [4H]
 };
@@ -47,8 +47,8 @@ void LstmForward(const LstmSizes& sizes, const float* x, const float* h0, const 
                  const LstmWeights& weights, float* y, float* final_cell,
                  const LstmWorkspace& workspace);
 
-/// The gradients of everything, from those of `y` in `dy` [T, B, H] and of the last cell in
-/// `d_final_cell` [B, H].
+/// The gradients of everything that is wanted, from those of `y` in `dy` [T, B, H] and of the last
+/// cell in `d_final_cell` [B, H].
 void LstmBackward(const LstmSizes& sizes, const float* x, const float* h0, const float* c0,
                   const LstmWeights& weights, const float* y, const LstmWorkspace& workspace,
                   const float* dy, const float* d_final_cell, const LstmGradients& gradients);

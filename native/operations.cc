@@ -73,6 +73,17 @@ void RunGruForward(Call& call, const GruInputs& inputs, int first) {
   GruForward(GruSizesOf(call), inputs, call.Input(first), weights, y, workspace);
 }
 
+/// The gradients of W and U as the outputs `first` and the one after it, if they are wanted.
+void WeightGradients(Call& call, int first, float*& inputs, float*& recurrent) {
+  if (call.Flag("weight_gradients")) {
+    inputs = call.Output(first);
+    recurrent = call.Output(first + 1);
+  } else {
+    call.OmitOutput(first);
+    call.OmitOutput(first + 1);
+  }
+}
+
 /// Runs a layer's gradient whose h0, w_ih, w_hh, y, gates, recurrent_n, dy are the inputs from
 /// `first` on.
 void RunGruBackward(Call& call, const GruInputs& inputs, int first) {
@@ -80,8 +91,8 @@ void RunGruBackward(Call& call, const GruInputs& inputs, int first) {
   if (reset_after && call.Input(first + 5) == nullptr) {
     throw ArgumentError("recurrent_n should be [T, B, H] with reset_after; it has no elements");
   }
-  GruGradients gradients{call.Output(0), call.Output(1), call.Output(2),
-                         call.Output(3), call.Output(4), nullptr};
+  GruGradients gradients{call.Output(0), call.Output(1), nullptr, nullptr, call.Output(4), nullptr};
+  WeightGradients(call, 2, gradients.inputs, gradients.recurrent);
   if (reset_after) {
     gradients.recurrent_bias = call.Output(5);
   } else {
@@ -119,11 +130,11 @@ const OpDeclaration kGruBackward{
      {"dy: float", "T B H"}},
     {{"dx: float", "T B I"},
      {"dh0: float", "B H"},
-     {"dw_ih: float", "3H I"},
-     {"dw_hh: float", "3H H"},
+     {"dw_ih: float", "3H I?"},
+     {"dw_hh: float", "3H H?"},
      {"db_ih: float", "3H"},
      {"db_hh: float", "3H?"}},
-    {"reset_after: bool", kPrecisionAttribute},
+    {"reset_after: bool", "weight_gradients: bool", kPrecisionAttribute},
     [](Call& call) { RunGruBackward(call, {call.Input(0), nullptr, nullptr}, 1); }};
 
 const OpDeclaration kEmbeddedGruForward{
@@ -152,11 +163,11 @@ const OpDeclaration kEmbeddedGruBackward{
      {"dy: float", "T B H"}},
     {{"d_table: float", "V I"},
      {"dh0: float", "B H"},
-     {"dw_ih: float", "3H I"},
-     {"dw_hh: float", "3H H"},
+     {"dw_ih: float", "3H I?"},
+     {"dw_hh: float", "3H H?"},
      {"db_ih: float", "3H"},
      {"db_hh: float", "3H?"}},
-    {"reset_after: bool", kPrecisionAttribute},
+    {"reset_after: bool", "weight_gradients: bool", kPrecisionAttribute},
     [](Call& call) { RunGruBackward(call, EmbeddedInputsOf(call, 0, 1), 2); }};
 
 LstmSizes LstmSizesOf(const Call& call) {
@@ -206,13 +217,14 @@ const OpDeclaration kLstmBackward{
     {{"dx: float", "T B I"},
      {"dh0: float", "B H"},
      {"dc0: float", "B H"},
-     {"dw_ih: float", "4H I"},
-     {"dw_hh: float", "4H H"},
+     {"dw_ih: float", "4H I?"},
+     {"dw_hh: float", "4H H?"},
      {"db: float", "4H"}},
-    {kPrecisionAttribute},
+    {"weight_gradients: bool", kPrecisionAttribute},
     [](Call& call) {
-      const LstmGradients gradients{call.Output(0), call.Output(1), call.Output(2),
-                                    call.Output(3), call.Output(4), call.Output(5)};
+      LstmGradients gradients{call.Output(0), call.Output(1), call.Output(2),
+                              nullptr,        nullptr,        call.Output(5)};
+      WeightGradients(call, 3, gradients.inputs, gradients.recurrent);
       const LstmWorkspace workspace{const_cast<float*>(call.Input(6)),
                                     const_cast<float*>(call.Input(7))};
       LstmBackward(LstmSizesOf(call), call.Input(0), call.Input(1), call.Input(2),

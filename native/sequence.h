@@ -27,15 +27,18 @@ struct Streams {
 
 /// How the streams of a batch are divided. Where there are enough, each thread takes some of them
 /// through all steps, and no thread waits for another; otherwise they go together, and the threads
-/// share the work of each step.
+/// share the work of each step, unless that is so little that one of them does it sooner alone.
 class Division {
  public:
-  explicit Division(int64_t batch) : batch_(batch) {
+  /// @param weights that each stream is multiplied by in a step
+  Division(int64_t batch, int64_t weights) : batch_(batch) {
     // Fewer rows than this make a product slower by more than waiting costs.
     constexpr int64_t kStreamsAThread = 8;
+    // Some 50 us of work. Waiting takes a few, and far more where other processes want the cores.
+    constexpr int64_t kProductsAThread = 1 << 20;
     const int threads = omp_get_max_threads();
     groups_ = batch >= kStreamsAThread * threads ? threads : 1;
-    alone_ = groups_ > 1 || threads == 1;
+    alone_ = groups_ > 1 || batch * weights < kProductsAThread * threads;
   }
   int groups() const { return groups_; }
   bool alone() const { return alone_; }

@@ -129,6 +129,12 @@ void RunGru(const Shape& shape, bool reset_after, Precision precision, bool chec
       dy.data(),
       {dx.data(), dh0.data(), dw.data(), du.data(), db.data(), reset_after ? dc.data() : nullptr});
   for (const Values* values : {&dx, &dh0, &dw, &du, &db, &dc}) RequireFinite(name, *values);
+  Values dx_alone = Unwritten(T * B * I);
+  GruBackward(sizes, inputs, h0.data(), {w.data(), u.data(), nullptr, nullptr}, y.data(), workspace,
+              dy.data(),
+              {dx_alone.data(), dh0.data(), nullptr, nullptr, db.data(),
+               reset_after ? dc.data() : nullptr});
+  if (dx_alone != dx) Fail(name + ": without gradients of weights dx should be the same");
 
   // The same inputs as rows of a table, each of them twice, and one row that nothing reads.
   const int64_t V = (T * B + 1) / 2 + 1;
@@ -305,6 +311,8 @@ const std::vector<Shape> kShapes = {
     {9, 2, 33, 64},
     {2, 200, 3, 33},
     {1, 5, 100, 1},
+    // Few streams of so many units that the threads share each step.
+    {2, 7, 3, 330},
     // Many steps' W x are more than is computed at a time.
     {19, 130, 3, 150},
 };

@@ -21,6 +21,7 @@ import { forward, type HiddenState, type Weights } from '../model/language-model
 import type { ModelConfig } from '../model/parameters.ts';
 import { meanLossOf } from '../model/predictions.ts';
 import { embeddingLookup } from '../ops/embedding-lookup.ts';
+import { withoutWeightGradients } from '../ops/register.ts';
 import type { LayerTrace, Trace } from './trace.ts';
 
 /** Of the prediction of the token at `place`. */
@@ -92,16 +93,13 @@ function weighBatch(
     const before = places.map((place, b) => (place - 1 - starts[b]!) * B + b);
     const rows = tf.tensor1d(Int32Array.from(before)); // of what each prediction is made of
     const targets = tf.tensor1d(Int32Array.from(places, (place) => ids[place]!));
-    const { grads } = tf.engine().gradients(() => {
+    const lossOf = () => {
       const inOrder = tf.range(0, T * B, 1, 'int32');
-      const { features } = forward(
-        config,
-        { ...weights, 'embedding.weight': embeddings },
-        inOrder,
-        state,
-      );
+      const own = { ...weights, 'embedding.weight': embeddings };
+      const { features } = forward(config, own, inOrder, state);
       return meanLossOf(weights, embeddingLookup(features, rows), targets);
-    }, [embeddings]);
+    };
+    const { grads } = withoutWeightGradients(() => tf.engine().gradients(lossOf, [embeddings]));
     const gradient = tf.mul(grads[0]!, -B); // of Σ log p, of which each term is of one stream alone
     contributions = Float32Array.from(tf.sum(tf.mul(gradient, embeddings), 1).dataSync());
     gradients = Float32Array.from(tf.sqrt(tf.sum(tf.square(gradient), 1)).dataSync());

@@ -24,6 +24,7 @@ import {
   gruBackward,
   gruForward,
 } from './gru-sequence-reference.ts';
+import { withoutWeightGradients } from './register.ts';
 import { type Precision, tensorFlowBackend } from './tensorflow-binding.ts';
 import './core-gradients.ts';
 
@@ -147,7 +148,8 @@ describe.runIf(hasNativeOperations)('the native operations of gruSequence', () =
     });
 
     it('do so for sizes that take several threads, and several pieces', () => {
-      for (const sizes of [{ T: 7, B: 31, I: 130, H: 210 }, inPieces, inSingleSteps]) {
+      const together = { T: 3, B: 7, I: 20, H: 330 }; // threads share each step
+      for (const sizes of [{ T: 7, B: 31, I: 130, H: 210 }, together, inPieces, inSingleSteps]) {
         const found = resultsOf('float32', variant, sizes, 5);
         expectSameResults(found, resultsOf('reference', variant, sizes, 5), 1e-4);
       }
@@ -177,6 +179,25 @@ describe.runIf(hasNativeOperations)('the native operations of gruSequence', () =
           });
         }
       }
+    });
+
+    it('leave out the gradients of weights that nobody wants, and nothing else', () => {
+      const random = new Random(11);
+      const tensors = tensorsOf(random, { T: 6, B: 5, I: 7, H: 9 }, variant);
+      const of = [tensors.inputs, tensors.initialState];
+      const upstream = randomValues(random, 6 * 5 * 9);
+      const gradients = () => gradientsOf(() => gruSequence(tensors, variant), of, upstream);
+      expect(withoutWeightGradients(gradients)).toEqual(gradients());
+      tf.tidy(() => {
+        const backend = tensorFlowBackend();
+        const forward = gruForwardNative(backend, tensors.inputs, tensors, true, 'float32');
+        const dOutputs = tf.onesLike(forward[0]!);
+        const left = withoutWeightGradients(() =>
+          gruBackwardNative(backend, tensors.inputs, tensors, forward, dOutputs, 'float32'),
+        );
+        expect([left[2]!.size, left[3]!.size]).toEqual([0, 0]);
+      });
+      tf.dispose(Object.values(tensors) as tf.Tensor[]);
     });
 
     it('are what gruSequence runs, in the precision asked for, recorded or not', (ctx) => {

@@ -5,6 +5,7 @@
  */
 import * as tf from '@tensorflow/tfjs-core';
 import type { GruLayerTensors } from './gru-sequence-reference.ts';
+import { wantsWeightGradients } from './register.ts';
 import {
   flag,
   type Precision,
@@ -50,7 +51,8 @@ export function gruForwardNative(
 
 /**
  * @param results what {@link gruForwardNative} gave, with the workspace
- * @returns the gradients of the inputs, or of their table, and of the tensors in their order
+ * @returns the gradients of the inputs, or of their table, and of the tensors in their order; those of the weights
+ *   have no elements where they are not wanted
  */
 export function gruBackwardNative(
   backend: TensorFlowBackend,
@@ -64,7 +66,11 @@ export function gruBackwardNative(
     const [outputs, gates, recurrentN = tf.zeros([0, 0, 0])] = results;
     const gradients = backend.executeMultipleOutputs(
       `GruLm${kindOf(inputs)}Backward`,
-      [flag(backend, 'reset_after', biasHh !== undefined), precisionAttribute(backend, precision)],
+      [
+        flag(backend, 'reset_after', biasHh !== undefined),
+        flag(backend, 'weight_gradients', wantsWeightGradients()),
+        precisionAttribute(backend, precision),
+      ],
       [
         ...listOf(inputs),
         initialState,

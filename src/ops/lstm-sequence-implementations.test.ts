@@ -25,6 +25,7 @@ import {
   lstmForward,
 } from './lstm-sequence-reference.ts';
 import { randomLstmTensors, type Sizes } from './lstm-sequence-testing.ts';
+import { withoutWeightGradients } from './register.ts';
 import { type Precision, type TensorFlowBackend, tensorFlowBackend } from './tensorflow-binding.ts';
 import './core-gradients.ts';
 
@@ -129,6 +130,7 @@ describe.runIf(hasNativeOperations)('the native operations of lstmSequence', () 
           [{ T: 1, B: 1, I: 1, H: 1 }, 1],
           [{ T: 5, B: 16, I: 32, H: 64 }, 2],
           [{ T: 4, B: 17, I: 33, H: 65 }, 3],
+          [{ T: 3, B: 7, I: 20, H: 280 }, 4], // threads share each step
         ],
       },
     );
@@ -144,6 +146,16 @@ describe.runIf(hasNativeOperations)('the native operations of lstmSequence', () 
       }),
       { numRuns: 20 },
     );
+  });
+
+  it('leave out the gradients of weights that nobody wants, and nothing else', () => {
+    const random = new Random(11);
+    const tensors = randomLstmTensors(random, { T: 6, B: 5, I: 7, H: 9 });
+    const of = [tensors.inputs, tensors.initialState, tensors.initialCell];
+    const upstream = randomValues(random, 6 * 5 * 9);
+    const gradients = () => gradientsOf(() => lstmSequence(tensors).outputs, of, upstream);
+    expect(withoutWeightGradients(gradients)).toEqual(gradients());
+    tf.dispose(Object.values(tensors) as tf.Tensor[]);
   });
 
   it('are what lstmSequence runs where the library is there, forward and backward', () => {
@@ -165,13 +177,13 @@ describe.runIf(hasNativeOperations)('the native operations of lstmSequence', () 
     expect(gradients('bfloat16')).toEqual(expected);
     expect(calls.splice(0)).toEqual([
       'GruLmLstmForward keep_workspace=true precision=bfloat16 → 4',
-      'GruLmLstmBackward precision=bfloat16 → 6',
+      'GruLmLstmBackward weight_gradients=true precision=bfloat16 → 6',
     ]);
     gradients('float32');
     expectNoTensorsLeft(() => tf.dispose(Object.values(lstmSequence(tensors))));
     expect(calls).toEqual([
       'GruLmLstmForward keep_workspace=true precision=float32 → 4',
-      'GruLmLstmBackward precision=float32 → 6',
+      'GruLmLstmBackward weight_gradients=true precision=float32 → 6',
       'GruLmLstmForward keep_workspace=false precision=float32 → 4',
       'GruLmLstmForward keep_workspace=false precision=float32 → 4',
     ]);

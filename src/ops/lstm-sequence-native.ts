@@ -10,6 +10,7 @@ import type {
   LstmTensors,
   LstmWorkspace,
 } from './lstm-sequence-reference.ts';
+import { wantsWeightGradients } from './register.ts';
 import {
   flag,
   type Precision,
@@ -37,7 +38,7 @@ export function lstmForwardNative(
     : { outputs, finalCell };
 }
 
-/** As `lstmBackward` of the reference. */
+/** As `lstmBackward` of the reference; the gradients of weights have no elements where they are not wanted. */
 export function lstmBackwardNative(
   backend: TensorFlowBackend,
   tensors: Omit<LstmTensors, 'biasIh' | 'biasHh'>,
@@ -51,7 +52,10 @@ export function lstmBackwardNative(
   const [dInputs, dInitialState, dInitialCell, dWeightIh, dWeightHh, dBias] =
     backend.executeMultipleOutputs(
       'GruLmLstmBackward',
-      [precisionAttribute(backend, precision)],
+      [
+        flag(backend, 'weight_gradients', wantsWeightGradients()),
+        precisionAttribute(backend, precision),
+      ],
       [
         inputs,
         initialState,

@@ -48,7 +48,7 @@ const gruBackward: Operation = {
     ...{ x: [T, B, I], h0: [B, H], w_ih: [3 * H, I], w_hh: [3 * H, H] },
     ...{ y: [T, B, H], gates: [T, B, 3 * H], recurrent_n: [T, B, H], dy: [T, B, H] },
   },
-  flags: { reset_after: true },
+  flags: { reset_after: true, weight_gradients: true },
   outputs: 6,
 };
 
@@ -69,6 +69,7 @@ const lstmBackward: Operation = {
     ...{ y: [T, B, H], gates: [T, B, 4 * H], cells: [T, B, H], dy: [T, B, H] },
     d_final_cell: [B, H],
   },
+  flags: { weight_gradients: true },
   outputs: 6,
 };
 

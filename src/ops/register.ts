@@ -84,3 +84,24 @@ export function runWithGradient(
 export function isRecordingGradient(): boolean {
   return tf.engine().state.gradientDepth > 0;
 }
+
+let leavesOutWeightGradients = false;
+
+/**
+ * Runs `fn`, in which a gradient is taken that no weight of a recurrent layer takes part in: operations that can
+ * save the work of those weights' gradients then leave these out.
+ */
+export function withoutWeightGradients<Result>(fn: () => Result): Result {
+  const before = leavesOutWeightGradients;
+  leavesOutWeightGradients = true;
+  try {
+    return fn();
+  } finally {
+    leavesOutWeightGradients = before;
+  }
+}
+
+/** Whether the gradients of a recurrent layer's weights are to be computed. */
+export function wantsWeightGradients(): boolean {
+  return !leavesOutWeightGradients;
+}
