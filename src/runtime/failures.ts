@@ -20,7 +20,7 @@ export async function recordFailure(
 }
 
 /** Why it could not be had, if that is recorded. */
-export async function readFailure({ failurePath }: Failing): Promise<Reason | undefined> {
+async function readFailure({ failurePath }: Failing): Promise<Reason | undefined> {
   return await readRecord<Reason>(failurePath);
 }
 
