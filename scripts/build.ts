@@ -4,6 +4,7 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { buildDistribution } from './distribution.ts';
 import { libraryTypes } from './library-types.ts';
+import { copyPrebuilds } from './prebuilds.ts';
 
 const dist = fileURLToPath(new URL('../dist', import.meta.url));
 
@@ -17,4 +18,5 @@ async function writeTypes(): Promise<void> {
 }
 
 await buildDistribution(dist);
+await copyPrebuilds(fileURLToPath(new URL('../prebuilds', import.meta.url)), dist);
 await writeTypes();

@@ -19,11 +19,21 @@ import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { prebuild, prebuildSources } from '../scripts/prebuilds.ts';
 import { LIBRARY } from '../src/export/tfjs/site-files.ts';
+import { createContext } from '../src/runtime/context.ts';
+import { readHost } from '../src/runtime/host.ts';
+import { levelsOf } from '../src/runtime/levels.ts';
 
 const root = fileURLToPath(new URL('../', import.meta.url));
 const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
 const supportedNodes = [20, 22, 24];
+/** Where addons can be prebuilt: TensorFlow is set up, and the processor has one of the levels. */
+const hasPrebuilds =
+  process.platform === 'linux' &&
+  process.arch === 'x64' &&
+  process.env.GRU_LM_OFFLINE !== '1' &&
+  levelsOf(readHost().processor).length > 0;
 
 interface Lock {
   packages: Record<
@@ -54,7 +64,9 @@ beforeAll(async () => {
   checkout = join(scratch, 'checkout');
   home = join(scratch, 'home');
   await mkdir(home);
-  const left = new Set(['.git', 'node_modules', 'dist', 'checkpoints', 'corpora', 'coverage']);
+  const left = new Set([
+    ...['.git', 'node_modules', 'dist', 'prebuilds', 'checkpoints', 'corpora', 'coverage'],
+  ]);
   await cp(root, checkout, {
     recursive: true,
     filter: (path) => path === root || !left.has(basename(path)),
@@ -151,8 +163,16 @@ describe('a checkout', () => {
   });
 });
 
+describe('the changelog', () => {
+  it('begins with the version of package.json', async () => {
+    const changelog = await readFile(join(root, 'CHANGELOG.md'), 'utf8');
+    expect(/^## (\S+)/m.exec(changelog)?.[1]).toBe(version);
+  });
+});
+
 describe('the packed package', () => {
   beforeAll(async () => {
+    if (hasPrebuilds) await prebuildForThisMachine(join(checkout, 'prebuilds'));
     await runWell(
       'npm',
       ['pack', '--ignore-scripts=false', '--pack-destination', scratch],
@@ -160,7 +180,7 @@ describe('the packed package', () => {
     );
     const tarball = join(scratch, `gru-lm-${version}.tgz`);
     await runWell('npm', ['install', '--ignore-scripts=false', '--no-audit', tarball], home);
-  }, 120_000);
+  }, 400_000);
 
   it('brings no development tool, no tfjs-node, one tfjs-core, and no install script', async () => {
     const installed = await installedPackages(join(home, 'node_modules'));
@@ -281,6 +301,66 @@ describe('the packed package', () => {
     });
   });
 
+  describe('on a machine without a compiler', () => {
+    const machine = () => ({
+      PATH: join(scratch, 'no-programs'),
+      CXX: '',
+      GRU_LM_CACHE: join(scratch, 'cache'),
+      GRU_LM_OFFLINE: '1',
+      GRU_LM_TENSORFLOW: '',
+    });
+    const gruLm = (args: string[], env = {}) =>
+      run(process.execPath, ['node_modules/gru-lm/bin/gru-lm.js', ...args], home, {
+        ...machine(),
+        ...env,
+      });
+    const train = (out: string) => {
+      const size = ['--embedding', '8', '--hidden', '8', '--layers', '1', '--max-steps', '2'];
+      return ['train', 'short.txt', ...size, '--backend', 'cpu', '--out', out, '--json'];
+    };
+
+    // What was fetched is there, and nothing that was compiled.
+    beforeAll(async () => {
+      const { cacheDirectory } = createContext();
+      const runtime = join(scratch, 'cache', 'runtime');
+      await mkdir(runtime, { recursive: true });
+      for (const name of await readdir(cacheDirectory)) {
+        if (!/^(tensorflow|onednn)-/.test(name)) continue;
+        await symlink(join(cacheDirectory, name), join(runtime, name));
+      }
+      await writeFile(
+        join(home, 'short.txt'),
+        'the quick brown fox jumps over the dog\n'.repeat(99),
+      );
+    });
+
+    it.runIf(hasPrebuilds)('fails without what is prebuilt', async () => {
+      const { code, stderr } = await gruLm(train('none'), { GRU_LM_PREBUILT: '0' });
+      expect(code).toBe(1);
+      expect(stderr).toContain('must be built by a C++ compiler');
+    });
+
+    it.runIf(hasPrebuilds)('trains on TensorFlow by what came with it', async () => {
+      const { code, stdout, stderr } = await gruLm(train('prebuilt'));
+      expect({ code, stderr: code === 0 ? '' : stderr }).toEqual({ code: 0, stderr: '' });
+      expect(stderr).not.toContain('compiling');
+      expect(stderr).not.toContain('Without');
+      const events = parseLines(stdout);
+      expect(events[0]).toMatchObject({ event: 'start', backend: 'cpu' });
+      expect(events.at(-1)).toMatchObject({ event: 'end', step: 2 });
+      const made = await readdir(join(scratch, 'cache', 'runtime'));
+      const addons = made.filter((name) => /^(binding|operations)-\w+$/.test(name));
+      expect(addons).toHaveLength(2);
+    });
+
+    it.runIf(hasPrebuilds)('says by doctor and setup what it runs on', async () => {
+      const doctor = (await gruLm(['doctor'])).stdout;
+      expect(doctor).toMatch(/^cpu +works .*, by the prebuilt binding$/m);
+      expect(doctor).toMatch(/^ +native operations: oneDNN 3\.2\.0, .*, prebuilt for x86-64-v\d/m);
+      expect((await gruLm(['setup'])).stdout).toMatch(/^the native operations are there: /m);
+    });
+  });
+
   it('says so if it was packed without being built', async () => {
     const place = join(scratch, 'unbuilt');
     await cp(join(home, 'node_modules', 'gru-lm', 'bin'), join(place, 'bin'), { recursive: true });
@@ -345,6 +425,18 @@ describe('the packed package', () => {
     });
   });
 });
+
+/** Compiles the addons for the best level of this machine, once for the same sources. */
+async function prebuildForThisMachine(directory: string): Promise<void> {
+  const only = levelsOf(readHost().processor).slice(0, 1);
+  const key = [(await prebuildSources()).slice(0, 16), ...only.map(({ name }) => name)].join('-');
+  const kept = join(root, 'node_modules', '.cache', 'gru-lm', `prebuilds-${key}`);
+  if (!existsSync(kept)) {
+    await prebuild(`${kept}.new`, { only });
+    await rename(`${kept}.new`, kept);
+  }
+  await cp(kept, directory, { recursive: true });
+}
 
 function parseLines(text: string): Record<string, unknown>[] {
   return text

@@ -35,6 +35,10 @@ function describe(plan: SetupPlan, dryRun: boolean): string[] {
     lines.push(
       `${dryRun ? 'would build' : 'built'}  the binding with ${binding.compiler ?? 'no compiler found'} in ${binding.directory}`,
     );
+  } else if (binding.action === 'copy') {
+    lines.push(
+      `${dryRun ? 'would copy' : 'copied'}   the prebuilt binding to ${binding.directory}`,
+    );
   } else {
     lines.push(`the binding is there: ${binding.directory}`);
   }
@@ -65,9 +69,11 @@ function summarizeOperationsPlan(plan: SetupPlan['operations'], dryRun: boolean)
   if (action === 'none') return [];
   return [
     ...(oneDnn ? describeFetch(oneDnn.wheels, oneDnn.directory, dryRun) : []),
-    action === 'build'
-      ? `${dryRun ? 'would build' : 'built'}  the native operations with ${compiler} in ${directory}`
-      : `the native operations are there: ${directory}`,
+    {
+      build: `${dryRun ? 'would build' : 'built'}  the native operations with ${compiler} in ${directory}`,
+      copy: `${dryRun ? 'would copy' : 'copied'}   the prebuilt native operations to ${directory}`,
+      present: `the native operations are there: ${directory}`,
+    }[action],
     ...(found ? [`native operations: ${summarizeOperations(found)}`] : []),
   ];
 }

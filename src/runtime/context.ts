@@ -3,6 +3,7 @@ import type { OnRuntimeEvent } from './events.ts';
 import { type Host, readHost } from './host.ts';
 import { type RuntimePart, tensorflowPart } from './part.ts';
 import { type OneDnnPin, oneDnnPins, type TensorflowPin, tensorflowPins } from './pins.ts';
+import { locateTfjsNode } from './tfjs-node.ts';
 
 /** What provisioning depends on besides its arguments: the machine, its settings, its listener. */
 export interface RuntimeContext {
@@ -14,6 +15,8 @@ export interface RuntimeContext {
   oneDnnPins: readonly OneDnnPin[];
   /** What is being set up. */
   part: RuntimePart;
+  /** Holds addons that came with the package, by platforms; undefined where none did. */
+  prebuiltDirectory: string | undefined;
   onEvent: OnRuntimeEvent;
   signal: AbortSignal | undefined;
 }
@@ -31,6 +34,7 @@ export function createContext(parts: ContextParts = {}): RuntimeContext {
     pins: parts.pins ?? tensorflowPins,
     oneDnnPins: parts.oneDnnPins ?? oneDnnPins,
     part: parts.part ?? tensorflowPart,
+    prebuiltDirectory: parts.prebuiltDirectory ?? locateTfjsNode().prebuiltDirectory,
     onEvent: parts.onEvent ?? (() => {}),
     signal: parts.signal,
   };
@@ -44,4 +48,9 @@ export function isOffline(context: RuntimeContext): boolean {
 /** True if the user wants no native operations. */
 export function isNativeOff(context: RuntimeContext): boolean {
   return context.env.GRU_LM_NATIVE === '0';
+}
+
+/** True if the user wants all addons compiled on this machine. */
+export function isPrebuiltOff(context: RuntimeContext): boolean {
+  return context.env.GRU_LM_PREBUILT === '0';
 }

@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
+import { findBinding, plannedBinding } from './binding.ts';
 import type { NativeOperations } from './binding-types.ts';
 import { formatBytes } from './cache.ts';
 import {
@@ -20,8 +21,8 @@ import { missingBytes } from './onednn.ts';
 import { findOperations } from './operations.ts';
 import { ensureOperationsProbed } from './operations-probe.ts';
 import { type BuiltBinding, ensureProbed } from './probe.ts';
-import { findBinding, requireFetchable } from './provision.ts';
-import { type BackendName, refusalOf } from './refusal.ts';
+import { requireFetchable } from './provision.ts';
+import { type BackendName, type Reason, refusalOf } from './refusal.ts';
 import { locateTfjsNode } from './tfjs-node.ts';
 
 /** What `gru-lm doctor` says of one backend. */
@@ -70,20 +71,32 @@ async function examineTensorflow(device: Device, context: RuntimeContext): Promi
     return await examineFetch(context);
   }
   const built = await findBinding(context, tensorflow);
+  const { binding, failures } = await plannedBinding(context, tensorflow);
+  const before = afterwards(failures);
   if (built === undefined) {
+    const [state, does] =
+      binding.origin === 'prebuilt'
+        ? ['not in place', 'puts it there']
+        : ['not built', 'builds it'];
     return {
       usable: false,
-      detail: `${describe(tensorflow)}: the binding to it is not built yet`,
-      mend: `Run gru-lm setup${device === 'cuda' ? ' --device cuda' : ''}, or just use the backend, which builds it.`,
+      detail: `${describe(tensorflow)}: the binding to it is ${state} yet${before}`,
+      mend: `Run gru-lm setup${device === 'cuda' ? ' --device cuda' : ''}, or just use the backend, which ${does}.`,
     };
   }
   const probed = await ensureProbed(built, device, context);
   if (device === 'cuda' && !probed.isUsingGpuDevice) throw missingGpu();
+  const prebuilt = built.origin === 'prebuilt' ? ', by the prebuilt binding' : '';
   return {
     usable: true,
-    detail: describe({ ...tensorflow, version: probed.tensorflowVersion }),
+    detail: `${describe({ ...tensorflow, version: probed.tensorflowVersion })}${prebuilt}${before}`,
     ...(device === 'cpu' && { nativeOperations: await examineOperations(built, context) }),
   };
+}
+
+/** What is added to a line about something that took the place of what failed. */
+function afterwards(failures: readonly Reason[]): string {
+  return failures.map(({ reason }) => `. ${reason}`.replace(/\.$/, '')).join('');
 }
 
 async function examineOperations(binding: BuiltBinding, context: RuntimeContext): Promise<Finding> {
@@ -102,9 +115,22 @@ async function examineOperations(binding: BuiltBinding, context: RuntimeContext)
       mend: 'Run gru-lm setup, or just use the backend, which sets them up.',
     };
   }
-  const { built, refusal } = outcome;
+  const { built, refusal, passedOver = [] } = outcome;
   const probed = built ? await ensureOperationsProbed(built, binding, context) : { refusal };
-  if ('found' in probed) return { usable: true, detail: summarizeOperations(probed.found) };
+  if ('found' in probed) {
+    const level = built?.level ? `, prebuilt for ${built.level}` : '';
+    return {
+      usable: true,
+      detail: `${summarizeOperations(probed.found)}${level}${afterwards(passedOver)}`,
+    };
+  }
+  if (built?.origin === 'prebuilt') {
+    return {
+      usable: false,
+      detail: probed.refusal?.reason ?? '',
+      mend: 'Run gru-lm setup, or just use the backend, which compiles others.',
+    };
+  }
   return {
     usable: false,
     detail: probed.refusal?.reason ?? '',

@@ -3,12 +3,11 @@ import * as tf from '@tensorflow/tfjs-core';
 import { errorMessage } from '../errors.ts';
 import type { NativeOperations, TensorflowBinding } from './binding-types.ts';
 import type { RuntimeContext } from './context.ts';
-import { missingGpu, requireNvidiaDriver } from './cuda.ts';
+import { requireNvidiaDriver } from './cuda.ts';
 import type { Device } from './locate.ts';
-import type { BuiltOperations, OperationsOutcome } from './operations.ts';
-import { ensureOperationsProbed } from './operations-probe.ts';
-import { type BuiltBinding, ensureProbed } from './probe.ts';
-import { provision } from './provision.ts';
+import type { BuiltOperations } from './operations.ts';
+import type { BuiltBinding } from './probe.ts';
+import { makeReady } from './ready.ts';
 import type { Reason } from './refusal.ts';
 import { withoutStderr } from './stderr-gate.ts';
 import { loadBackendClass, locateTfjsNode, type TensorflowBackend } from './tfjs-node.ts';
@@ -38,10 +37,7 @@ export async function loadTensorflow(
   context: RuntimeContext,
 ): Promise<LoadedTensorflow> {
   if (device === 'cuda') requireNvidiaDriver(context);
-  const { binding: built, operations } = await provision(context, device);
-  const probed = await ensureProbed(built, device, context);
-  if (device === 'cuda' && !probed.isUsingGpuDevice) throw missingGpu();
-  const provided = await probeOperations(operations, built, context);
+  const { binding: built, operations: provided } = await makeReady(context, device);
   const binding = loadBinding(built, device, threads);
   const Backend = loadBackendClass();
   const backend = new Backend(binding, 'gru-lm');
@@ -58,17 +54,6 @@ export async function loadTensorflow(
     nativeOperations,
     nativeRefusal: refusal,
   };
-}
-
-/** Those that were built, if they load. */
-async function probeOperations(
-  { built, refusal }: OperationsOutcome,
-  binding: BuiltBinding,
-  context: RuntimeContext,
-): Promise<OperationsOutcome> {
-  if (built === undefined) return refusal ? { refusal } : {};
-  const probed = await ensureOperationsProbed(built, binding, context);
-  return 'found' in probed ? { built } : probed;
 }
 
 /** Registers the native operations with the TensorFlow under the backend; or says why they will not. */

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { createHash, type Hash } from 'node:crypto';
 import { readdir, readFile, rm } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { basename, join } from 'node:path';
@@ -12,14 +12,17 @@ import { locateTfjsNode } from './tfjs-node.ts';
 /** The addon that registers the native operations with TensorFlow. */
 export const operationsName = 'gru_lm_operations.node';
 
+/** For the processor at hand: the key of what is built has that processor in it. */
+const thisProcessor = ['-march=native'];
+
 /**
- * Compiled for the processor at hand: the key of what is built has that processor in it. Where it has
- * vectors of 512 bits they are used, as oneDNN does: compilers by themselves keep to half of that.
+ * Where the processor has vectors of 512 bits they are used, as oneDNN does: compilers by themselves keep to
+ * half of that.
  */
-const compileFlags = [
+const compileFlagsFor = (target: readonly string[]) => [
   '-std=c++17',
   '-O3',
-  '-march=native',
+  ...target,
   '-fno-math-errno',
   '-fno-trapping-math',
   '-mprefer-vector-width=512',
@@ -49,21 +52,31 @@ export async function operationsKey(
   const { operationsDirectory } = locateTfjsNode();
   const hash = createHash('sha256');
   const { platform, arch, processor } = context.host;
-  hash.update(JSON.stringify([platform, arch, processor, compileFlags, linkFlags, libraryPaths]));
+  const flags = compileFlagsFor(thisProcessor);
+  hash.update(JSON.stringify([platform, arch, processor, flags, linkFlags, libraryPaths]));
   hash.update(JSON.stringify([tensorflow.version ?? '', oneDnn.pin]));
+  await hashSources(hash, operationsDirectory);
+  return hash.digest('hex').slice(0, 16);
+}
+
+/** Adds the sources of the native operations to a hash. */
+export async function hashSources(hash: Hash, operationsDirectory: string): Promise<void> {
   for (const name of await listSources(operationsDirectory, /\.(cc|h)$/)) {
     hash.update(`\n${name}\n`);
     hash.update(await readFile(join(operationsDirectory, name)));
   }
-  return hash.digest('hex').slice(0, 16);
 }
 
-/** Compiles the native operations into `directory`, some sources at once, and links them. */
+/**
+ * Compiles the native operations into `directory`, some sources at once, and links them; `target` are the
+ * compiler's flags that say for which processors.
+ */
 export async function buildOperations(
   { tensorflow, oneDnn, libraryPaths }: OperationsParts,
   compiler: Compiler,
   directory: string,
   context: RuntimeContext,
+  target: readonly string[] = thisProcessor,
 ): Promise<ManifestFile[]> {
   const { onEvent } = context;
   const { nodeHeaders, operationsDirectory } = locateTfjsNode();
@@ -73,7 +86,7 @@ export async function buildOperations(
     message: `compiling the native operations with ${compiler.command}`,
   });
   const includes = [nodeHeaders, oneDnn.includeDirectory, tensorflow.includeDirectory];
-  const flags = [...compileFlags, ...includes.flatMap((path) => ['-I', path])];
+  const flags = [...compileFlagsFor(target), ...includes.flatMap((path) => ['-I', path])];
   const sources = await listSources(operationsDirectory, /\.cc$/);
   const objects = sources.map((name) => join(directory, `${basename(name, '.cc')}.o`));
   await inTurns(sources, async (name, i) => {

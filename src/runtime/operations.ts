@@ -1,8 +1,9 @@
-import { readFile, rm, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { explainWriteError, installDirectory, readManifest } from './cache.ts';
 import { requireCompiler } from './compiler.ts';
 import { isNativeOff, isOffline, type RuntimeContext } from './context.ts';
+import { forgetFailure, joinReasons, recordFailure, sortOut } from './failures.ts';
+import { levelsOf } from './levels.ts';
 import { type Device, type LocatedTensorflow, runtimeLibraryPath } from './locate.ts';
 import { ensureOneDnn, hasOneDnn, oneDnnOffline, requireOneDnn } from './onednn.ts';
 import {
@@ -12,10 +13,26 @@ import {
   operationsName,
 } from './operations-build.ts';
 import { operationsPart } from './part.ts';
+import {
+  type AddonOrigin,
+  findPrebuilt,
+  installPrebuilt,
+  oneDnnLink,
+  type Prebuilt,
+  type PrebuiltAddon,
+  prebuiltKey,
+  tensorflowLink,
+  tensorflowTarget,
+} from './prebuilt.ts';
 import { type Reason, reasonOf } from './refusal.ts';
 
-/** The addon of the native operations as it was built, or will be. */
+/** The addon of the native operations as it is there, or will be. */
 export interface BuiltOperations extends OperationsParts {
+  origin: AddonOrigin;
+  /** Of a prebuilt one, the level of `levels.ts` that it was compiled for. */
+  level?: string;
+  /** Of a prebuilt one, what it is copied from. */
+  source?: { prebuilt: Prebuilt; addon: PrebuiltAddon };
   directory: string;
   addonPath: string;
   /** Says why they could not be had, if that is so: they are not tried again at each start. */
@@ -25,6 +42,8 @@ export interface BuiltOperations extends OperationsParts {
 /** The native operations, or why they cannot be had; neither where they are not wanted. */
 export interface OperationsOutcome {
   built?: BuiltOperations;
+  /** Why better ones were passed over. */
+  passedOver?: Reason[];
   refusal?: Reason;
 }
 
@@ -36,14 +55,16 @@ export interface EnsureOptions {
   retry: boolean;
 }
 
+const what = 'The native operations: an addon that registers them with TensorFlow';
+
 /** True if they are wanted: for TensorFlow on the processor, unless the user turned them off. */
 export function wantsOperations(context: RuntimeContext, device: Device): boolean {
   return device === 'cpu' && !isNativeOff(context);
 }
 
 /**
- * The native operations for this TensorFlow as far as nothing has to be fetched or built to tell;
- * undefined if that has to be tried first.
+ * The native operations for this TensorFlow as far as nothing has to be fetched or built to tell, the
+ * prebuilt ones before those that were compiled; undefined if that has to be tried first.
  */
 export async function findOperations(
   context: RuntimeContext,
@@ -53,22 +74,27 @@ export async function findOperations(
 ): Promise<OperationsOutcome | undefined> {
   if (!wantsOperations(context, device)) return {};
   try {
-    const described = await describeOperations(context, tensorflow);
-    const { oneDnn, directory, failurePath } = described;
-    const failure = retry ? undefined : await readFailure(failurePath);
-    if (failure !== undefined) return { refusal: failure };
+    const candidates = await describeCandidates(context, tensorflow);
+    const { open, failures } = await sortOut(candidates, retry);
+    if (open.length === 0) return { refusal: joinReasons(failures) };
+    const { oneDnn } = candidates[0]!;
     if (!(await hasOneDnn(oneDnn))) {
       return isOffline(context) ? { refusal: reasonOf(oneDnnOffline(oneDnn)) } : undefined;
     }
-    return (await readManifest(directory)) === undefined ? undefined : { built: described };
+    for (const candidate of open) {
+      if ((await readManifest(candidate.directory)) === undefined) continue;
+      const isLast = candidate.origin === 'compiled' && failures.length > 0;
+      return { built: candidate, ...(isLast && { passedOver: failures }) };
+    }
+    return undefined;
   } catch (error) {
     return { refusal: reasonOf(error) };
   }
 }
 
 /**
- * Makes the native operations ready, fetching and building what is missing. Whatever prevents that
- * is a reason, not an error, and is recorded.
+ * Makes the native operations ready: fetches what is missing, and copies the prebuilt ones or compiles them.
+ * Whatever prevents that is a reason, not an error, and is recorded.
  */
 export async function ensureOperations(
   parent: RuntimeContext,
@@ -79,73 +105,108 @@ export async function ensureOperations(
   const context = { ...parent, part: operationsPart };
   const found = await findOperations(context, tensorflow, device, { retry });
   if (found !== undefined && !(force && found.built)) return found;
-  const described = await describeOperations(context, tensorflow);
-  try {
-    await rm(described.failurePath, { force: true });
-    await ensureOneDnn(described.oneDnn, context, force);
-    await installOperations(described, context);
-    return { built: described };
-  } catch (error) {
+  const candidates = await describeCandidates(context, tensorflow);
+  const { open, failures } = await sortOut(candidates, force || retry);
+  const reasonFor = (error: unknown) => {
     context.signal?.throwIfAborted();
-    const explained = explainWriteError(error, context.cacheDirectory, operationsPart);
-    return { refusal: await recordFailure(described, reasonOf(explained)) };
+    return reasonOf(explainWriteError(error, context.cacheDirectory, operationsPart));
+  };
+  for (const candidate of open) await forgetFailure(candidate);
+  try {
+    await ensureOneDnn(candidates[0]!.oneDnn, context, force);
+  } catch (error) {
+    const reason = reasonFor(error);
+    for (const candidate of open) failures.push(await recordFailure(candidate, reason));
+    return { refusal: failures.at(-1)! };
   }
+  for (const candidate of open) {
+    try {
+      await installOperations(candidate, context);
+      return { built: candidate };
+    } catch (error) {
+      failures.push(await recordFailure(candidate, reasonFor(error)));
+    }
+  }
+  return { refusal: joinReasons(failures) };
 }
 
-/** Where the native operations for this TensorFlow are or would be; throws if this host has none. */
+/** The native operations that would be tried first for this TensorFlow; throws if this host has none. */
 export async function describeOperations(
   context: RuntimeContext,
   tensorflow: LocatedTensorflow,
+  { retry }: { retry: boolean } = { retry: true },
 ): Promise<BuiltOperations> {
+  const candidates = await describeCandidates(context, tensorflow);
+  const { open } = await sortOut(candidates, retry);
+  return open[0] ?? candidates.at(-1)!;
+}
+
+/**
+ * Where the native operations for this TensorFlow are or would be, the best first: the prebuilt ones for the
+ * best level that the processor has, then those that are compiled here.
+ */
+async function describeCandidates(
+  context: RuntimeContext,
+  tensorflow: LocatedTensorflow,
+): Promise<BuiltOperations[]> {
   const oneDnn = requireOneDnn(context);
   const libraryPaths = [
     `$ORIGIN/../${basename(oneDnn.directory)}`,
     runtimeLibraryPath(context, tensorflow),
   ];
   const parts = { tensorflow, oneDnn, libraryPaths };
-  const name = `operations-${await operationsKey(parts, context)}`;
-  const directory = join(context.cacheDirectory, name);
-  return {
-    ...parts,
-    directory,
-    addonPath: join(directory, operationsName),
+  const place = (name: string, file: string) => ({
+    directory: join(context.cacheDirectory, name),
+    addonPath: join(context.cacheDirectory, name, file),
     failurePath: join(context.cacheDirectory, `${name}-failed.json`),
+  });
+  const name = `operations-${await operationsKey(parts, context)}`;
+  const compiled = { ...parts, origin: 'compiled' as const, ...place(name, operationsName) };
+  const prebuilt = await findPrebuilt(context);
+  const chosen = prebuilt && chooseLevel(prebuilt, context);
+  if (!chosen || prebuilt.manifest.oneDnn !== oneDnn.pin.version) return [compiled];
+  const addon = {
+    files: [chosen],
+    links: {
+      [tensorflowLink]: tensorflowTarget(tensorflow),
+      [oneDnnLink]: `../${basename(oneDnn.directory)}`,
+    },
   };
+  const { level, file } = chosen;
+  const copied = {
+    ...parts,
+    ...place(`operations-${prebuiltKey(addon)}`, file),
+    origin: 'prebuilt' as const,
+    level,
+    source: { prebuilt, addon },
+  };
+  return [copied, compiled];
 }
 
-/** Keeps why the native operations cannot be had, until gru-lm setup tries again. */
-export async function recordFailure(
-  { failurePath }: BuiltOperations,
-  { reason, mend }: Reason,
-): Promise<Reason> {
-  const failure = {
-    reason,
-    mend: mend.includes('gru-lm setup') ? mend : `${mend} Then run gru-lm setup.`,
-  };
-  // Where it cannot be written, the next run only tries again.
-  await writeFile(failurePath, `${JSON.stringify(failure)}\n`).catch(() => {});
-  return failure;
+/** The prebuilt operations for the best level that this processor runs, if it runs any of them. */
+function chooseLevel({ manifest }: Prebuilt, { host }: RuntimeContext) {
+  for (const { name } of levelsOf(host.processor)) {
+    const chosen = manifest.operations.find(({ level }) => level === name);
+    if (chosen !== undefined) return chosen;
+  }
+  return undefined;
 }
 
 async function installOperations(
   described: BuiltOperations,
   context: RuntimeContext,
 ): Promise<void> {
-  const { tensorflow, oneDnn, directory } = described;
+  const { tensorflow, oneDnn, directory, source } = described;
+  if (source !== undefined) {
+    await installPrebuilt(source.prebuilt, source.addon, directory, what, context);
+    return;
+  }
   const compiler = await requireCompiler(context);
   await installDirectory(context.cacheDirectory, directory, async (building) => ({
     format: 1,
-    what: 'The native operations: an addon that registers them with TensorFlow',
+    what,
     version: oneDnn.pin.version,
     files: await buildOperations(described, compiler, building, context),
     details: { compiler: compiler.version, tensorflow: tensorflow.directory },
   }));
-}
-
-async function readFailure(path: string): Promise<Reason | undefined> {
-  try {
-    return JSON.parse(await readFile(path, 'utf8')) as Reason;
-  } catch {
-    return undefined;
-  }
 }

@@ -5,14 +5,18 @@ import { UserError } from '../errors.ts';
 import type { RuntimeContext } from './context.ts';
 import { type Device, isSupportedVersion, type LocatedTensorflow } from './locate.ts';
 import { tensorflowVersion } from './pins.ts';
+import type { AddonOrigin } from './prebuilt.ts';
 import { type ChildResult, runChild } from './process.ts';
 
 /** A binding that was built, and the TensorFlow that it loads. */
 export interface BuiltBinding {
+  origin: AddonOrigin;
   directory: string;
   bindingPath: string;
   stderrGatePath: string;
   tensorflow: LocatedTensorflow;
+  /** Says why a prebuilt one does not work here, if that is so. */
+  failurePath: string;
 }
 
 /** What the first load of a binding showed. */

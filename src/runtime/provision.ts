@@ -1,24 +1,17 @@
-import { join } from 'node:path';
 import { UserError } from '../errors.ts';
-import { formatBytes, installDirectory, readManifest } from './cache.ts';
-import {
-  bindingKey,
-  bindingName,
-  buildBinding,
-  type Compiler,
-  requireCompiler,
-  stderrGateName,
-} from './compiler.ts';
+import { afterFailures, ensureBinding, findBinding, plannedBinding } from './binding.ts';
+import { formatBytes } from './cache.ts';
+import { type Compiler, requireCompiler } from './compiler.ts';
 import { isOffline, type RuntimeContext } from './context.ts';
 import { missingCudaBuild } from './cuda.ts';
 import { installWheels } from './install-wheels.ts';
 import {
   cachedTensorflowDirectory,
   type Device,
+  describeCached,
   type LocatedTensorflow,
   locateCached,
   locateTensorflow,
-  runtimeLibraryPath,
 } from './locate.ts';
 import { withCacheLock } from './lock.ts';
 import {
@@ -31,7 +24,6 @@ import { requirePin, type TensorflowPin } from './pins.ts';
 import type { BuiltBinding } from './probe.ts';
 import { type Python, requirePip } from './python.ts';
 import { reasonOf } from './refusal.ts';
-import { locateTfjsNode } from './tfjs-node.ts';
 
 /** What is ready to be loaded. */
 export interface Provisioned {
@@ -77,7 +69,7 @@ async function findProvisioned(
   device: Device,
   retry: boolean,
 ): Promise<Provisioned | undefined> {
-  const binding = await findBuilt(context, device);
+  const binding = await findBuilt(context, device, retry);
   if (binding === undefined) return undefined;
   const operations = await findOperations(context, binding.tensorflow, device, { retry });
   return operations && { binding, operations };
@@ -86,12 +78,13 @@ async function findProvisioned(
 async function findBuilt(
   context: RuntimeContext,
   device: Device,
+  retry = false,
 ): Promise<BuiltBinding | undefined> {
   const tensorflow = await locateTensorflow(context, device);
-  return tensorflow === undefined ? undefined : await findBinding(context, tensorflow);
+  return tensorflow === undefined ? undefined : await findBinding(context, tensorflow, { retry });
 }
 
-/** Builds the binding and the native operations side by side; a failure of the former ends both. */
+/** Makes the binding and the native operations ready side by side; a failure of the former ends both. */
 async function ensureBuilt(
   context: RuntimeContext,
   tensorflow: LocatedTensorflow,
@@ -103,7 +96,7 @@ async function ensureBuilt(
   const failed = new AbortController();
   const signal = AbortSignal.any([failed.signal, ...(context.signal ? [context.signal] : [])]);
   const [binding, operations] = await Promise.allSettled([
-    ensureBinding(context, tensorflow, options.force).catch((error: unknown) => {
+    ensureBinding(context, tensorflow, options).catch((error: unknown) => {
       failed.abort(error);
       throw error;
     }),
@@ -114,19 +107,10 @@ async function ensureBuilt(
   return { binding: binding.value, operations: operations.value };
 }
 
-/** The binding to this TensorFlow, if it is built. */
-export async function findBinding(
-  context: RuntimeContext,
-  tensorflow: LocatedTensorflow,
-): Promise<BuiltBinding | undefined> {
-  const built = await describeBinding(context, tensorflow);
-  return (await readManifest(built.directory)) === undefined ? undefined : built;
-}
-
 /** What a fetch needs; a `UserError` says what of it is missing. */
 export async function requireFetchable(
   context: RuntimeContext,
-): Promise<{ pin: TensorflowPin; compiler: Compiler; python: Python }> {
+): Promise<{ pin: TensorflowPin; compiler: Compiler | undefined; python: Python }> {
   const pin = requirePin(context.host, context.pins);
   if (isOffline(context)) {
     throw new UserError(
@@ -135,8 +119,15 @@ export async function requireFetchable(
       'Unset GRU_LM_OFFLINE and run gru-lm setup; or use --backend wasm.',
     );
   }
-  // The build needs a compiler: that is asked before the long download, not after it.
-  return { pin, compiler: await requireCompiler(context), python: await requirePip(context) };
+  // A build needs a compiler: that is asked before the long download, not after it.
+  const { binding, failures } = await plannedBinding(context, describeCached(pin, context));
+  const compiler =
+    binding.origin === 'prebuilt'
+      ? undefined
+      : await requireCompiler(context).catch((error: unknown) => {
+          throw afterFailures(error, failures);
+        });
+  return { pin, compiler, python: await requirePip(context) };
 }
 
 async function ensureTensorflow(
@@ -165,40 +156,4 @@ async function fetchTensorflow(context: RuntimeContext): Promise<LocatedTensorfl
   const located = await locateCached(context);
   if (located === undefined) throw new Error('the unpacked TensorFlow is not where it was put');
   return located;
-}
-
-async function ensureBinding(
-  context: RuntimeContext,
-  tensorflow: LocatedTensorflow,
-  force: boolean,
-): Promise<BuiltBinding> {
-  const built = await describeBinding(context, tensorflow);
-  if (!force && (await readManifest(built.directory)) !== undefined) return built;
-  const compiler = await requireCompiler(context);
-  const files = locateTfjsNode();
-  const libraryPath = runtimeLibraryPath(context, tensorflow);
-  await installDirectory(context.cacheDirectory, built.directory, async (directory) => ({
-    format: 1,
-    what: 'The binding between Node.js and TensorFlow',
-    version: tensorflow.version ?? 'unknown',
-    files: await buildBinding(tensorflow, files, libraryPath, compiler, directory, context),
-    details: { compiler: compiler.version, tensorflow: tensorflow.directory },
-  }));
-  return built;
-}
-
-/** Where the binding to this TensorFlow is or would be. */
-export async function describeBinding(
-  context: RuntimeContext,
-  tensorflow: LocatedTensorflow,
-): Promise<BuiltBinding> {
-  const libraryPath = runtimeLibraryPath(context, tensorflow);
-  const key = await bindingKey(tensorflow, locateTfjsNode(), libraryPath, context);
-  const directory = join(context.cacheDirectory, `binding-${key}`);
-  return {
-    directory,
-    bindingPath: join(directory, bindingName),
-    stderrGatePath: join(directory, stderrGateName),
-    tensorflow,
-  };
 }

@@ -1,17 +1,17 @@
+import { findBinding, plannedBinding } from './binding.ts';
 import type { NativeOperations } from './binding-types.ts';
 import { readManifest } from './cache.ts';
 import { requireCompiler } from './compiler.ts';
 import { type ContextParts, createContext, isOffline, type RuntimeContext } from './context.ts';
-import { missingCudaBuild, missingGpu, requireNvidiaDriver } from './cuda.ts';
+import { missingCudaBuild, requireNvidiaDriver } from './cuda.ts';
 import { type Device, describeCached, type LocatedTensorflow, locateTensorflow } from './locate.ts';
 import { type CachedOneDnn, hasOneDnn, oneDnnOffline } from './onednn.ts';
-import { describeOperations, wantsOperations } from './operations.ts';
-import { ensureOperationsProbed } from './operations-probe.ts';
+import { describeOperations, findOperations, wantsOperations } from './operations.ts';
 import { operationsPart } from './part.ts';
 import type { WheelPin } from './pins.ts';
-import { ensureProbed } from './probe.ts';
-import { describeBinding, findBinding, provision, requireFetchable } from './provision.ts';
+import { requireFetchable } from './provision.ts';
 import { type Python, requirePip } from './python.ts';
+import { makeReady } from './ready.ts';
 import { type Reason, reasonOf } from './refusal.ts';
 
 /** A wheel that is to be fetched. */
@@ -26,7 +26,7 @@ export interface PlannedWheel {
 /** What is done about the native operations, without which TensorFlow runs too. */
 export interface OperationsPlan {
   /** `none` where they are not wanted or cannot be had. */
-  action: 'build' | 'present' | 'none';
+  action: 'build' | 'copy' | 'present' | 'none';
   directory?: string;
   compiler?: string;
   oneDnn?: { version: string; directory: string; wheels: PlannedWheel[] };
@@ -49,7 +49,12 @@ export interface SetupPlan {
     /** Only for a fetch. */
     wheel?: PlannedWheel;
   };
-  binding: { action: 'build' | 'present'; directory: string; compiler: string | undefined };
+  /** `copy` is of what came with the package. */
+  binding: {
+    action: 'build' | 'copy' | 'present';
+    directory: string;
+    compiler: string | undefined;
+  };
   operations: OperationsPlan;
   /** What has to come over the network. */
   downloadBytes: number;
@@ -72,12 +77,23 @@ export async function setUpRuntime(options: SetupOptions = {}): Promise<SetupPla
   const context = createContext(parts);
   const plan = await planSetup(context, device, force);
   if (dryRun) return plan;
-  const { binding, operations } = await provision(context, device, { force, retry: true });
-  const probed = await ensureProbed(binding, device, context);
-  if (device === 'cuda' && !probed.isUsingGpuDevice) throw missingGpu();
-  const { built, ...refused } = operations;
-  const outcome = built ? await ensureOperationsProbed(built, binding, context) : refused;
-  return { ...plan, operations: { ...plan.operations, ...outcome } };
+  const { binding, operations } = await makeReady(context, device, { force, retry: true });
+  const { built, ...outcome } = operations;
+  return {
+    ...plan,
+    binding: await settle(plan.binding, binding),
+    operations: { ...(await settle(plan.operations, built)), ...outcome },
+  };
+}
+
+/** What the plan came to: where something prebuilt did not work, it was compiled. */
+async function settle<Plan extends { action: string; directory?: string; compiler?: unknown }>(
+  plan: Plan,
+  built: { directory: string } | undefined,
+): Promise<Plan> {
+  if (built === undefined || built.directory === plan.directory) return plan;
+  const compiler = (await readManifest(built.directory))?.details.compiler;
+  return { ...plan, action: 'build', directory: built.directory, compiler };
 }
 
 async function planSetup(
@@ -93,9 +109,11 @@ async function planSetup(
   const isFetch = located === undefined || (force && located.source === 'cache');
   const fetchable = isFetch ? await requireFetchable(context) : undefined;
   const tensorflow = fetchable ? describeCached(fetchable.pin, context) : located!;
-  const isBuild = force || isFetch || (await findBinding(context, tensorflow)) === undefined;
+  const again = { retry: true };
+  const present = force || isFetch ? undefined : await findBinding(context, tensorflow, again);
+  const planned = present ?? (await plannedBinding(context, tensorflow, again)).binding;
+  const isBuild = present === undefined && planned.origin === 'compiled';
   const compiler = isBuild ? (fetchable?.compiler ?? (await requireCompiler(context))) : undefined;
-  const { directory } = await describeBinding(context, tensorflow);
   const wheel = fetchable && planWheel(fetchable.pin, fetchable.python);
   const operations = await planOperations(context, tensorflow, device, force);
   const wheels = [...(wheel ? [wheel] : []), ...(operations.oneDnn?.wheels ?? [])];
@@ -110,8 +128,8 @@ async function planSetup(
       ...(wheel && { wheel }),
     },
     binding: {
-      action: isBuild ? 'build' : 'present',
-      directory,
+      action: present ? 'present' : isBuild ? 'build' : 'copy',
+      directory: planned.directory,
       compiler: compiler?.version || compiler?.command,
     },
     operations,
@@ -129,13 +147,16 @@ async function planOperations(
   const context = { ...parent, part: operationsPart };
   if (!wantsOperations(context, device)) return { action: 'none' };
   try {
-    const { oneDnn, directory } = await describeOperations(context, tensorflow);
+    const outcome = await findOperations(context, tensorflow, device, { retry: true });
+    const present = force ? undefined : outcome?.built;
+    const planned = present ?? (await describeOperations(context, tensorflow));
+    const { oneDnn, directory } = planned;
     const isFetch = force || !(await hasOneDnn(oneDnn));
-    const isBuild = isFetch || (await readManifest(directory)) === undefined;
     const wheels = isFetch ? await planOneDnn(oneDnn, context) : [];
+    const isBuild = present === undefined && planned.origin === 'compiled';
     const compiler = isBuild ? await requireCompiler(context) : undefined;
     return {
-      action: isBuild ? 'build' : 'present',
+      action: present ? 'present' : isBuild ? 'build' : 'copy',
       directory,
       ...(compiler && { compiler: compiler.version || compiler.command }),
       oneDnn: { version: oneDnn.pin.version, directory: oneDnn.directory, wheels },

@@ -19,6 +19,8 @@ export interface TfjsNodeFiles {
   nodeHeaders: string;
   /** Holds the C++ sources of the native operations. */
   operationsDirectory: string;
+  /** Holds prebuilt addons, by platforms, if the package has some; a checkout compiles its own. */
+  prebuiltDirectory: string | undefined;
   /** Holds the `.wasm` files of the WebAssembly backend, with a separator at its end. */
   wasmDirectory: string;
 }
@@ -46,6 +48,7 @@ export function locateTfjsNode(): TfjsNodeFiles {
       backendModule: join(packed, 'backend.cjs'),
       bindingDirectory: join(packed, 'binding'),
       operationsDirectory: fileURLToPath(new URL('./native/', import.meta.url)),
+      prebuiltDirectory: fileURLToPath(new URL('./prebuilds/', import.meta.url)),
       ...common,
     };
   }
@@ -55,6 +58,7 @@ export function locateTfjsNode(): TfjsNodeFiles {
     backendModule: join(dirname(manifest), 'dist', 'nodejs_kernel_backend.js'),
     bindingDirectory: join(dirname(manifest), 'binding'),
     operationsDirectory: fileURLToPath(new URL('../../native/', import.meta.url)),
+    prebuiltDirectory: undefined,
     ...common,
   };
 }
