@@ -121,7 +121,7 @@ async function inspect(
   signal: AbortSignal,
 ): Promise<Inspection> {
   const { checkpoint, modelConfig, tokenizer } = model;
-  await startBackend(options, signal);
+  const { nativeOperations } = await startBackend(options, signal);
   const weights = weightsOf(selectParameters(modelConfig, checkpoint.weights, checkpoint.path));
   const { html, explain, topK } = options;
   const span = spanOf(options);
@@ -132,7 +132,10 @@ async function inspect(
     keepsBelow,
     signal,
   });
-  const saliencies = await weighTokens(modelConfig, weights, trace, places, { span, signal });
+  // Every place's: a page keeps 8 bits of each, which is what bfloat16 has.
+  const precision = html !== undefined && nativeOperations?.bfloat16 ? 'bfloat16' : 'float32';
+  const weighing = { span, precision, signal } as const;
+  const saliencies = await weighTokens(modelConfig, weights, trace, places, weighing);
   return { model, label, trace, texts: tokenTexts(tokenizer, ids), saliencies, options };
 }
 

@@ -1,6 +1,11 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { testBackends, useBackend } from '../../test/support/backends.ts';
+import {
+  hasNativeOperations,
+  nativeOperations,
+  testBackends,
+  useBackend,
+} from '../../test/support/backends.ts';
 import { readFixture } from '../../test/support/fixtures.ts';
 import { randomIds, randomWeights } from '../../test/support/models.ts';
 import {
@@ -177,6 +182,33 @@ describe('saliency', () => {
       expect(alone!.contributions).toHaveLength(Math.min(at, 10));
       expectClose(all[at - 1]!.contributions, alone!.contributions, 1e-6);
       expectClose(all[at - 1]!.gradients, alone!.gradients, 1e-6);
+    }
+  });
+
+  it('in bfloat16 is that of float32 up to a twentieth of the largest of its place', async (ctx) => {
+    await useBackend('native');
+    if (!hasNativeOperations || !nativeOperations().bfloat16) ctx.skip('no bfloat16 here');
+    for (const gruVariant of ['reset-after', 'reset-before'] as const) {
+      const config = { ...base, hiddenSize: 48, embeddingSize: 24, gruVariant };
+      const weights = randomWeights(config, 3, 0.3);
+      const ids = randomIds(config, 40);
+      const trace = await traceText(config, weights, ids, { alternatives: 1 });
+      const places = [5, 20, 39];
+      const full = await weighTokens(config, weights, trace, places, { span: 16 });
+      const precision = 'bfloat16';
+      const short = await weighTokens(config, weights, trace, places, { span: 16, precision });
+      expect(short).not.toEqual(full);
+      for (const [i, { contributions, gradients }] of full.entries()) {
+        const near = (found: Float32Array, expected: Float32Array) => {
+          const most = Math.max(...expected.map(Math.abs));
+          for (const [t, value] of expected.entries()) {
+            expect(Math.abs(found[t]! - value)).toBeLessThan(most / 20);
+          }
+        };
+        near(short[i]!.contributions, contributions);
+        near(short[i]!.gradients, gradients);
+      }
+      tf.dispose(weights as Record<string, tf.Tensor>);
     }
   });
 

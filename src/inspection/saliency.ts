@@ -22,6 +22,7 @@ import type { ModelConfig } from '../model/parameters.ts';
 import { meanLossOf } from '../model/predictions.ts';
 import { embeddingLookup } from '../ops/embedding-lookup.ts';
 import { withoutWeightGradients } from '../ops/register.ts';
+import type { Precision } from '../ops/tensorflow-binding.ts';
 import type { LayerTrace, Trace } from './trace.ts';
 
 /** Of the prediction of the token at `place`. */
@@ -38,6 +39,8 @@ export interface Saliency {
 export interface SaliencyOptions {
   /** How many tokens before the prediction are weighed, at most. */
   span: number;
+  /** What products are multiplied in, where the machine can. Default float32. */
+  precision?: Precision | undefined;
   signal?: AbortSignal | undefined;
 }
 
@@ -53,12 +56,12 @@ export async function weighTokens(
   weights: Weights,
   trace: Trace,
   places: readonly number[],
-  { span, signal }: SaliencyOptions,
+  { span, precision, signal }: SaliencyOptions,
 ): Promise<Saliency[]> {
   const found: Saliency[] = [];
   for (let first = 0; first < places.length; first += PLACES_AT_A_TIME) {
     const some = places.slice(first, first + PLACES_AT_A_TIME);
-    found.push(...weighBatch(config, weights, trace, some, span));
+    found.push(...weighBatch(config, weights, trace, some, span, precision));
     await turnEventLoop();
     signal?.throwIfAborted();
   }
@@ -75,6 +78,7 @@ function weighBatch(
   trace: Trace,
   places: readonly number[],
   span: number,
+  precision: Precision | undefined,
 ): Saliency[] {
   const { ids } = trace;
   const B = places.length;
@@ -96,8 +100,8 @@ function weighBatch(
     const lossOf = () => {
       const inOrder = tf.range(0, T * B, 1, 'int32');
       const own = { ...weights, 'embedding.weight': embeddings };
-      const { features } = forward(config, own, inOrder, state);
-      return meanLossOf(weights, embeddingLookup(features, rows), targets);
+      const { features } = forward(config, own, inOrder, state, { precision });
+      return meanLossOf(weights, embeddingLookup(features, rows), targets, precision);
     };
     const { grads } = withoutWeightGradients(() => tf.engine().gradients(lossOf, [embeddings]));
     const gradient = tf.mul(grads[0]!, -B); // of Σ log p, of which each term is of one stream alone
