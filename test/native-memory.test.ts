@@ -18,7 +18,7 @@ import { gruTensors } from './support/gru-tensors.ts';
 import { heldTensors, randomValues } from './support/numbers.ts';
 import '../src/ops/core-gradients.ts';
 
-const RUNS = 10_000;
+const RUNS = 4000;
 /** After so many runs every cache has been full. */
 const FIRST_RUNS = 1000;
 /** What a lost product or buffer a run would exceed by far. */
@@ -103,7 +103,7 @@ function residentMegabytes(): number {
   return process.memoryUsage.rss() / 2 ** 20;
 }
 
-describe.runIf(hasNativeOperations)('ten thousand runs of the native operations', () => {
+describe.runIf(hasNativeOperations)('thousands of runs of the native operations', () => {
   beforeAll(() => useBackend('native'));
 
   it('of many shapes take no more memory and hold no more tensors than the first ones', () => {

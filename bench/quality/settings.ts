@@ -28,7 +28,7 @@ const WORDS = {
 };
 const WORD_MODEL = [
   ...[...COMMON, ...MUON, ...MODEL, '--embedding', '384', ...stack(2, 384), '--tied'],
-  ...['--lr', '1.6e-2', '--weight-decay', '1', '--dropout', '0.4'],
+  ...['--lr', '1.6e-2', '--weight-decay', '1', '--dropout', '0.3'],
 ];
 
 const CELLS = {

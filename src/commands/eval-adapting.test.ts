@@ -64,7 +64,7 @@ function meanOf(losses: Float32Array): number {
 }
 
 beforeAll(async () => {
-  await useBackend('cpu');
+  await useBackend('wasm');
   weights = weightsOf(initialParameters(config, new Random(1)));
   ngrams = await trainNgram(training, { order: 3, vocabularySize: config.vocabularySize });
 });

@@ -11,6 +11,9 @@ import {
 } from './testing/tokenizing.ts';
 import { tokenizerFromJson, trainTokenizer } from './tokenizer.ts';
 
+/** To make a tokenizer takes a table of all code points, and so some time. */
+const few = { numRuns: 25 };
+
 const anyText = fc.string({ unit: 'binary', minLength: 1 });
 
 function train(text: string, options = {}) {
@@ -42,6 +45,7 @@ describe('the character tokenizer', () => {
         expect(tokenizer.findUnknown(text)).toBeUndefined();
         expect(tokenizer.vocabularySize).toBe(new Set(text).size + 1);
       }),
+      few,
     );
   });
 
@@ -59,6 +63,7 @@ describe('the character tokenizer', () => {
         expect(found?.offset).toBe(offset < 0 ? undefined : offset);
         expect(found?.piece).toBe(offset < 0 ? undefined : characters[offset]);
       }),
+      few,
     );
   });
 
@@ -70,6 +75,7 @@ describe('the character tokenizer', () => {
         expect(restored.toJSON()).toEqual(tokenizer.toJSON());
         expect(restored.encode(other)).toEqual(tokenizer.encode(other));
       }),
+      few,
     );
   });
 
@@ -113,7 +119,7 @@ describe('the character tokenizer', () => {
         expect(train(text).toJSON()).toEqual(train(wellFormed).toJSON());
         expect(train(text).decode(train(text).encode(text))).toBe(wellFormed);
       }),
-      { numRuns: 20 },
+      few,
     );
   });
 
@@ -130,7 +136,7 @@ describe('the character tokenizer', () => {
         expect(decodeOneByOne(tokenizer, ids)).toBe(tokenizer.decode(ids));
         expect(Buffer.from(tokenizer.decodeBytes(ids)).toString()).toBe(tokenizer.decode(ids));
       }),
-      { numRuns: 50 },
+      few,
     );
   });
 

@@ -234,7 +234,7 @@ describe('with a stop text', () => {
         // Only what was held back to the very end comes without a token of its own.
         expect(stopped.slice(0, -1).every(({ nats }) => nats !== undefined)).toBe(true);
       }),
-      { numRuns: 150 },
+      { numRuns: 60 },
     );
   });
 });

@@ -158,7 +158,7 @@ describe('saliency', () => {
     const config = { ...base, ...options };
     const weights = randomWeights(config, 5, 0.6);
     const ids = randomIds(config, 24);
-    const places = [2, 9, 23]; // one that has fewer tokens before it than are weighed
+    const places = [2, 23]; // one that has fewer tokens before it than are weighed
     for (const found of await weigh(config, weights, ids, places, 6)) {
       expect(found.start).toBe(Math.max(0, found.place - 6));
       const expected = byDifferences(config, weights, ids, found.place, found.start);

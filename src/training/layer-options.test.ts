@@ -1,6 +1,6 @@
 /** What options put around the recurrent layers, as they are trained. */
 import { beforeAll, describe, expect, it } from 'vitest';
-import { testBackends, useBackend } from '../../test/support/backends.ts';
+import { twoBackends, useBackend } from '../../test/support/backends.ts';
 import { heldTensors } from '../../test/support/numbers.ts';
 import { TokenArray } from '../data/token-sequence.ts';
 import { scoreTokens } from '../evaluation/evaluate.ts';
@@ -55,7 +55,7 @@ const models: Partial<ModelConfig>[] = [
   { attentionSpan: 9, norm: 'layer', residual: true, cell: 'lstm' },
 ];
 
-describe.each(testBackends)('a trainer on %s', (backend) => {
+describe.each(twoBackends)('a trainer on %s', (backend) => {
   beforeAll(() => useBackend(backend));
 
   it.each(models)('goes on from a snapshot with the very losses and parameters: %o', (model) => {

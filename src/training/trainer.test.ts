@@ -1,5 +1,5 @@
 import { beforeAll, describe, expect, it } from 'vitest';
-import { testBackends, useBackend } from '../../test/support/backends.ts';
+import { testBackends, twoBackends, useBackend } from '../../test/support/backends.ts';
 import { expectClose, heldTensors } from '../../test/support/numbers.ts';
 import { TokenArray } from '../data/token-sequence.ts';
 import type { Cell } from '../model/cells.ts';
@@ -53,7 +53,7 @@ function frozen(snapshot: TrainerSnapshot): TrainerSnapshot {
   return { ...structuredClone({ ...snapshot, progress: null }), progress };
 }
 
-describe.each(testBackends)('a trainer on %s', (backend) => {
+describe.each(twoBackends)('a trainer on %s', (backend) => {
   beforeAll(() => useBackend(backend));
 
   it.each([

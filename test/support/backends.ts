@@ -17,6 +17,12 @@ export const testBackends: readonly TestBackend[] = [
   'cpu',
 ];
 
+/**
+ * One with TensorFlow's kernels and one without: for what is not a kernel's own, which tests of the kernels hold to
+ * each other on all backends.
+ */
+export const twoBackends: readonly TestBackend[] = [testBackends[0]!, 'wasm'];
+
 export type TestBackend = 'native' | 'tensorflow' | 'wasm' | 'cpu';
 
 /** TensorFlow's backend, with what a test has taken off it. */
