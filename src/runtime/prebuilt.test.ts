@@ -117,6 +117,21 @@ describe('the level of the native operations', () => {
     expect(ready.operations.built).toMatchObject({ level: 'x86-64-v3' });
   });
 
+  it('is the one that GRU_LM_PREBUILT names', async () => {
+    const env = { ...noCompiler, GRU_LM_PREBUILT: 'x86-64-v3' };
+    const ready = await makeReady(machine({}, { env }), 'cpu');
+    expect(ready.operations.built).toMatchObject({ origin: 'prebuilt', level: 'x86-64-v3' });
+  });
+
+  it('that GRU_LM_PREBUILT names and nobody knows is said, with those that there are', async () => {
+    const context = machine({}, { env: { ...noCompiler, GRU_LM_PREBUILT: 'sse9' } });
+    const { binding, operations } = await makeReady(context, 'cpu');
+    expect(binding.origin).toBe('prebuilt');
+    expect(operations.refusal?.reason).toBe(
+      'GRU_LM_PREBUILT should be 0 or one of x86-64-v4-bf16, x86-64-v4, x86-64-v3; it is "sse9".',
+    );
+  });
+
   it('that no addon has leaves them to a compiler, and the binding as it is', async () => {
     const old = { ...host, processor: 'flags : fpu sse2 avx' };
     const { binding, operations } = await makeReady(machine({}, { host: old }), 'cpu');
