@@ -1,7 +1,9 @@
 // The addon as Node.js loads it: registers the operations with TensorFlow and says what the
 // processor offers them.
-#include <malloc.h>
 #include <node_api.h>
+#if __has_include(<malloc.h>)
+#include <malloc.h>
+#endif
 
 #include <oneapi/dnnl/dnnl.hpp>
 #include <string>

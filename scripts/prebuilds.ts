@@ -15,11 +15,10 @@ import {
   stderrGateName,
 } from '../src/runtime/compiler.ts';
 import { createContext, type RuntimeContext } from '../src/runtime/context.ts';
-import { isAtLeast } from '../src/runtime/host.ts';
-import { type Level, levels } from '../src/runtime/levels.ts';
+import { levels } from '../src/runtime/levels.ts';
 import { describeCached, type LocatedTensorflow } from '../src/runtime/locate.ts';
 import { type CachedOneDnn, requireOneDnn } from '../src/runtime/onednn.ts';
-import { buildOperations, hashSources, operationsName } from '../src/runtime/operations-build.ts';
+import { buildOperations, operationsKey, operationsName } from '../src/runtime/operations-build.ts';
 import { requirePin } from '../src/runtime/pins.ts';
 import {
   oneDnnLink,
@@ -30,17 +29,12 @@ import {
 } from '../src/runtime/prebuilt.ts';
 import { setUpRuntime } from '../src/runtime/setup.ts';
 import { locateTfjsNode } from '../src/runtime/tfjs-node.ts';
+import { minimumGlibc, readTables } from './addon-needs.ts';
 
 /** The platform that addons are prebuilt for. */
 const platform = 'linux-x64';
-/** What prebuilt addons may ask of a system at most: what Debian 12 has. */
-const newest: Readonly<Record<string, string>> = { GLIBC: '2.36', GLIBCXX: '3.4.30' };
 const rpath = (link: string) => `$ORIGIN/${link}`;
-
-interface PrebuildOptions {
-  only?: readonly Level[];
-  onStep?: (step: string) => void;
-}
+const libraryPaths = [oneDnnLink, tensorflowLink].map(rpath);
 
 interface Parts {
   context: RuntimeContext;
@@ -60,11 +54,24 @@ function pinnedParts(): Parts {
 export async function prebuildSources(): Promise<string> {
   const { context, tensorflow, oneDnn } = pinnedParts();
   const files = locateTfjsNode();
-  const hash = createHash('sha256');
-  hash.update(await bindingKey(tensorflow, files, rpath(tensorflowLink), context));
-  hash.update(JSON.stringify([levels, oneDnn.pin, tensorflow.version]));
-  await hashSources(hash, files.operationsDirectory);
-  return hash.digest('hex');
+  const binding = await bindingKey(tensorflow, files, rpath(tensorflowLink), context);
+  // The same on each processor.
+  const host = { ...context.host, processor: '' };
+  const operations = await operationsKey(
+    { tensorflow, oneDnn, libraryPaths },
+    { ...context, host },
+  );
+  const text = JSON.stringify([binding, operations, levels]);
+  return createHash('sha256').update(text).digest('hex').slice(0, 16);
+}
+
+/** Addons as a compiler wrote them. */
+export interface CompiledAddons {
+  binding: string;
+  stderrGate: string;
+  operations: readonly { level: string; path: string }[];
+  /** What the compiler says of itself. */
+  compiler: string;
 }
 
 /**
@@ -73,58 +80,75 @@ export async function prebuildSources(): Promise<string> {
  */
 export async function prebuild(
   directory: string,
-  { only = levels, onStep = () => {} }: PrebuildOptions = {},
+  onStep: (step: string) => void,
 ): Promise<PrebuiltManifest> {
   const { context, tensorflow, oneDnn } = pinnedParts();
   await setUpRuntime(context);
   const compiler = await requireCompiler(context);
   const scratch = await mkdtemp(join(tmpdir(), 'gru-lm-prebuild-'));
   try {
-    const made = join(scratch, 'made');
-    await mkdir(made);
-    const collect = async (from: string, file: string): Promise<PrebuiltFile> => {
-      await promisify(execFile)('strip', ['--strip-unneeded', '-o', join(made, file), from]);
-      const bytes = await readFile(join(made, file));
-      const sha256 = createHash('sha256').update(bytes).digest('hex');
-      return { file, bytes: bytes.length, sha256 };
-    };
     onStep('the binding');
     const tfjsNode = locateTfjsNode();
     await buildBinding(tensorflow, tfjsNode, rpath(tensorflowLink), compiler, scratch, context);
-    const binding = await collect(join(scratch, bindingName), bindingName);
-    const stderrGate = await collect(join(scratch, stderrGateName), stderrGateName);
-    const operations: (PrebuiltFile & { level: string })[] = [];
-    for (const { name, compilerFlags } of only) {
+    const operations: { level: string; path: string }[] = [];
+    for (const { name, compilerFlags } of levels) {
       onStep(`the native operations for ${name}`);
-      const parts = { tensorflow, oneDnn, libraryPaths: [oneDnnLink, tensorflowLink].map(rpath) };
+      const parts = { tensorflow, oneDnn, libraryPaths };
       await buildOperations(parts, compiler, scratch, context, compilerFlags);
-      const file = `gru_lm_operations.${name}.node`;
-      operations.push({ level: name, ...(await collect(join(scratch, operationsName), file)) });
+      const path = join(scratch, name);
+      await rename(join(scratch, operationsName), path);
+      operations.push({ level: name, path });
     }
-    const all = [binding, stderrGate, ...operations].map(({ file }) => join(made, file));
-    const manifest: PrebuiltManifest = {
-      format: 1,
-      platform,
-      minimumGlibc: await requireOldSystems(all),
-      tensorflow: tensorflow.version!,
-      oneDnn: oneDnn.pin.version,
-      compiler: compiler.version,
-      sources: await prebuildSources(),
-      binding,
-      stderrGate,
+    const [binding, stderrGate] = [bindingName, stderrGateName].map((file) => join(scratch, file));
+    return await collectPrebuilds(directory, {
+      binding: binding!,
+      stderrGate: stderrGate!,
       operations,
-    };
-    await writeFile(join(made, 'manifest.json'), `${JSON.stringify(manifest, null, 2)}\n`);
-    await mkdir(directory, { recursive: true });
-    for (const old of [platform, `${platform}.new`]) {
-      await rm(join(directory, old), { recursive: true, force: true });
-    }
-    await cp(made, join(directory, `${platform}.new`), { recursive: true });
-    await rename(join(directory, `${platform}.new`), join(directory, platform));
-    return manifest;
+      compiler: compiler.version,
+    });
   } finally {
     await rm(scratch, { recursive: true, force: true });
   }
+}
+
+/** Makes `directory`/linux-x64 of addons that were compiled; throws if they ask too much of a system. */
+export async function collectPrebuilds(
+  directory: string,
+  compiled: CompiledAddons,
+): Promise<PrebuiltManifest> {
+  const made = join(directory, `${platform}.new`);
+  await rm(made, { recursive: true, force: true });
+  await mkdir(made, { recursive: true });
+  const collect = async (from: string, file: string): Promise<PrebuiltFile> => {
+    await promisify(execFile)('strip', ['--strip-unneeded', '-o', join(made, file), from]);
+    const bytes = await readFile(join(made, file));
+    const sha256 = createHash('sha256').update(bytes).digest('hex');
+    return { file, bytes: bytes.length, sha256 };
+  };
+  const binding = await collect(compiled.binding, bindingName);
+  const stderrGate = await collect(compiled.stderrGate, stderrGateName);
+  const operations: (PrebuiltFile & { level: string })[] = [];
+  for (const { level, path } of compiled.operations) {
+    operations.push({ level, ...(await collect(path, `gru_lm_operations.${level}.node`)) });
+  }
+  const files = [binding, stderrGate, ...operations].map(({ file }) => join(made, file));
+  const { tensorflow, oneDnn } = pinnedParts();
+  const manifest: PrebuiltManifest = {
+    format: 1,
+    platform,
+    minimumGlibc: minimumGlibc(await readTables(files)),
+    tensorflow: tensorflow.version!,
+    oneDnn: oneDnn.pin.version,
+    compiler: compiled.compiler,
+    sources: await prebuildSources(),
+    binding,
+    stderrGate,
+    operations,
+  };
+  await writeFile(join(made, 'manifest.json'), `${JSON.stringify(manifest, null, 2)}\n`);
+  await rm(join(directory, platform), { recursive: true, force: true });
+  await rename(made, join(directory, platform));
+  return manifest;
 }
 
 /** Copies what was prebuilt into the distribution, if something was; it has to be of the sources at hand. */
@@ -142,30 +166,4 @@ export async function copyPrebuilds(directory: string, dist: string): Promise<vo
   for (const name of ['manifest.json', ...files.map(({ file }) => file)]) {
     await cp(join(directory, platform, name), join(target, name));
   }
-}
-
-/** The oldest glibc that all of the files load on; throws if they need what the oldest supported system lacks. */
-async function requireOldSystems(files: readonly string[]): Promise<string> {
-  const needed = await neededVersions(files);
-  for (const [library, most] of Object.entries(newest)) {
-    const found = needed[library] ?? '0';
-    if (!isAtLeast(most, found)) {
-      throw new Error(
-        `prebuilt addons should need ${library} ${most} at most; they need ${found}: compile them on an older system.`,
-      );
-    }
-  }
-  return needed.GLIBC ?? '2.17';
-}
-
-/** The newest versions of symbols that the files ask for, by the libraries' names for them. */
-async function neededVersions(files: readonly string[]): Promise<Record<string, string>> {
-  const needed: Record<string, string> = {};
-  for (const file of files) {
-    const { stdout } = await promisify(execFile)('objdump', ['-T', file], { maxBuffer: 1e8 });
-    for (const [, library, version] of stdout.matchAll(/\b(GLIBC|GLIBCXX)_([\d.]+)/g)) {
-      if (!isAtLeast(needed[library!] ?? '0', version!)) needed[library!] = version!;
-    }
-  }
-  return needed;
 }

@@ -19,6 +19,7 @@ import {
   prebuiltKey,
   tensorflowLink,
   tensorflowTarget,
+  unfitPrebuilt,
 } from './prebuilt.ts';
 import type { BuiltBinding } from './probe.ts';
 import { type Reason, reasonOf } from './refusal.ts';
@@ -54,7 +55,7 @@ export async function plannedBinding(
   { retry = false }: { retry?: boolean } = {},
 ): Promise<{ binding: BuiltBinding; failures: Reason[] }> {
   const { open, failures } = await sortOut(await describeBindings(context, tensorflow), retry);
-  return { binding: open[0]!, failures };
+  return { binding: open[0]!, failures: [...(await unfitPrebuilt(context)), ...failures] };
 }
 
 /** Puts the prebuilt binding into the cache, or compiles one where that cannot be had. */
@@ -67,6 +68,7 @@ export async function ensureBinding(
   if (found !== undefined) return found;
   const all = await describeBindings(context, tensorflow);
   const { open, failures } = await sortOut(all, force || retry);
+  failures.unshift(...(await unfitPrebuilt(context)));
   for (const candidate of open) {
     await forgetFailure(candidate);
     if (candidate.origin === 'compiled') {

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { findBinding, plannedBinding } from './binding.ts';
 import type { NativeOperations } from './binding-types.ts';
 import { formatBytes } from './cache.ts';
+import { requireCompiler } from './compiler.ts';
 import {
   type ContextParts,
   createContext,
@@ -22,7 +23,7 @@ import { findOperations } from './operations.ts';
 import { ensureOperationsProbed } from './operations-probe.ts';
 import { type BuiltBinding, ensureProbed } from './probe.ts';
 import { requireFetchable } from './provision.ts';
-import { type BackendName, type Reason, refusalOf } from './refusal.ts';
+import { type BackendName, type Reason, reasonOf, refusalOf } from './refusal.ts';
 import { locateTfjsNode } from './tfjs-node.ts';
 
 /** What `gru-lm doctor` says of one backend. */
@@ -72,25 +73,42 @@ async function examineTensorflow(device: Device, context: RuntimeContext): Promi
   }
   const built = await findBinding(context, tensorflow);
   const { binding, failures } = await plannedBinding(context, tensorflow);
-  const before = afterwards(failures);
   if (built === undefined) {
-    const [state, does] =
-      binding.origin === 'prebuilt'
-        ? ['not in place', 'puts it there']
-        : ['not built', 'builds it'];
-    return {
-      usable: false,
-      detail: `${describe(tensorflow)}: the binding to it is ${state} yet${before}`,
-      mend: `Run gru-lm setup${device === 'cuda' ? ' --device cuda' : ''}, or just use the backend, which ${does}.`,
-    };
+    return await examineMissing(`${describe(tensorflow)}: the binding to it`, device, context, {
+      isCompiled: binding.origin === 'compiled',
+      failures,
+    });
   }
   const probed = await ensureProbed(built, device, context);
   if (device === 'cuda' && !probed.isUsingGpuDevice) throw missingGpu();
   const prebuilt = built.origin === 'prebuilt' ? ', by the prebuilt binding' : '';
   return {
     usable: true,
-    detail: `${describe({ ...tensorflow, version: probed.tensorflowVersion })}${prebuilt}${before}`,
+    detail: `${describe({ ...tensorflow, version: probed.tensorflowVersion })}${prebuilt}${afterwards(failures)}`,
     ...(device === 'cpu' && { nativeOperations: await examineOperations(built, context) }),
+  };
+}
+
+/** Says of the binding, which is not there yet, what making it takes. */
+async function examineMissing(
+  subject: string,
+  device: Device,
+  context: RuntimeContext,
+  { isCompiled, failures }: { isCompiled: boolean; failures: readonly Reason[] },
+): Promise<Finding> {
+  const run = `Run gru-lm setup${device === 'cuda' ? ' --device cuda' : ''}, or just use the backend`;
+  if (!isCompiled) {
+    return {
+      usable: false,
+      detail: `${subject} is not in place yet${afterwards(failures)}`,
+      mend: `${run}, which puts it there.`,
+    };
+  }
+  const wants = await requireCompiler(context).then(() => undefined, reasonOf);
+  return {
+    usable: false,
+    detail: `${subject} is not built yet${afterwards(wants ? [...failures, wants] : failures)}`,
+    mend: wants?.mend ?? `${run}, which builds it.`,
   };
 }
 

@@ -12,20 +12,19 @@ import { locateTfjsNode } from './tfjs-node.ts';
 /** The addon that registers the native operations with TensorFlow. */
 export const operationsName = 'gru_lm_operations.node';
 
-/** For the processor at hand: the key of what is built has that processor in it. */
-const thisProcessor = ['-march=native'];
-
 /**
- * Where the processor has vectors of 512 bits they are used, as oneDNN does: compilers by themselves keep to
- * half of that.
+ * For the processor at hand: the key of what is built has that processor in it. Where it has vectors of 512 bits
+ * they are used, as oneDNN does: compilers by themselves keep to half of that.
  */
+const thisProcessor = ({ host }: RuntimeContext): readonly string[] =>
+  host.arch === 'x64' ? ['-march=native', '-mprefer-vector-width=512'] : ['-mcpu=native'];
+
 const compileFlagsFor = (target: readonly string[]) => [
   '-std=c++17',
   '-O3',
   ...target,
   '-fno-math-errno',
   '-fno-trapping-math',
-  '-mprefer-vector-width=512',
   '-fPIC',
   '-DNAPI_VERSION=8',
   '-w',
@@ -52,7 +51,7 @@ export async function operationsKey(
   const { operationsDirectory } = locateTfjsNode();
   const hash = createHash('sha256');
   const { platform, arch, processor } = context.host;
-  const flags = compileFlagsFor(thisProcessor);
+  const flags = compileFlagsFor(thisProcessor(context));
   hash.update(JSON.stringify([platform, arch, processor, flags, linkFlags, libraryPaths]));
   hash.update(JSON.stringify([tensorflow.version ?? '', oneDnn.pin]));
   await hashSources(hash, operationsDirectory);
@@ -60,7 +59,7 @@ export async function operationsKey(
 }
 
 /** Adds the sources of the native operations to a hash. */
-export async function hashSources(hash: Hash, operationsDirectory: string): Promise<void> {
+async function hashSources(hash: Hash, operationsDirectory: string): Promise<void> {
   for (const name of await listSources(operationsDirectory, /\.(cc|h)$/)) {
     hash.update(`\n${name}\n`);
     hash.update(await readFile(join(operationsDirectory, name)));
@@ -76,7 +75,7 @@ export async function buildOperations(
   compiler: Compiler,
   directory: string,
   context: RuntimeContext,
-  target: readonly string[] = thisProcessor,
+  target: readonly string[] = thisProcessor(context),
 ): Promise<ManifestFile[]> {
   const { onEvent } = context;
   const { nodeHeaders, operationsDirectory } = locateTfjsNode();

@@ -55,7 +55,7 @@ describe('a first run', () => {
     );
     for (const name of sources) {
       const call = calls.find((each) => each.includes(`/${name}`));
-      expect(call).toContain('-O3 -march=native -fno-math-errno -fno-trapping-math');
+      expect(call).toContain('-O3 -march=native -mprefer-vector-width=512 -fno-math-errno');
       expect(call).not.toContain('-fopenmp');
     }
     const link = calls.find((each) => each.includes(basename(addonPath)));

@@ -3,7 +3,7 @@ import { explainWriteError, installDirectory, readManifest } from './cache.ts';
 import { requireCompiler } from './compiler.ts';
 import { isNativeOff, isOffline, type RuntimeContext } from './context.ts';
 import { forgetFailure, joinReasons, recordFailure, sortOut } from './failures.ts';
-import { levelsOf } from './levels.ts';
+import { levelsFor } from './levels.ts';
 import { type Device, type LocatedTensorflow, runtimeLibraryPath } from './locate.ts';
 import { ensureOneDnn, hasOneDnn, oneDnnOffline, requireOneDnn } from './onednn.ts';
 import {
@@ -183,9 +183,9 @@ async function describeCandidates(
   return [copied, compiled];
 }
 
-/** The prebuilt operations for the best level that this processor runs, if it runs any of them. */
-function chooseLevel({ manifest }: Prebuilt, { host }: RuntimeContext) {
-  for (const { name } of levelsOf(host.processor)) {
+/** The prebuilt operations for the best level that is to be had here, if one is. */
+function chooseLevel({ manifest }: Prebuilt, context: RuntimeContext) {
+  for (const { name } of levelsFor(context)) {
     const chosen = manifest.operations.find(({ level }) => level === name);
     if (chosen !== undefined) return chosen;
   }

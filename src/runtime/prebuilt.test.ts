@@ -97,6 +97,26 @@ describe('addons that came with the package', () => {
   });
 });
 
+describe('a system that is too old for what came with the package', () => {
+  const needs =
+    'What came compiled with the package needs glibc 2.37 or newer; this system has 2.36.';
+
+  it('hears so beside the want of a compiler, and from doctor', async () => {
+    const context = machine({ minimumGlibc: '2.37' });
+    await expect(makeReady(context, 'cpu')).rejects.toThrow(`${needs} CXX should name a C++`);
+    // Where TensorFlow is there, but no binding.
+    const { cacheDirectory } = context;
+    await makeReady(machine({ damaged: ['binding.js'] }, { cacheDirectory }), 'cpu').catch(
+      () => {},
+    );
+    const found = await doctor(context);
+    expect(found.detail).toContain(
+      `: the binding to it is not built yet. ${needs} CXX should name a C++`,
+    );
+    expect(found.mend).toMatch(/^Install one /);
+  });
+});
+
 describe('the level of the native operations', () => {
   it.each(levels.map(({ name }) => name))('%s is that of a processor that has it', (level) => {
     const found = levelsOf(processorOf(level)).map(({ name }) => name);
@@ -115,6 +135,21 @@ describe('the level of the native operations', () => {
     const operations = { 'x86-64-v3': `module.exports = { oneDnnVersion: '3.2.0' };` };
     const ready = await makeReady(machine({ operations }), 'cpu');
     expect(ready.operations.built).toMatchObject({ level: 'x86-64-v3' });
+  });
+
+  it('is the one that GRU_LM_PREBUILT names', async () => {
+    const env = { ...noCompiler, GRU_LM_PREBUILT: 'x86-64-v3' };
+    const ready = await makeReady(machine({}, { env }), 'cpu');
+    expect(ready.operations.built).toMatchObject({ origin: 'prebuilt', level: 'x86-64-v3' });
+  });
+
+  it('that GRU_LM_PREBUILT names and nobody knows is said, with those that there are', async () => {
+    const context = machine({}, { env: { ...noCompiler, GRU_LM_PREBUILT: 'sse9' } });
+    const { binding, operations } = await makeReady(context, 'cpu');
+    expect(binding.origin).toBe('prebuilt');
+    expect(operations.refusal?.reason).toBe(
+      'GRU_LM_PREBUILT should be 0 or one of x86-64-v4-bf16, x86-64-v4, x86-64-v3; it is "sse9".',
+    );
   });
 
   it('that no addon has leaves them to a compiler, and the binding as it is', async () => {
@@ -146,8 +181,9 @@ describe('a prebuilt binding that does not work', () => {
     const found = await doctor(context);
     expect(found).toMatchObject({ usable: false });
     expect(found.detail).toMatch(
-      /not built yet\. The prebuilt binding does not work: .*it crashed \(SIGSEGV\)$/,
+      /not built yet\. The prebuilt binding does not work: .*it crashed \(SIGSEGV\)\. CXX should name a C\+\+ compiler/,
     );
+    expect(found.mend).toMatch(/^Install one /);
   });
 
   it('because its file is damaged is not loaded', async () => {

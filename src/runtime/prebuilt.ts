@@ -6,6 +6,7 @@ import { installDirectory, type ManifestFile } from './cache.ts';
 import { isPrebuiltOff, type RuntimeContext } from './context.ts';
 import { isAtLeast, platformKey } from './host.ts';
 import type { LocatedTensorflow } from './locate.ts';
+import type { Reason } from './refusal.ts';
 
 /** Where an addon comes from: the package, or a compiler on this machine. */
 export type AddonOrigin = 'prebuilt' | 'compiled';
@@ -51,12 +52,32 @@ export const oneDnnLink = 'onednn';
 
 /** The prebuilt addons of the package, if it has some that this system can load. */
 export async function findPrebuilt(context: RuntimeContext): Promise<Prebuilt | undefined> {
+  const packed = await readPacked(context);
+  return packed && isLoadable(packed, context) ? packed : undefined;
+}
+
+/** Why the system cannot load what came with the package, if something came and that is so. */
+export async function unfitPrebuilt(context: RuntimeContext): Promise<Reason[]> {
+  const packed = await readPacked(context);
+  if (packed === undefined || isLoadable(packed, context)) return [];
+  const { minimumGlibc } = packed.manifest;
+  const found = context.host.glibc ?? 'another C library';
+  const reason = `What came compiled with the package needs glibc ${minimumGlibc} or newer; this system has ${found}.`;
+  // Compiling it here does.
+  return [{ reason, mend: '' }];
+}
+
+/** What came for this platform, unless the user wants none of it. */
+async function readPacked(context: RuntimeContext): Promise<Prebuilt | undefined> {
   const { prebuiltDirectory, host } = context;
   if (prebuiltDirectory === undefined || isPrebuiltOff(context)) return undefined;
   const directory = join(prebuiltDirectory, platformKey(host));
   const manifest = await readPrebuiltManifest(directory);
-  const fits = manifest && host.glibc && isAtLeast(host.glibc, manifest.minimumGlibc);
-  return fits ? { directory, manifest } : undefined;
+  return manifest && { directory, manifest };
+}
+
+function isLoadable({ manifest }: Prebuilt, { host }: RuntimeContext): boolean {
+  return isAtLeast(host.glibc ?? '0', manifest.minimumGlibc);
 }
 
 /** What the directory says that it holds; undefined if that is nothing. */

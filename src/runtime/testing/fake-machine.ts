@@ -42,7 +42,6 @@ export type Delivery =
   | 'disk-full'
   | 'nothing';
 
-const real = tensorflowPins[0]!;
 const realOneDnn = oneDnnPins[0]!;
 
 /** Removed when the tests of a file are over. */
@@ -76,8 +75,8 @@ export class Workshop {
     rmSync(this.root, { recursive: true, force: true });
   }
 
-  /** Makes wheels with the members that the real ones have, but tiny libraries. */
-  wheel(name = 'wheel', libraryBytes = 600_000): FakeWheel {
+  /** Makes wheels with the members that the real ones have, but tiny libraries; of TensorFlow, that of `real`. */
+  wheel(name = 'wheel', libraryBytes = 600_000, real = tensorflowPins[0]!): FakeWheel {
     const directory = this.directory(name);
     const library = randomFillSync(Buffer.alloc(libraryBytes));
     const tensorflow = this.pack(directory, real, {
