@@ -115,13 +115,13 @@ export const experiments: readonly Experiment[] = [
     title: 'tinyshakespeare, characters, fifteen minutes',
     ...CHARACTERS,
     seconds: minutes(15),
-    base: [...CHARACTER_MODEL, ...stack(6, 256), '--lr', '1.2e-2', '--weight-decay', '0.4'],
+    base: [...CHARACTER_MODEL, ...stack(4, 384), '--lr', '1e-2', '--weight-decay', '0.4'],
     settings: {
       base: [],
       'dropout 0.1': ['--dropout', '0.1'],
       'decay 0.6': ['--weight-decay', '0.6'],
-      'four layers of 256': stack(4, 256),
-      'four layers of 384': [...stack(4, 384), '--lr', '1e-2'],
+      'four layers of 256': [...stack(4, 256), '--lr', '1.5e-2'],
+      'six layers of 256': [...stack(6, 256), '--lr', '1.2e-2'],
     },
   },
   {
