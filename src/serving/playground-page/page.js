@@ -43,13 +43,16 @@ function complain(error) {
   problem.textContent = error instanceof Error ? error.message : String(error);
 }
 
+/** As people write them. @type {Record<string, string>} */
+const CELLS = { gru: 'GRU', lstm: 'LSTM', mingru: 'minGRU', rnn: 'RNN' };
+
 /** @param {Model} model */
 function showModel(model) {
   const { tokenizer, vocabularySize, cell, layers, hiddenSize, step } = model;
   element('title', HTMLElement).textContent = `${model.model} – gru-lm playground`;
   document.title = `${model.model} – gru-lm playground`;
   element('about', HTMLElement).textContent =
-    `${layers} ${cell} layer${layers === 1 ? '' : 's'} of ${hiddenSize} units, ` +
+    `${layers} ${CELLS[cell]} layer${layers === 1 ? '' : 's'} of ${hiddenSize} units, ` +
     `${vocabularySize.toLocaleString('en')} tokens (${tokenizer}), step ${step.toLocaleString('en')}`;
   setLevels(model.levelStarts);
   element('legend', HTMLElement).replaceChildren('Surprise in nats: ', legend());
