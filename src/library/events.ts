@@ -191,6 +191,9 @@ export interface EvaluationResult extends EvaluationFigures {
   streams: number;
   /** How it was measured, in words. */
   convention: string;
+  /** The directory of the checkpoint, and its step. */
+  checkpoint: string;
+  step: number;
   /** Of several texts, the figures of each. */
   texts?: (EvaluationFigures & { text: string })[];
   /** What else was asked for: `baseline`, `interpolated`, `cache`, `dynamic`. */
