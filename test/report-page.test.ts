@@ -108,6 +108,7 @@ describe.skipIf(!chromium)(`the page of a report${whether}`, () => {
       'valid: one stream, its state carried',
       `${HOSTILE}: one stream, its state carried`,
     ]);
+    expect(await texts('#evaluations h3')).toEqual(['valid', HOSTILE]);
     expect(await texts('#evaluations tbody th')).toEqual([
       ...['first, step 40', HOSTILE, 'first, step 40'],
     ]);

@@ -1,6 +1,6 @@
 /** The tables of evaluations: one for each text that was scored in one way. */
 
-import { data, element, figure, whole } from './data.js';
+import { data, element, figure, made, whole } from './data.js';
 import { table } from './tables.js';
 
 /** @typedef {import('./data.js').Evaluation} Evaluation */
@@ -24,24 +24,26 @@ export function showEvaluations() {
     groups.set(key, [...(groups.get(key) ?? []), row]);
   }
   for (const [caption, rows] of groups) {
-    element('evaluations').append(
-      table(
-        caption,
-        [
-          { title: 'Model', isWide: true, cell: (/** @type {Evaluation} */ { name }) => name },
-          ...FIGURES.map(({ title, of: what, digits }) => ({
-            title,
-            isNumber: true,
-            cell: (/** @type {Evaluation} */ { figures }) => figure(figures[what], digits),
-          })),
-          {
-            title: 'Tokens',
-            isNumber: true,
-            cell: ({ figures }) => (figures.tokens === null ? '–' : whole(figures.tokens)),
-          },
-        ],
-        rows,
-      ),
+    const [{ text = '', convention = '' } = {}] = rows;
+    const all = table(
+      caption,
+      [
+        { title: 'Model', isWide: true, cell: (/** @type {Evaluation} */ { name }) => name },
+        ...FIGURES.map(({ title, of: what, digits }) => ({
+          title,
+          isNumber: true,
+          cell: (/** @type {Evaluation} */ { figures }) => figure(figures[what], digits),
+        })),
+        {
+          title: 'Tokens',
+          isNumber: true,
+          cell: ({ figures }) => (figures.tokens === null ? '–' : whole(figures.tokens)),
+        },
+      ],
+      rows,
     );
+    // It stands above, where it does not go aside with a table that is too wide.
+    all.querySelector('caption')?.classList.add('hidden');
+    element('evaluations').append(made('h3', '', text), made('p', 'note', convention), all);
   }
 }
