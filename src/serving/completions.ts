@@ -20,6 +20,9 @@ import type { ReadPrompt } from './prompts.ts';
 import type { Fields } from './request-body.ts';
 import { type PromptToken, type ShownToken, ShownTokens } from './shown-tokens.ts';
 
+/** Tokens of a prompt that are a part of the answer. */
+const TOLD_TOGETHER = 64;
+
 /** Called with each part of a text; the last says why it ended. */
 type Tell = (part: Choice) => void;
 
@@ -130,9 +133,12 @@ async function makeTexts(
         },
       };
     });
+    let read: PromptToken[] = [];
     const onTokenRead: OnTokenRead = (place, scores) => {
-      const token = promptToken(prompt.ids[place]!, scores, request.logprobs);
-      for (const told of all) told.pushPrompt(token);
+      read.push(promptToken(prompt.ids[place]!, scores, request.logprobs));
+      if (read.length < TOLD_TOGETHER && place + 1 < prompt.ids.length) return;
+      for (const told of all) told.pushPrompt(read);
+      read = [];
     };
     const options = { length, stop };
     return { start, chooser, options, texts, ...(isScored ? { onTokenRead } : {}) };
@@ -173,8 +179,9 @@ class ToldText {
     this.#tell = tell;
   }
 
-  pushPrompt(token: PromptToken): void {
-    this.#part(this.#shown.pushPrompt(token), '', null);
+  pushPrompt(tokens: readonly PromptToken[]): void {
+    const shown = tokens.flatMap((token) => this.#shown.pushPrompt(token));
+    this.#part(shown, '', null);
   }
 
   push(piece: { id: number; nats: number; text: string }, logProbabilities: Float32Array): void {
