@@ -1,5 +1,5 @@
 // Trains a small model, measures it, and makes a text with it: node library.mjs corpus.txt
-import { evaluate, sample, train, UserError } from 'gru-lm';
+import { evaluate, sample, sampleStream, train, UserError } from 'gru-lm';
 
 const corpus = process.argv[2] ?? 'corpus.txt';
 const out = 'checkpoints/example';
@@ -22,6 +22,11 @@ try {
   console.log(`perplexity ${perplexity?.toFixed(2)}`);
   for await (const { text, seed } of sample(out, { length: 40, samples: 2, seed: 1 })) {
     console.log(`seed ${seed}: ${JSON.stringify(text)}`);
+  }
+  // The same text as the first, as it comes.
+  for await (const event of sampleStream(out, { length: 40, seed: 1, signal: stop.signal })) {
+    if (event.event === 'piece') process.stdout.write(event.text);
+    if (event.event === 'end') console.log(`\n${event.tokens} tokens`);
   }
 } catch (error) {
   if (!(error instanceof UserError)) throw error;

@@ -2,7 +2,7 @@
  * Exports small models of all kinds for PyTorch, and runs each by its own `model.py` under a real PyTorch: the
  * logits and states must be those that gru-lm's own operations give.
  *
- *     npm run check:pytorch -- --python <python with torch> [--write]
+ *     npm run check:pytorch -- --python <python with torch and safetensors> [--write]
  *
  * PyTorch takes minutes to install, so this is no part of `npm run check`. With `--write` the hashes of the files
  * that were found right are kept in src/export/fixtures, where a test finds that they are still those.

@@ -186,8 +186,12 @@ export const commands: readonly CommandSpec[] = [
   {
     name: 'report',
     operands: '[run...]',
-    summary: 'write a page about runs: curves, validations, samples, settings',
-    examples: ['gru-lm report', 'gru-lm report checkpoints/a checkpoints/b --out compare.html'],
+    summary: 'write a page about runs: curves, evaluations, samples, settings',
+    examples: [
+      'gru-lm report',
+      'gru-lm report checkpoints/a checkpoints/b --out compare.html',
+      'gru-lm report --eval valid.json # of gru-lm eval --json > valid.json',
+    ],
     options: reportOptions,
     load: () => import('./commands/report.ts'),
   },

@@ -3,6 +3,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { ReportEvaluation } from '../src/report/evaluations.ts';
 import { reportPage } from '../src/report/page.ts';
 import type { ReportRun } from '../src/report/report-data.ts';
 import { temporaryDirectory } from './cli-process.ts';
@@ -35,9 +36,20 @@ function runOf(name: string, steps: number, settings: Record<string, string> = {
   };
 }
 
-function writePage(file: string, runs: ReportRun[]): string {
+function evaluated(name: string, text: string, perplexity: number | null): ReportEvaluation {
+  const known = { perplexity, perplexityWithoutOov: perplexity, perplexityPerWord: 123.4 };
+  const bits = { natsPerToken: 1.23456, bitsPerCharacter: 1.7, bitsPerByte: 1.7, tokens: 12_345 };
+  return {
+    name,
+    text,
+    convention: 'one stream, its state carried',
+    figures: { ...known, ...bits },
+  };
+}
+
+function writePage(file: string, runs: ReportRun[], evaluations: ReportEvaluation[] = []): string {
   const path = join(directory, file);
-  writeFileSync(path, reportPage({ created: '2026-02-01T00:00:00.000Z', runs }));
+  writeFileSync(path, reportPage({ created: '2026-02-01T00:00:00.000Z', runs, evaluations }));
   return pathToFileURL(path).href;
 }
 
@@ -80,6 +92,38 @@ describe.skipIf(!chromium)(`the page of a report${whether}`, () => {
     expect(await texts('#others .note')).toEqual(['Nothing is known of this.']);
   });
 
+  const evaluations = [
+    evaluated('first, step 40', 'valid', 4.5678),
+    evaluated(HOSTILE, 'valid', null),
+    evaluated('first, step 40', HOSTILE, 1234.5),
+  ];
+
+  it('has a table of evaluations for each text, and no heading without any', async () => {
+    const page = await browser.open(writePage('evaluated.html', three, evaluations));
+    const texts = (selector: string) =>
+      page.evaluate<string[]>(
+        `Array.from(document.querySelectorAll(${JSON.stringify(selector)}), (one) => one.textContent)`,
+      );
+    expect(await texts('#evaluations caption')).toEqual([
+      'valid: one stream, its state carried',
+      `${HOSTILE}: one stream, its state carried`,
+    ]);
+    expect(await texts('#evaluations h3')).toEqual(['valid', HOSTILE]);
+    expect(await texts('#evaluations tbody th')).toEqual([
+      ...['first, step 40', HOSTILE, 'first, step 40'],
+    ]);
+    expect(await texts('#evaluations tr:nth-child(1) td')).toEqual([
+      ...['4.568', '4.568', '123.4', '1.2346', '1.7000', '1.7000', '12,345'],
+      ...['1,235', '1,235', '123.4', '1.2346', '1.7000', '1.7000', '12,345'],
+    ]);
+    expect(await texts('#evaluations tr:nth-child(2) td')).toContain('–');
+    expect(page.problems).toEqual([]);
+    const plain = await browser.open(writePage('plain.html', three));
+    expect(
+      await plain.evaluate(`document.getElementById('evaluations-section').offsetHeight`),
+    ).toBe(0);
+  });
+
   it('draws its chart by steps, passes or time, linear or logarithmic', async () => {
     const page = await browser.open(writePage('axes.html', [runOf('first', 1000)]));
     const ticks = () =>
@@ -107,7 +151,7 @@ describe.skipIf(!chromium)(`the page of a report${whether}`, () => {
       ['one', three.slice(0, 1)],
       ['more', three],
     ] as const) {
-      const page = await browser.open(writePage(`${name}.html`, [...runs]), view);
+      const page = await browser.open(writePage(`${name}.html`, [...runs], evaluations), view);
       await page.evaluate(
         `for (const one of document.querySelectorAll('details')) one.open = true`,
       );

@@ -1,4 +1,5 @@
 /** What `eval` shows: a table with a row for each model, or one JSON object. */
+import { basename, dirname } from 'node:path';
 import stringWidth from 'string-width';
 import type { EvaluationReport } from '../evaluation/report.ts';
 import type { EvaluationResult } from '../library/events.ts';
@@ -8,9 +9,9 @@ import { count, figure, outStyle, printJson, printLine, showInline } from './ter
 export interface Evaluation {
   /** The model's own figures come first. */
   rows: readonly EvalRow[];
-  /** What to call the text, and the checkpoint. */
+  /** What to call the text. */
   label: string;
-  checkpoint: string;
+  checkpoint: { path: string; step: number };
   convention: { description: string; streams: number };
   /** The model's figures of each of several texts. */
   texts: readonly { label: string; report: EvaluationReport }[];
@@ -37,7 +38,7 @@ const TEXT_WIDTH = 34;
 const TITLE_WIDTH = 18;
 
 /** Prints the figures as one object. A text of nothing but <unk> has none: JSON has null for NaN. */
-export function printEvaluation({ rows, label, convention, texts }: Evaluation): void {
+export function printEvaluation({ rows, label, checkpoint, convention, texts }: Evaluation): void {
   const own = rows.find(({ key }) => key === undefined);
   const others = rows.flatMap(({ key, report }) => (key === undefined ? [] : [[key, report]]));
   const each = texts.map(({ label: text, report }) => ({ text, ...report }));
@@ -46,6 +47,7 @@ export function printEvaluation({ rows, label, convention, texts }: Evaluation):
     ...own!.report,
     streams: convention.streams,
     convention: convention.description,
+    ...{ checkpoint: checkpoint.path, step: checkpoint.step },
     ...Object.fromEntries(others),
     ...(each.length > 0 ? { texts: each } : {}),
   };
@@ -54,7 +56,8 @@ export function printEvaluation({ rows, label, convention, texts }: Evaluation):
 
 /** Shows the figures in lines of at most 80 columns. */
 export function showEvaluation({ rows, label, checkpoint, convention, texts }: Evaluation): void {
-  printLine(`${outStyle.bold(showInline(label))} under ${showInline(checkpoint)}`);
+  const name = `${basename(dirname(checkpoint.path))}/${basename(checkpoint.path)}`;
+  printLine(`${outStyle.bold(showInline(label))} under ${showInline(name)}`);
   printTable('model', NAME_WIDTH, COLUMNS, rows);
   const { tokens, oovTokens, words } = rows[0]!.report;
   const unknown = `(${count(oovTokens)} of them <unk>)`;

@@ -1,4 +1,3 @@
-import { basename, dirname } from 'node:path';
 import { dispose } from '@tensorflow/tfjs-core';
 import { type CheckpointModel, openModel } from '../checkpoint/model.ts';
 import { baselineOrderOf } from '../config/baseline.ts';
@@ -66,8 +65,7 @@ export async function run(given: Given, [name]: string[], signal: AbortSignal): 
     if (options.dynamic && learned) {
       rows.push(await dynamicRow(learned, options.dynamicRate, context));
     }
-    const { path } = model.checkpoint;
-    const checkpoint = `${basename(dirname(path))}/${basename(path)}`;
+    const { checkpoint } = model;
     const each = options.perplexity ? [] : await scoreEach(texts, context, options);
     show({ rows, label: whole.label, checkpoint, convention, texts: each }, options);
   } finally {

@@ -6,6 +6,8 @@ export interface Listener {
   json(value: object): void;
   /** What is said to the person who watches. */
   notice(message: string): void;
+  /** What of a text is made, piece by piece; absent: only whole texts are wanted. */
+  piece?(event: object): void;
 }
 
 const listeners = new AsyncLocalStorage<Listener>();

@@ -3,6 +3,7 @@ import { openModel } from '../checkpoint/model.ts';
 import { reportOptions } from '../config/report-options.ts';
 import { readHistory } from '../journal/history-file.ts';
 import { type GivenOptions, withDefaults } from '../option-table.ts';
+import { type ReportEvaluation, readEvaluations } from '../report/evaluations.ts';
 import { reportPage } from '../report/page.ts';
 import { type ReportedRun, reportData } from '../report/report-data.ts';
 import { assertNoFile, writeNewFile } from './new-file.ts';
@@ -17,14 +18,17 @@ export async function run(
   names: string[],
   signal: AbortSignal,
 ): Promise<void> {
-  const { out, overwrite, json } = withDefaults(reportOptions, given);
+  const { out, overwrite, json, eval: files = [] } = withDefaults(reportOptions, given);
   if (!overwrite) await assertNoFile(out, HOW_TO);
   const runs: ReportedRun[] = [];
   for (const name of names.length > 0 ? names : [undefined]) {
     runs.push(await untilAborted(readRun(name), signal));
     signal.throwIfAborted();
   }
-  const data = reportData(runs, new Date());
+  const told = reportData(runs, new Date());
+  const evaluations: ReportEvaluation[] = [];
+  for (const file of files) evaluations.push(...(await readEvaluations(file, told.runs, signal)));
+  const data = { ...told, evaluations };
   const bytes = await writeNewFile(out, reportPage(data), overwrite, HOW_TO);
   if (json) {
     const paths = data.runs.map(({ path }) => path);

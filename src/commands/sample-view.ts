@@ -1,7 +1,7 @@
 /** Shows samples: as text, or as a line of JSON each. */
 import type { SampleOptions } from '../config/sample.ts';
 import type { GeneratedPiece } from '../generation/text-stream.ts';
-import type { Sample } from '../library/events.ts';
+import type { Sample, SampleStreamEvent } from '../library/events.ts';
 import type { CopyReport } from './sample-copies.ts';
 import {
   count,
@@ -12,6 +12,7 @@ import {
   printRaw,
   printText,
   showInline,
+  tellPiece,
 } from './terminal.ts';
 
 /** What is known of a sample at its end. */
@@ -60,7 +61,11 @@ export class SampleView {
 
   begin(prompt: string, index?: number): void {
     this.#start(prompt, index);
-    if (this.#json) return;
+    if (this.#json) {
+      const start: SampleStreamEvent = { event: 'start', prompt, ...numbered(index) };
+      tellPiece(start);
+      return;
+    }
     if (!this.#isFirst && this.#stands === 'apart') printLine(`\n${outStyle.dim('—'.repeat(20))}`);
     this.#isFirst = false;
     if (prompt) this.#print(prompt);
@@ -72,8 +77,12 @@ export class SampleView {
     this.#isLineEnded = prompt !== '';
   }
 
-  piece({ text, nats }: GeneratedPiece): void {
-    if (!this.#json && text) {
+  piece({ text, id, nats }: GeneratedPiece): void {
+    if (this.#json) {
+      const token = id === undefined || nats === undefined ? {} : { id, nats };
+      const piece: SampleStreamEvent = { event: 'piece', text, ...token };
+      tellPiece(piece);
+    } else if (text) {
       this.#print(this.#isLineEnded ? text.replace(/^\n/, '') : text);
       this.#isLineEnded = false;
     }
@@ -114,7 +123,7 @@ export class SampleView {
       const made: Sample = {
         ...{ prompt, text, tokens, natsPerToken, seed, tokensPerSecond },
         ...(seed === null ? { nats } : {}),
-        ...(index === undefined ? {} : { index }),
+        ...numbered(index),
         ...(copied ? { copied } : {}),
       };
       printJson(made);
@@ -132,6 +141,11 @@ export class SampleView {
     }
     if (copied) for (const line of copyLines(copied)) notice(line);
   }
+}
+
+/** The number of a prompt in a file of them. */
+function numbered(index: number | undefined): { index?: number } {
+  return index === undefined ? {} : { index };
 }
 
 /** What of a sample is copied, for people. */

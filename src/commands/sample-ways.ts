@@ -25,7 +25,7 @@ import { reportCopies, TOKENS_TOGETHER } from './sample-copies.ts';
 import type { Prompt } from './sample-prompts.ts';
 import { writeSampleState } from './sample-state.ts';
 import { SampleView, type WholeSample } from './sample-view.ts';
-import { clock, count, notice } from './terminal.ts';
+import { arePiecesWanted, clock, count, notice } from './terminal.ts';
 
 /** What samples go on from. */
 export interface SampleStart {
@@ -90,8 +90,8 @@ export async function sampleStreaming(run: SampleRun): Promise<void> {
           if (signal.aborted) break;
           view.piece(piece);
           if (piece.id !== undefined) ids.push(piece.id);
-          // Lets what was written out, and signals in.
-          if (ids.length % 16 === 0) await turnEventLoop();
+          // Lets what was written out, and signals in; a program hears of each token as it is made.
+          if (arePiecesWanted() || ids.length % 16 === 0) await turnEventLoop();
         }
         const seconds = (performance.now() - startedMs) / 1000;
         const [copied] = await copiesOf([ids], run);

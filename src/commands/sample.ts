@@ -26,8 +26,9 @@ import {
   startsOf,
 } from './sample-ways.ts';
 import { startBackend } from './start-backend.ts';
+import { arePiecesWanted } from './terminal.ts';
 
-/** `gru-lm sample`: on a terminal text streams as it is made; otherwise many samples are made at a time. */
+/** `gru-lm sample`: on a terminal, or to a program that wants it, text streams as it is made; otherwise many samples are made at a time. */
 export async function run(
   given: GivenSampleOptions,
   [name]: string[],
@@ -71,7 +72,7 @@ export async function run(
       seed,
       random,
     };
-    const isWatched = process.stdout.isTTY && !options.json;
+    const isWatched = options.json ? arePiecesWanted() : process.stdout.isTTY;
     const isSingle = prompts.length * options.samples === 1;
     if (options.beam !== undefined) await sampleBeams(samples, options.beam);
     else if (isWatched || isSingle) await sampleStreaming(samples);

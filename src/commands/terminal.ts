@@ -98,6 +98,16 @@ export function printJson(value: object): void {
 }
 
 /** A line for each object, written at once. */
+/** Tells a program of a text in the making, which the command line shows by printing it. */
+export function tellPiece(event: object): void {
+  listener()?.piece?.(event);
+}
+
+/** Whether a program wants to be told of texts as they are made. */
+export function arePiecesWanted(): boolean {
+  return listener()?.piece !== undefined;
+}
+
 export function printJsonLines(values: readonly object[]): void {
   const listening = listener();
   if (listening) {

@@ -1,7 +1,8 @@
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { afterAll, describe, expect, it } from 'vitest';
 import { commands } from '../command-list.ts';
 import { trainOptions } from '../config/train.ts';
@@ -121,6 +122,26 @@ describe('zsh', () => {
   it.runIf(has('zsh'))('takes the script for one of its own', () => {
     expect(shellOutput('zsh', ['-f', '-n', 'gru-lm.zsh'])).toEqual([]);
   });
+
+  // A shell for each takes its time.
+  it.runIf(has('zsh')).each(CASES.slice(0, 8))(
+    'completes %j to %j at a terminal',
+    (words, expected) => {
+      const home = join(directory, 'zsh');
+      mkdirSync(home, { recursive: true });
+      cpSync(new URL('testing/zshrc.zsh', import.meta.url), join(home, '.zshrc'));
+      const capture = fileURLToPath(new URL('testing/capture.zsh', import.meta.url));
+      const env = { ...process.env, ZDOTDIR: home, TERM: 'dumb' };
+      const args = ['-f', capture, ['gru-lm', ...words].join(' ')];
+      const { status, stdout } = spawnSync('zsh', args, {
+        ...{ cwd: directory, env, encoding: 'utf8', timeout: 20_000 },
+      });
+      expect(status).toBe(0);
+      const found = stdout.split('\n').filter((line) => line !== '');
+      const unquoted = found.map((line) => line.replaceAll('\\', ''));
+      expect([...new Set(unquoted)].sort()).toEqual([...expected].sort());
+    },
+  );
 
   it('is told of each option once, with its help and values', () => {
     const script = zshScript(typed);

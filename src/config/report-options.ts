@@ -1,8 +1,15 @@
 import type { OptionTable } from '../option-table.ts';
-import { jsonOption, OUTPUT } from './shared.ts';
+import { DATA, jsonOption, OUTPUT } from './shared.ts';
 
 /** What `gru-lm report` takes. */
 export const reportOptions = {
+  eval: {
+    flag: 'eval',
+    type: 'texts',
+    placeholder: 'FILE',
+    help: 'also show the tables of these evaluations, which gru-lm eval --json printed',
+    group: DATA,
+  },
   out: {
     flag: 'out',
     type: 'text',

@@ -43,7 +43,7 @@ export function assertNoAttention({ attentionSpan }: ModelConfig, format: string
   throw new UserError(
     'export-unsupported',
     `expected a model without attention for --format ${format}, found one of --attention`,
-    'Train without --attention, or read the checkpoint by docs/checkpoint-format.md.',
+    'Export with --format tfjs, which has all models, or train without --attention.',
   );
 }
 

@@ -1,8 +1,9 @@
 /**
  * A model as a directory for PyTorch: its weights, and a Python file that makes them a module.
  *
- * Where one of PyTorch's own modules runs all layers, tensors have the names of the checkpoint. Otherwise
- * layers are a list of modules of one layer each, and those of layer k have k in their names.
+ * Where a module runs all layers, PyTorch's own or one that extends it, tensors have the names of the checkpoint.
+ * Where there is something between layers, these are a list of modules of one layer each, and those of layer k have
+ * k in their names.
  */
 import { safetensorsPieces } from '../checkpoint/safetensors-writer.ts';
 import { UserError } from '../errors.ts';
@@ -16,7 +17,8 @@ import {
   jsonFile,
 } from './exported-model.ts';
 import type { ExportedFile, Exporter } from './exporter.ts';
-import { isOneModule, pytorchSource } from './pytorch-source.ts';
+import { isOneModule } from './pytorch-cells.ts';
+import { pytorchSource } from './pytorch-source.ts';
 import { type Quantization, quantize } from './quantize.ts';
 
 /** Added to a tensor's name: the scales of its rows. */

@@ -74,21 +74,51 @@ export function* readTokens(
   return logProbabilities;
 }
 
+/** As {@link readTokens}, and tells of each token. */
+function* readEachToken(
+  stepper: Stepper,
+  ids: readonly number[],
+  onTokenRead: OnTokenRead,
+  atOnce = READ_AT_ONCE,
+): Generator<void, Float32Array, void> {
+  let logProbabilities: Float32Array = new Float32Array();
+  onTokenRead(0, undefined);
+  for (let start = 0; start < ids.length; start += atOnce) {
+    if (start > 0) yield;
+    const some = Int32Array.from(ids.slice(start, start + atOnce));
+    logProbabilities = stepper.readEach(some, (place, scores) => {
+      const next = start + place + 1;
+      if (next < ids.length) onTokenRead(next, scores);
+    });
+  }
+  return logProbabilities;
+}
+
 /** A place where nothing is unread, and the logarithms of the probabilities [V] of what comes next. */
 export interface ReadState {
   memory: StreamState;
   logProbabilities: Float32Array;
 }
 
-/** Reads what is unread at a place, for several texts that go on from there; `atOnce` as for {@link readTokens}. */
+/** Told of a token that is read: its place among them, and the log p [V] by which it came; undefined for the first. */
+export type OnTokenRead = (place: number, logProbabilities: Float32Array | undefined) => void;
+
+/**
+ * Reads what is unread at a place, for several texts that go on from there.
+ *
+ * @param atOnce as for {@link readTokens}
+ */
 export function* readAll(
   { config, weights }: TextModel,
   { memory, unread }: TextState,
   atOnce?: number,
+  onTokenRead?: OnTokenRead,
 ): Generator<void, ReadState, void> {
   const stepper = new Stepper(config, weights, [memory]);
   try {
-    const logProbabilities = yield* readTokens(stepper, unread, undefined, atOnce);
+    const logProbabilities = onTokenRead
+      ? yield* readEachToken(stepper, unread, onTokenRead, atOnce)
+      : yield* readTokens(stepper, unread, undefined, atOnce);
     return { memory: stepper.states()[0]!, logProbabilities };
   } finally {
     stepper.dispose();

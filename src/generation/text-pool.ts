@@ -5,7 +5,13 @@
 import { Stepper, type StreamState } from '../model/stepper.ts';
 import type { Random } from '../random.ts';
 import type { TokenChooser } from './choose-token.ts';
-import { type ReadState, readAll, type TextModel, type TextState } from './text-model.ts';
+import {
+  type OnTokenRead,
+  type ReadState,
+  readAll,
+  type TextModel,
+  type TextState,
+} from './text-model.ts';
 import { type GeneratedPiece, type StreamOptions, TextStream } from './text-stream.ts';
 
 /** Why a text ended. */
@@ -26,6 +32,8 @@ export interface TextGroup {
   readonly chooser: TokenChooser;
   readonly options: StreamOptions;
   readonly texts: readonly PooledText[];
+  /** Told of what is unread at `start`. */
+  readonly onTokenRead?: OnTokenRead;
   /** Called when all of them have ended. */
   readonly onEnd: () => void;
 }
@@ -77,7 +85,7 @@ export class TextPool {
 
   /** Takes texts in. @returns what takes them out again, wherever they are, without a word to anybody */
   add(group: TextGroup): () => void {
-    const reading = readAll(this.#model, group.start, READ_BETWEEN);
+    const reading = readAll(this.#model, group.start, READ_BETWEEN, group.onTokenRead);
     const open = { group, reading, read: undefined, begun: 0, ended: 0, isGone: false };
     this.#reading.push(open);
     return () => this.#remove(open);
@@ -141,6 +149,11 @@ export class TextPool {
     while (this.#rows.length < this.#most) {
       const open = this.#ready.shift();
       if (!open) return;
+      if (open.group.options.length === 0) {
+        for (const text of open.group.texts) text.onEnd('length', '');
+        open.group.onEnd();
+        continue;
+      }
       this.#rows.push(this.#begin(open));
       if (open.begun < open.group.texts.length) this.#ready.push(open);
     }

@@ -7,7 +7,7 @@ import { StopTexts } from './stop-texts.ts';
 import type { TextState } from './text-model.ts';
 
 export interface StreamOptions {
-  /** Tokens to make, at most. */
+  /** Tokens to make, at most; a `TextPool` takes 0, too. */
   length: number;
   /** End before the first of these texts. */
   stop?: readonly string[] | undefined;

@@ -1,6 +1,6 @@
 /** A command that a program calls: what it prints comes back as objects, and nothing is written out. */
 import type { Run } from '../command-spec.ts';
-import { withListener } from '../commands/listener.ts';
+import { type Listener, withListener } from '../commands/listener.ts';
 import { optionsOf } from '../config-file/read-config.ts';
 import type { OptionTable } from '../option-table.ts';
 import type { CallOptions } from './call-options.ts';
@@ -8,16 +8,24 @@ import type { CallOptions } from './call-options.ts';
 /** TensorFlow.js has one backend and one account of tensors a process: calls take turns. */
 let lastCall: Promise<unknown> = Promise.resolve();
 
+interface CommandCall {
+  load: () => Promise<{ run: Run }>;
+  /** By which its options are checked. */
+  table: OptionTable;
+  operands: readonly string[];
+  /** Whether pieces of texts are given, too; whole ones then are the event `end`. */
+  isStreamed?: boolean;
+}
+
 /**
  * The objects that a command prints with `--json`, as they come. Whoever leaves early stops it, and waits until
  * it has ended.
  *
- * @param call what to run, with what table its options are checked by
  * @throws UserError what the command ends with, or `usage` for options that it does not take; the reason of the
  * signal where that aborts before there is anything to save
  */
 export async function* callCommand<Item>(
-  call: { load: () => Promise<{ run: Run }>; table: OptionTable; operands: readonly string[] },
+  call: CommandCall,
   { signal, onNotice = () => undefined, ...options }: CallOptions & object,
 ): AsyncGenerator<Item, void, undefined> {
   const given = checkedOptions(options, call.table);
@@ -29,16 +37,19 @@ export async function* callCommand<Item>(
   let wake = () => {};
   let hasEnded = false;
   // As JSON has it, so that what is given is what is printed: null for what is no finite number.
-  const json = (value: object) => {
+  const give = (value: object) => {
     items.push(JSON.parse(JSON.stringify(value)));
     wake();
   };
+  const listener: Listener = call.isStreamed
+    ? { json: (value) => give({ event: 'end', ...value }), piece: give, notice: onNotice }
+    : { json: give, notice: onNotice };
   const work = inTurn(async () => {
     stop.signal.throwIfAborted();
     const { run } = await call.load();
     await run({ ...given, json: true } as never, [...call.operands], stop.signal, []);
   });
-  const ended = withListener({ json, notice: onNotice }, work).finally(() => {
+  const ended = withListener(listener, work).finally(() => {
     hasEnded = true;
     wake();
   });

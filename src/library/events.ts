@@ -168,6 +168,31 @@ export interface Sample {
   copied?: CopyReport;
 }
 
+/** A text begins. */
+export interface SampleStartEvent {
+  event: 'start';
+  prompt: string;
+  /** The number of its prompt in a file of them. */
+  index?: number;
+}
+
+/** A piece of a text as it is made. */
+export interface PieceEvent {
+  event: 'piece';
+  /** What is certain of the text, in whole characters: nothing while they may begin one of `stop`. */
+  text: string;
+  /** The token that brought it, and its −log p; absent for text that was only held back. */
+  id?: number;
+  nats?: number;
+}
+
+/** A text is made, and this is all of it. */
+export interface SampleEndEvent extends Sample {
+  event: 'end';
+}
+
+export type SampleStreamEvent = SampleStartEvent | PieceEvent | SampleEndEvent;
+
 /** How well a model tells what comes next; null: there is nothing to measure that on. */
 export interface EvaluationFigures {
   /** Tokens scored. */
@@ -191,6 +216,9 @@ export interface EvaluationResult extends EvaluationFigures {
   streams: number;
   /** How it was measured, in words. */
   convention: string;
+  /** The directory of the checkpoint, and its step. */
+  checkpoint: string;
+  step: number;
   /** Of several texts, the figures of each. */
   texts?: (EvaluationFigures & { text: string })[];
   /** What else was asked for: `baseline`, `interpolated`, `cache`, `dynamic`. */

@@ -3,7 +3,7 @@
  * for no signals here. docs/library.md shows how they are used.
  */
 import type { CallOptions } from './call-options.ts';
-import type { EvaluationResult, Sample, TrainEvent } from './events.ts';
+import type { EvaluationResult, Sample, SampleStreamEvent, TrainEvent } from './events.ts';
 import type { EvaluateOptions, SampleOptions, TrainOptions } from './options.ts';
 
 export { UserError } from '../errors.ts';
@@ -40,6 +40,22 @@ export async function* sample(
   const [{ callCommand }, { sampleTable }] = await modules();
   const load = () => import('../commands/sample.ts');
   yield* callCommand({ load, table: sampleTable, operands: operandsOf(checkpoint) }, options);
+}
+
+/**
+ * As {@link sample}, and gives each text while it is made: an event `start`, a `piece` for each token, and an `end`
+ * with all of it. An aborted signal ends the text where it is.
+ *
+ * @throws UserError as {@link sample}
+ */
+export async function* sampleStream(
+  checkpoint?: string,
+  options: SampleOptions & CallOptions = {},
+): AsyncGenerator<SampleStreamEvent, void, undefined> {
+  const [{ callCommand }, { sampleTable }] = await modules();
+  const load = () => import('../commands/sample.ts');
+  const operands = operandsOf(checkpoint);
+  yield* callCommand({ load, table: sampleTable, operands, isStreamed: true }, options);
 }
 
 /**

@@ -3,7 +3,15 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import * as tf from '@tensorflow/tfjs-core';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
-import { evaluate, sample, type TrainEvent, type TrainOptions, train } from './index.ts';
+import {
+  evaluate,
+  type SampleStreamEvent,
+  sample,
+  sampleStream,
+  type TrainEvent,
+  type TrainOptions,
+  train,
+} from './index.ts';
 
 const directory = mkdtempSync(join(tmpdir(), 'gru-lm-library-'));
 afterAll(() => rmSync(directory, { recursive: true, force: true }));
@@ -147,6 +155,58 @@ describe('sample', () => {
     expect(notices).toEqual([
       '"unheard" (line 1, column 1 of the prompt) is read as <unk>: the model does not know it',
     ]);
+  });
+});
+
+describe('sampleStream', () => {
+  const options = { prompt: 'the ', length: 12, seed: 7, backend: 'wasm' } as const;
+
+  it('gives the pieces of the texts that sample gives, and these', async () => {
+    const asked = { ...options, samples: 2, stop: ['q'] };
+    const whole = await all(sample(run, asked));
+    const events = await all(sampleStream(run, asked));
+    const kinds = events.map(({ event }) => event);
+    expect(kinds.filter((kind) => kind !== 'piece')).toEqual(['start', 'end', 'start', 'end']);
+    const texts: SampleStreamEvent[][] = [];
+    for (const event of events) {
+      if (event.event === 'start') texts.push([]);
+      texts.at(-1)?.push(event);
+    }
+    for (const [i, [start, ...rest]] of texts.entries()) {
+      const end = rest.pop() as Extract<SampleStreamEvent, { event: 'end' }>;
+      expect(start).toEqual({ event: 'start', prompt: 'the ' });
+      const { tokensPerSecond: _, ...made } = whole[i]!;
+      expect(end).toMatchObject({ ...made, event: 'end', natsPerToken: expect.any(Number) });
+      const pieces = rest as Extract<SampleStreamEvent, { event: 'piece' }>[];
+      expect(pieces.map(({ text }) => text).join('')).toBe(made.text);
+      const scored = pieces.filter(({ id }) => id !== undefined);
+      expect(scored).toHaveLength(made.tokens);
+      const nats = scored.reduce((sum, piece) => sum + piece.nats!, 0);
+      expect(nats / made.tokens).toBeCloseTo(made.natsPerToken!, 6);
+    }
+  });
+
+  it('gives a token when it is made, and ends where a signal stops it', async () => {
+    const stop = new AbortController();
+    const events: SampleStreamEvent[] = [];
+    const asked = { ...options, length: 100_000, signal: stop.signal };
+    for await (const event of sampleStream(run, asked)) {
+      events.push(event);
+      if (events.length === 6) stop.abort();
+    }
+    expect(events.length).toBeLessThan(50);
+    expect(events.at(-1)).toMatchObject({ event: 'end', prompt: 'the ', seed: 7 });
+  });
+
+  it('stops when it is left, and leaves no tensor behind', async () => {
+    const { numTensors } = tf.memory();
+    for await (const { event } of sampleStream(run, { ...options, length: 100_000 })) {
+      if (event === 'piece') break;
+    }
+    expect(tf.memory().numTensors).toBe(numTensors);
+    const reason = new Error('enough');
+    const asked = { ...options, signal: AbortSignal.abort(reason) };
+    await expect(all(sampleStream(run, asked))).rejects.toBe(reason);
   });
 });
 

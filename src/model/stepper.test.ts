@@ -45,6 +45,32 @@ describe.each(testBackends)('a stepper on %s', (backend) => {
     );
   }
 
+  it('says after each token of a text what the forward pass says there', () => {
+    const config = { ...gru, layers: 1 };
+    const held = heldTensors();
+    const weights = weightsFor(config);
+    // More than are read at once.
+    const ids = Int32Array.from({ length: 515 }, (_, i) => (i * i) % 5);
+    const expected = tf.tidy(() => {
+      const { features } = forward(config, weights, tf.tensor1d(ids), zeroState(config, 1));
+      return valuesOf(tf.logSoftmax(logitsOf(weights, features)));
+    });
+    const stepper = new Stepper(config, weights);
+    const told: number[][] = [];
+    for (const some of [ids.subarray(0, 514), ids.subarray(514)]) {
+      const from = told.length;
+      const last = stepper.readEach(some, (place, scores) => {
+        expect(from + place).toBe(told.length);
+        told.push([...scores]);
+      });
+      expect(told.at(-1)).toEqual([...last]);
+    }
+    expectClose(told.flat(), [...expected], 1e-5);
+    stepper.dispose();
+    tf.dispose(weights);
+    expect(heldTensors()).toEqual(held);
+  });
+
   it.each(models)('says of single tokens what the forward pass says of the text, with %o', (of) => {
     const config = { ...gru, ...of };
     const held = heldTensors();

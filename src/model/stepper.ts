@@ -15,6 +15,9 @@ import type { ModelConfig } from './parameters.ts';
 import { logProbabilitiesOf } from './predictions.ts';
 import { stateSpecs } from './states.ts';
 
+/** Numbers that are made at a time of the tokens of a window, where what comes after each is told. */
+const SCORES_AT_ONCE = 1 << 22;
+
 /** Tokens of a stream read at a time: what that takes grows with their number, where layers attend with its square. */
 const LONGEST_WINDOW = 512;
 
@@ -64,6 +67,27 @@ export class Stepper {
     let logProbabilities: Float32Array = new Float32Array();
     for (let start = 0; start < ids.length; start += B) {
       logProbabilities = this.#native.step(ids.slice(start, start + B));
+    }
+    return logProbabilities;
+  }
+
+  /**
+   * Reads tokens of its one stream, and tells what may come after each.
+   *
+   * @param ids at least one
+   * @param onScores called with the place of each in `ids` and the logarithms of the probabilities [V] after it
+   * @returns those after the last
+   */
+  readEach(
+    ids: Int32Array,
+    onScores: (place: number, logProbabilities: Float32Array) => void,
+  ): Float32Array {
+    if (this.#streams !== 1) throw new Error(`expected one stream, found ${this.#streams}`);
+    if (!this.#native && ids.length > 1) return this.#readWindows(ids, onScores);
+    let logProbabilities: Float32Array = new Float32Array();
+    for (const [place, id] of ids.entries()) {
+      logProbabilities = this.read(Int32Array.of(id));
+      onScores(place, logProbabilities);
     }
     return logProbabilities;
   }
@@ -146,16 +170,26 @@ export class Stepper {
     return native;
   }
 
-  #readWindows(ids: Int32Array): Float32Array {
+  #readWindows(
+    ids: Int32Array,
+    onScores?: (place: number, logProbabilities: Float32Array) => void,
+  ): Float32Array {
     const longest = LONGEST_WINDOW * this.#streams;
     let logProbabilities: Float32Array = new Float32Array();
     for (let start = 0; start < ids.length; start += longest) {
-      logProbabilities = this.#readWindow(ids.subarray(start, start + longest));
+      logProbabilities = this.#readWindow(
+        ids.subarray(start, start + longest),
+        onScores && ((place, scores) => onScores(start + place, scores)),
+      );
     }
     return logProbabilities;
   }
 
-  #readWindow(ids: Int32Array): Float32Array {
+  /** @param onScores as of `readEach`, for a window of one stream */
+  #readWindow(
+    ids: Int32Array,
+    onScores?: (place: number, logProbabilities: Float32Array) => void,
+  ): Float32Array {
     const B = this.#streams;
     let logProbabilities = new Float32Array();
     const next = tf.tidy(() => {
@@ -165,6 +199,7 @@ export class Stepper {
         tf.tensor1d(ids),
         this.#state,
       );
+      if (onScores) this.#tellEach(features, onScores);
       const last = tf.slice(features, features.shape[0] - B, B); // [B, H]
       const found = logProbabilitiesOf(this.#weights, last); // [B, V]
       logProbabilities = Float32Array.from(found.dataSync<'float32'>());
@@ -172,7 +207,26 @@ export class Stepper {
     });
     tf.dispose(this.#state);
     this.#state = next;
+    onScores?.(ids.length - 1, logProbabilities);
     return logProbabilities;
+  }
+
+  /** Tells what comes after all of a window's tokens but the last, some at a time. @param features [T, H] */
+  #tellEach(
+    features: tf.Tensor2D,
+    onScores: (place: number, logProbabilities: Float32Array) => void,
+  ): void {
+    const { vocabularySize: V } = this.#config;
+    const [rows, atOnce] = [features.shape[0] - 1, Math.max(1, Math.floor(SCORES_AT_ONCE / V))];
+    for (let from = 0; from < rows; from += atOnce) {
+      const count = Math.min(atOnce, rows - from);
+      const scores = tf.tidy(() =>
+        logProbabilitiesOf(this.#weights, tf.slice(features, from, count)).dataSync<'float32'>(),
+      );
+      for (let i = 0; i < count; i++) {
+        onScores(from + i, Float32Array.from(scores.subarray(i * V, (i + 1) * V)));
+      }
+    }
   }
 }
 

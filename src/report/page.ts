@@ -6,7 +6,9 @@ import type { ReportData } from './report-data.ts';
 const assets: PageAssets = {
   // Beside this module, in a checkout as in `dist/` (`scripts/build.ts`).
   directory: new URL('./report-page/', import.meta.url),
-  scripts: ['data.js', 'tables.js', 'scales.js', 'chart.js', 'parts.js', 'page.js'],
+  scripts: [
+    ...['data.js', 'tables.js', 'scales.js', 'chart.js', 'parts.js', 'evaluations.js', 'page.js'],
+  ],
 };
 
 export function reportPage(data: ReportData): string {

@@ -4,6 +4,7 @@ import type { CheckpointModel } from '../checkpoint/model.ts';
 import { type TrainOptions, trainOptions } from '../config/train.ts';
 import type { HistoryRow } from '../journal/history-rows.ts';
 import { parameterCount } from '../model/parameters.ts';
+import type { ReportEvaluation } from './evaluations.ts';
 
 /** Steps are taken together where a curve would have more points. */
 const MOST_POINTS = 400;
@@ -13,6 +14,7 @@ const MOST_VALIDATIONS = 200;
 export interface ReportData {
   readonly created: string;
   readonly runs: readonly ReportRun[];
+  readonly evaluations: readonly ReportEvaluation[];
 }
 
 export interface ReportRun {
@@ -73,6 +75,7 @@ export function reportData(runs: readonly ReportedRun[], created: Date): ReportD
   return {
     created: created.toISOString(),
     runs: runs.map((run, i) => ({ name: names(paths)[i] as string, ...reportRun(run) })),
+    evaluations: [],
   };
 }
 

@@ -50,7 +50,7 @@ export function completionRequest(
     prompts: readPrompts(tokenizer, fields.take('prompt'), most),
     samples,
     length:
-      fields.integer('max_tokens', { min: 1, max: limits.tokens }) ??
+      fields.integer('max_tokens', { min: 0, max: limits.tokens }) ??
       Math.min(DEFAULT_LENGTH, limits.tokens),
     stop: readStops(fields.take('stop')),
     choice: readChoice(fields, tokenizer),
@@ -61,10 +61,20 @@ export function completionRequest(
     includeUsage: readIncludeUsage(fields.take('stream_options'), stream),
   };
   if (request.echo && request.logprobs !== undefined) {
-    throw badField('echo', 'expected no logprobs beside it, found both: none are made of prompts');
+    assertTold(request.prompts, samples, limits.promptTokens);
   }
   refuseRest(fields, samples);
   return request;
+}
+
+/** Each token of each text's prompt is told of, by about a kilobyte. */
+function assertTold(prompts: readonly ReadPrompt[], samples: number, most: number): void {
+  const told = samples * prompts.reduce((sum, { ids }) => sum + ids.length, 0);
+  if (told <= most) return;
+  throw badField(
+    'echo',
+    `expected at most ${most} tokens of prompts, n times each, beside logprobs, found ${told}`,
+  );
 }
 
 /** Where a seed is not given. */

@@ -7,8 +7,9 @@ import type { ShownToken } from './shown-tokens.ts';
 /** In the order of tokens. */
 export interface Logprobs {
   tokens: string[];
-  token_logprobs: number[];
-  top_logprobs: Record<string, number>[];
+  /** null: of a prompt's first token, before which there is nothing. */
+  token_logprobs: (number | null)[];
+  top_logprobs: (Record<string, number> | null)[];
   /** Where each begins, in characters (code points). */
   text_offset: number[];
 }
@@ -62,13 +63,16 @@ export class LogprobsWriter {
     const found: Logprobs = { tokens: [], token_logprobs: [], top_logprobs: [], text_offset: [] };
     for (const { id, nats, alternatives, text } of shown) {
       found.tokens.push(tokenName(this.#tokenizer, id));
-      found.token_logprobs.push(-nats);
+      const isScored = !Number.isNaN(nats);
+      // JSON has no −∞.
+      found.token_logprobs.push(isScored ? Math.max(-nats, LOWEST) : null);
       const top = alternatives.map(({ id: other, logProbability }) => [
         tokenName(this.#tokenizer, other),
-        // JSON has no −∞.
         Math.max(logProbability, LOWEST),
       ]);
-      found.top_logprobs.push(Object.fromEntries(top) as Record<string, number>);
+      found.top_logprobs.push(
+        isScored ? (Object.fromEntries(top) as Record<string, number>) : null,
+      );
       found.text_offset.push(this.#characters);
       this.#characters += [...text].length;
     }

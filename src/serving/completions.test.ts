@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { useBackend } from '../../test/support/backends.ts';
 import { trainTokenizer } from '../data/tokenizer.ts';
 import { type GenerateOptions, generate } from '../generation/generate.ts';
+import { Stepper } from '../model/stepper.ts';
 import { Random } from '../random.ts';
 import type { ServedModel } from './served-model.ts';
 import { eventsIn, TinyServer, tinyModel } from './testing/tiny-server.ts';
@@ -150,6 +151,88 @@ describe('a completion', () => {
   });
 });
 
+/** What the model says after each token of a text, which it reads one at a time. */
+function scoresOf(prompt: string): Float32Array[] {
+  const stepper = new Stepper(model.config, model.weights);
+  const scores = Array.from(tokenizer.encode(prompt), (id) => stepper.read(Int32Array.of(id)));
+  stepper.dispose();
+  return scores;
+}
+
+describe('a completion with echo and logprobs', () => {
+  const prompt = 'cab é\ndef';
+
+  it('tells of the prompt’s tokens, of which the first came after nothing', async () => {
+    const asked = { prompt, echo: true, logprobs: 2, max_tokens: 0 };
+    const { choices, usage } = (await server.complete(asked)).json();
+    const { text, logprobs, finish_reason: reason } = choices[0];
+    expect([text, reason, choices.length]).toEqual([prompt, 'length', 1]);
+    expect(usage).toEqual({ prompt_tokens: 9, completion_tokens: 0, total_tokens: 9 });
+    expect(logprobs.tokens).toEqual([...prompt]);
+    expect(logprobs.text_offset).toEqual([...prompt].map((_, i) => i));
+    const ids = [...tokenizer.encode(prompt)];
+    const scores = scoresOf(prompt);
+    expect([logprobs.token_logprobs[0], logprobs.top_logprobs[0]]).toEqual([null, null]);
+    for (const [i, id] of ids.entries()) {
+      if (i === 0) continue;
+      const before = scores[i - 1]!;
+      expect(logprobs.token_logprobs[i]).toBeCloseTo(before[id]!, 5);
+      const top = Object.values(logprobs.top_logprobs[i] as Record<string, number>);
+      expect(top).toHaveLength(2);
+      expect(top[0]).toBeCloseTo(Math.max(...before), 5);
+    }
+  });
+
+  it('goes on with the tokens that it makes, as without', async () => {
+    const asked = { prompt, seed: 3, max_tokens: 6, n: 2, logprobs: 1 };
+    const without = (await server.complete(asked)).json();
+    const { choices } = (await server.complete({ ...asked, echo: true })).json();
+    for (const [i, { text, logprobs }] of choices.entries()) {
+      const other = without.choices[i];
+      expect(text).toBe(prompt + other.text);
+      expect(logprobs.tokens.join('')).toBe(text);
+      expect(logprobs.text_offset).toEqual([...text].map((_, place) => place));
+      expect(logprobs.token_logprobs.slice(9)).toEqual(other.logprobs.token_logprobs);
+      expect(logprobs.top_logprobs.slice(9)).toEqual(other.logprobs.top_logprobs);
+    }
+  });
+
+  it('comes the same streamed, and of a prompt that is read in parts', async () => {
+    const long = 'abc def\n'.repeat(66);
+    const asked = { prompt: [long, 'é'], seed: 3, max_tokens: 2, logprobs: 0, echo: true };
+    const { choices } = (await server.complete(asked)).json();
+    const events = eventsIn((await server.complete({ ...asked, stream: true })).text);
+    for (const { index, text, logprobs } of choices) {
+      const parts = events.map((event) => event.choices[0]).filter((part) => part.index === index);
+      expect(parts.map((part) => part.text).join('')).toBe(text);
+      for (const key of ['tokens', 'token_logprobs', 'top_logprobs', 'text_offset']) {
+        expect(parts.flatMap((part) => part.logprobs[key])).toEqual(logprobs[key]);
+      }
+    }
+    const scores = scoresOf(long);
+    const ids = [...tokenizer.encode(long)];
+    for (const i of [1, 511, 512, 513, 527]) {
+      expect(choices[0].logprobs.token_logprobs[i]).toBeCloseTo(scores[i - 1]![ids[i]!]!, 4);
+    }
+    expect(choices[0].logprobs.tokens).toHaveLength(530);
+  });
+
+  it('has nothing to tell of an empty prompt, and no text without tokens to make', async () => {
+    const asked = { prompt: '', echo: true, logprobs: 1, seed: 1 };
+    const { text, logprobs } = (await server.complete({ ...asked, max_tokens: 2 })).json()
+      .choices[0];
+    expect(text).toBe(sampled('', 1, { length: 2 }));
+    expect(logprobs.token_logprobs).toHaveLength(2);
+    expect(logprobs.token_logprobs).not.toContain(null);
+    const none = (await server.complete({ ...asked, max_tokens: 0 })).json().choices[0];
+    expect(none).toMatchObject({ text: '', finish_reason: 'length', logprobs: { tokens: [] } });
+    const plain = (
+      await server.complete({ prompt: ['ab', 'c'], echo: true, max_tokens: 0 })
+    ).json();
+    expect(plain.choices.map(({ text: each }: { text: string }) => each)).toEqual(['ab', 'c']);
+  });
+});
+
 describe('a streamed completion', () => {
   it('comes in events of the same form, and ends with [DONE]', async () => {
     const asked = { prompt: ['ab', 'c'], n: 2, seed: 5, max_tokens: 9, logprobs: 1 };
@@ -262,22 +345,22 @@ describe('what is asked for wrongly', () => {
       'prompt: expected at most 16384 tokens, found 16385',
     ],
     [
-      { max_tokens: 0 },
+      { max_tokens: -1 },
       400,
       'max_tokens',
-      'max_tokens: expected a whole number at least 1 and at most 1000000, found 0',
+      'max_tokens: expected a whole number at least 0 and at most 1000000, found -1',
     ],
     [
       { max_tokens: 1e9 },
       400,
       'max_tokens',
-      'max_tokens: expected a whole number at least 1 and at most 1000000, found 1000000000',
+      'max_tokens: expected a whole number at least 0 and at most 1000000, found 1000000000',
     ],
     [
       { max_tokens: '5' },
       400,
       'max_tokens',
-      'max_tokens: expected a whole number at least 1 and at most 1000000, found "5"',
+      'max_tokens: expected a whole number at least 0 and at most 1000000, found "5"',
     ],
     [
       { temperature: -1 },
@@ -363,10 +446,10 @@ describe('what is asked for wrongly', () => {
       'suffix: expected "", found "x": the model only knows what comes before',
     ],
     [
-      { echo: true, logprobs: 0 },
+      { echo: true, logprobs: 0, n: 64, prompt: 'a'.repeat(300) },
       400,
       'echo',
-      'echo: expected no logprobs beside it, found both: none are made of prompts',
+      'echo: expected at most 16384 tokens of prompts, n times each, beside logprobs, found 19200',
     ],
     [
       { temprature: 1 },

@@ -1,7 +1,10 @@
 /** `POST /v1/completions`: texts in the form of OpenAI's API. */
+import type { Tokenizer } from '../data/tokenizer.ts';
 import { TokenChooser } from '../generation/choose-token.ts';
-import { afterPrompt } from '../generation/text-model.ts';
+import { afterPrompt, type OnTokenRead } from '../generation/text-model.ts';
 import type { PooledText, TextEnd, TextGroup } from '../generation/text-pool.ts';
+import { decoderAfter } from '../generation/text-stream.ts';
+import { likeliest } from '../inspection/likeliest.ts';
 import { Random } from '../random.ts';
 import { answerJson, StreamedAnswer } from './answer.ts';
 import { type CompletionRequest, completionRequest } from './completion-request.ts';
@@ -13,8 +16,12 @@ import {
   usageOf,
 } from './completion-response.ts';
 import type { Exchange, Service } from './exchange.ts';
+import type { ReadPrompt } from './prompts.ts';
 import type { Fields } from './request-body.ts';
-import { type ShownToken, ShownTokens } from './shown-tokens.ts';
+import { type PromptToken, type ShownToken, ShownTokens } from './shown-tokens.ts';
+
+/** Tokens of a prompt that are a part of the answer. */
+const TOLD_TOGETHER = 64;
 
 /** Called with each part of a text; the last says why it ended. */
 type Tell = (part: Choice) => void;
@@ -105,26 +112,48 @@ async function makeTexts(
   const chooser = new TokenChooser(request.choice, model.tokenizer.unknownId);
   const groups = request.prompts.map((prompt, p): Omit<TextGroup, 'onEnd'> => {
     const start = afterPrompt(model.tokenizer, prompt.ids);
-    const texts = Array.from({ length: samples }, (_, i) => {
-      const random = new Random(request.seed + i);
-      const shown = new ShownTokens(model.tokenizer, start.tokens, request.logprobs ?? 0);
-      const logprobs =
-        request.logprobs === undefined ? undefined : new LogprobsWriter(model.tokenizer);
-      const told = new ToldText(p * samples + i, shown, logprobs, tell);
-      if (request.echo) told.lead = prompt.text;
-      const text: PooledText = {
-        random,
+    const isScored = isPromptScored(request, prompt);
+    const all = Array.from({ length: samples }, (_, i) => {
+      const before = isScored ? [] : start.tokens;
+      const told = new ToldText(p * samples + i, request, model.tokenizer, before, tell);
+      if (request.echo && !isScored) told.lead = prompt.text;
+      return told;
+    });
+    const texts = all.map((told, i): PooledText => {
+      return {
+        random: new Random(request.seed + i),
         onToken: (piece, logProbabilities) => {
           tokens.made += 1;
           told.push(piece, logProbabilities);
         },
-        onEnd: (end, rest) => told.end(end, rest),
+        onEnd: (end, rest) => {
+          // Half a character at the end of a prompt that nothing follows.
+          const half = isScored && length === 0;
+          told.end(end, half ? decoderAfter(model.tokenizer, start.tokens).end() : rest);
+        },
       };
-      return text;
     });
-    return { start, chooser, options: { length, stop }, texts };
+    let read: PromptToken[] = [];
+    const onTokenRead: OnTokenRead = (place, scores) => {
+      read.push(promptToken(prompt.ids[place]!, scores, request.logprobs));
+      if (read.length < TOLD_TOGETHER && place + 1 < prompt.ids.length) return;
+      for (const told of all) told.pushPrompt(read);
+      read = [];
+    };
+    const options = { length, stop };
+    return { start, chooser, options, texts, ...(isScored ? { onTokenRead } : {}) };
   });
   await queue.make(groups, signal);
+}
+
+/** Whether the prompt's tokens are told of: then they are the text's first ones. */
+function isPromptScored({ echo, logprobs }: CompletionRequest, { ids }: ReadPrompt): boolean {
+  return echo && logprobs !== undefined && ids.length > 0;
+}
+
+function promptToken(id: number, scores: Float32Array | undefined, top = 0): PromptToken {
+  if (!scores) return { id, nats: Number.NaN, alternatives: [] };
+  return { id, nats: -scores[id]!, alternatives: top > 0 ? likeliest(scores, top) : [] };
 }
 
 /** One text, told as it is made. */
@@ -136,11 +165,23 @@ class ToldText {
   readonly #logprobs: LogprobsWriter | undefined;
   readonly #tell: Tell;
 
-  constructor(index: number, shown: ShownTokens, logprobs: LogprobsWriter | undefined, tell: Tell) {
+  /** @param before the tokens that it goes on from */
+  constructor(
+    index: number,
+    { logprobs }: CompletionRequest,
+    tokenizer: Tokenizer,
+    before: readonly number[],
+    tell: Tell,
+  ) {
     this.#index = index;
-    this.#shown = shown;
-    this.#logprobs = logprobs;
+    this.#shown = new ShownTokens(tokenizer, before, logprobs ?? 0);
+    this.#logprobs = logprobs === undefined ? undefined : new LogprobsWriter(tokenizer);
     this.#tell = tell;
+  }
+
+  pushPrompt(tokens: readonly PromptToken[]): void {
+    const shown = tokens.flatMap((token) => this.#shown.pushPrompt(token));
+    this.#part(shown, '', null);
   }
 
   push(piece: { id: number; nats: number; text: string }, logProbabilities: Float32Array): void {

@@ -70,6 +70,19 @@ describe('the tokens of a text', () => {
     expect(rest).toBe('\ufffd');
   });
 
+  it('of a prompt are the text’s first, and what is left of it goes on in those that are made', () => {
+    const shown = new ShownTokens(bytes, [], 0);
+    const prompt = { nats: Number.NaN, alternatives: [] };
+    const batches = [0x61, 0xc3].map((id) => shown.pushPrompt({ id, ...prompt }));
+    expect(batches.map((batch) => batch.map(({ text }) => text))).toEqual([['a'], []]);
+    const scores = new Float32Array(bytes.vocabularySize);
+    const made = shown.push({ id: 0xa9, nats: 1, text: 'é' }, scores);
+    expect(made).toEqual([
+      { id: 0xc3, nats: Number.NaN, alternatives: [], text: '', offset: 1 },
+      { id: 0xa9, nats: 1, alternatives: [], text: 'é', offset: 1 },
+    ]);
+  });
+
   it('are together the text, whatever they are', () => {
     const stops = fc.array(fc.constantFrom('a', 'ab', '\n', 'é', 'ba\n', ' '), { maxLength: 2 });
     fc.assert(

@@ -6,7 +6,7 @@ import { type Alternative, likeliest } from '../inspection/likeliest.ts';
 /** A token whose part of the text is certain. */
 export interface ShownToken {
   readonly id: number;
-  /** −log p by the model itself, in nats. */
+  /** −log p by the model itself, in nats; NaN: there was nothing before it. */
   readonly nats: number;
   /** The likeliest tokens in its place, by the model itself. */
   readonly alternatives: readonly Alternative[];
@@ -15,6 +15,9 @@ export interface ShownToken {
   /** Where that begins, in UTF-16 code units. */
   readonly offset: number;
 }
+
+/** A token of a prompt that is part of the text. */
+export type PromptToken = Pick<ShownToken, 'id' | 'nats' | 'alternatives'>;
 
 interface WaitingToken extends Omit<ShownToken, 'text' | 'offset'> {
   /** Where it begins and ends in the text as it would be without an end before a stop text. */
@@ -54,11 +57,16 @@ export class ShownTokens {
     { id, nats, text }: { id: number; nats: number; text: string },
     logProbabilities: Float32Array,
   ): ShownToken[] {
-    const start = this.#decoded;
-    this.#decoded += this.#decoder.push(id).length;
     const alternatives =
       this.#alternatives > 0 ? likeliest(logProbabilities, this.#alternatives) : [];
-    this.#waiting.push({ id, nats, alternatives, start, end: this.#decoded });
+    return this.#take({ id, nats, alternatives }, this.#decoder.push(id).length, text);
+  }
+
+  /** @param length of its own text */
+  #take(token: PromptToken, length: number, text: string): ShownToken[] {
+    const start = this.#decoded;
+    this.#decoded += length;
+    this.#waiting.push({ ...token, start, end: this.#decoded });
     this.#text += text;
     const certain = this.#offset + this.#text.length;
     // What has made no text by itself waits for the character that it is a piece of.
@@ -66,6 +74,16 @@ export class ShownTokens {
       start === end ? start >= certain : end > certain,
     );
     return this.#show(first < 0 ? this.#waiting.length : first);
+  }
+
+  /**
+   * Takes the next token of a prompt that is part of the text, of which nothing is held back but half a character.
+   *
+   * @returns as `push`
+   */
+  pushPrompt(token: PromptToken): ShownToken[] {
+    const text = this.#decoder.push(token.id);
+    return this.#take(token, text.length, text);
   }
 
   /**

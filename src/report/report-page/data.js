@@ -16,6 +16,12 @@
  *   settings: Record<string, string>, steps: Steps, validations: Validation[],
  *   samples: { step: number, text: string }[],
  * }} Run
+ * @typedef {{
+ *   name: string, text: string, convention: string,
+ *   figures: Record<
+ *     'perplexity' | 'perplexityWithoutOov' | 'perplexityPerWord' | 'natsPerToken' | 'bitsPerCharacter' | 'bitsPerByte' |
+ *     'tokens', number | null>,
+ * }} Evaluation
  */
 
 /** @param {string} id */
@@ -23,7 +29,7 @@ export function element(id) {
   return /** @type {HTMLElement} */ (document.getElementById(id));
 }
 
-/** @type {{ created: string, runs: Run[] }} */
+/** @type {{ created: string, runs: Run[], evaluations: Evaluation[] }} */
 export const data = JSON.parse(element('data').textContent ?? '');
 
 export const runs = data.runs;

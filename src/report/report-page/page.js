@@ -2,6 +2,7 @@
 
 import { LOOKS, place, swatch } from './chart.js';
 import { clock, data, element, figure, isOne, made, of, runs, whole } from './data.js';
+import { showEvaluations } from './evaluations.js';
 import { showSamples, showSettings, showTexts, showValidations } from './parts.js';
 import { table } from './tables.js';
 
@@ -162,6 +163,7 @@ showOverview();
 showLegend();
 showLosses();
 showValidations();
+showEvaluations();
 showSamples();
 showOthers();
 showSettings();
