@@ -49,6 +49,8 @@ export interface NativeOperations {
 /** What the kernels here use of tfjs-node's backend. */
 export interface TensorFlowBackend extends tf.KernelBackend {
   binding: Binding;
+  /** Whether TensorFlow found a GPU, on which tensors then lie. */
+  readonly isUsingGpuDevice: boolean;
   /** Set where TensorFlow has the operations of `native/`. */
   nativeOperations?: NativeOperations;
   createOutputTensor(metadata: TensorMetadata): tf.Tensor;
@@ -77,6 +79,20 @@ export function runsOnTensorFlow(): boolean {
 /** The current backend, which must be TensorFlow's. */
 export function tensorFlowBackend(): TensorFlowBackend {
   return tf.backend() as TensorFlowBackend;
+}
+
+/**
+ * Whether tensors lie on a GPU. To read one waits for all that the GPU was given to do before, and copies
+ * it: what is not shown is better not read.
+ */
+export function runsOnGpu(): boolean {
+  return gpuBackend() !== undefined;
+}
+
+/** TensorFlow's backend, if operations run there and on a GPU. */
+export function gpuBackend(): TensorFlowBackend | undefined {
+  const backend = runsOnTensorFlow() ? tensorFlowBackend() : undefined;
+  return backend?.isUsingGpuDevice ? backend : undefined;
 }
 
 /** TensorFlow's backend, if operations run there and it has those of the native library. */
