@@ -35,8 +35,11 @@ interface Binding {
   deleteTensor(id: number): void;
 }
 
-/** What the products of the native operations multiply; they add up in float32 either way. */
-export type Precision = 'float32' | 'bfloat16';
+/**
+ * What matrix products multiply: those of the native operations, which add up in float32 either way, and
+ * on a GPU those that `rounded-product.ts` names. Elsewhere it is always float32.
+ */
+export type Precision = 'float32' | 'bfloat16' | 'float16';
 
 /** What the native library says of itself, where it was loaded. */
 export interface NativeOperations {
