@@ -7,9 +7,9 @@
  * The GRU is the one that we call reset-after, with z weighing the state before, and the LSTM that of
  * PyTorch. Dropout is left to us; states go in and come out.
  *
- * Products are of float32, which TensorFlow lets the GPU round to TF32 (10 bits after the point) where it
- * can. TensorFlow has kernels for float16 and bfloat16 as well, which are not used: in float16 cuDNN keeps
- * the states in float16, and the one for bfloat16 casts all to float32 before it calls cuDNN.
+ * Products are of float32, or of TF32 where `mayRoundToTf32` says so. TensorFlow has kernels for float16 and
+ * bfloat16 as well, which are not used: in float16 cuDNN keeps the states in float16, and the one for bfloat16
+ * casts all to float32 before it calls cuDNN.
  *
  * Shapes: T steps, B batch, I input size, H hidden size, P numbers of the buffer of `cudnn-parameters.ts`.
  */

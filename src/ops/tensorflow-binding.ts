@@ -92,6 +92,14 @@ export function runsOnGpu(): boolean {
   return gpuBackend() !== undefined;
 }
 
+/**
+ * Whether products of float32 may be those of numbers with 10 bits after the point: newer GPUs round them so,
+ * which TensorFlow lets them unless NVIDIA's libraries are told not to.
+ */
+export function mayRoundToTf32(): boolean {
+  return runsOnGpu() && process.env.NVIDIA_TF32_OVERRIDE !== '0';
+}
+
 /** TensorFlow's backend, if operations run there and on a GPU. */
 export function gpuBackend(): TensorFlowBackend | undefined {
   const backend = runsOnTensorFlow() ? tensorFlowBackend() : undefined;

@@ -197,6 +197,8 @@ describe('a run on a GPU', () => {
   afterEach(() => gpu?.restore());
 
   const figures = (events: RunEvent[]) => ofType(events, 'step').map(({ loss }) => loss);
+  const validations = (events: RunEvent[]) =>
+    ofType(events, 'eval').map(({ natsPerToken }) => natsPerToken);
 
   it('comes to what it comes to on the processor, with the losses read some at a time', async () => {
     const config = runConfigOf({ evalEvery: 6 });
@@ -211,6 +213,7 @@ describe('a run on a GPU', () => {
       ofType(expected, 'step').map(({ step }) => step),
     );
     expectClose(figures(found), figures(expected), 1e-4);
+    expectClose(validations(found), validations(expected), 1e-4);
     for (const [i, { progress, epoch, learningRate, gradientNorm }] of ofType(
       found,
       'step',
