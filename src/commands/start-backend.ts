@@ -31,16 +31,20 @@ export function runtimeReporter(): { onEvent: (event: RuntimeEvent) => void; sto
 }
 
 /**
- * The precision to compute in: bfloat16 only where the processor multiplies it, since elsewhere it
- * would be slower than float32 and no better.
+ * The precision to compute in. On a GPU TensorFlow has kernels for all; elsewhere it is bfloat16 only where
+ * the processor multiplies it, since otherwise it would be slower than float32 and no better.
  */
 export function effectivePrecision(wanted: Precision, backend: SelectedBackend): Precision {
   const native = backend.nativeOperations;
-  if (wanted === 'float32' || native?.bfloat16) return wanted;
-  const reason = native
-    ? `this processor has no bfloat16 instructions (it has ${native.instructionSet})`
-    : `the ${backend.name} backend runs without the native operations`;
-  notice(errorStyle.yellow(`Using float32 instead of bfloat16: ${reason}.`));
+  if (wanted === 'float32' || backend.name === 'cuda') return wanted;
+  if (wanted === 'bfloat16' && native?.bfloat16) return wanted;
+  let reason = `the ${backend.name} backend runs without the native operations`;
+  if (wanted === 'float16')
+    reason = `only the cuda backend multiplies it, and this is ${backend.name}`;
+  else if (native) {
+    reason = `this processor has no bfloat16 instructions (it has ${native.instructionSet})`;
+  }
+  notice(errorStyle.yellow(`Using float32 instead of ${wanted}: ${reason}.`));
   return 'float32';
 }
 

@@ -103,9 +103,9 @@ export const precisionOption = {
   precision: {
     flag: 'precision',
     type: 'choice',
-    choices: ['float32', 'bfloat16'],
+    choices: ['float32', 'bfloat16', 'float16'],
     default: 'float32',
-    help: 'what matrix products multiply; sums, states and weights are float32 either way',
+    help: 'what matrix products multiply, float16 on cuda only; states and weights are always float32',
     group: MACHINE,
   },
 } as const satisfies OptionTable;

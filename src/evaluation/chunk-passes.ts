@@ -5,7 +5,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { type HiddenState, zeroState } from '../model/language-model.ts';
 import { recurrentStateCount } from '../model/states.ts';
-import type { Precision } from '../ops/tensorflow-binding.ts';
+import { mayRoundToTf32, type Precision } from '../ops/tensorflow-binding.ts';
 import { type ScoringModel, scoreWindow } from './score-window.ts';
 
 interface TextToScore extends ScoringModel {
@@ -32,9 +32,10 @@ const SIDE_BY_SIDE_PASSES = 6;
 /**
  * States closer than this in every unit count as the same, relative to units beyond ±1, as cells of an
  * LSTM may be. By about half as much do products in bfloat16 part two states that were the same but for
- * their last digits, however long both go on; the mean loss is the same to 1e-5 all the while.
+ * their last digits, however long both go on; the mean loss is the same to 1e-5 all the while. float16 has
+ * three bits more, and so has TF32, in which layers multiply where {@link mayRoundToTf32} says so.
  */
-const SAME_STATE: Record<Precision, number> = { float32: 1e-4, bfloat16: 0.05 };
+const SAME_STATE: Record<Precision, number> = { float32: 1e-4, bfloat16: 0.05, float16: 0.007 };
 
 /**
  * Scores `text` in `chunks` chunks of equal length and the few tokens that these leave.
@@ -209,7 +210,7 @@ class ChunkPasses {
 
   /** Whether the layers' own states are. */
   #areSame(a: HiddenState, b: HiddenState): boolean {
-    const limit = SAME_STATE[this.#text.precision ?? 'float32'];
+    const limit = SAME_STATE[mayRoundToTf32() ? 'float16' : (this.#text.precision ?? 'float32')];
     return a.slice(0, this.#ownStates).every((layer, i) => {
       const largest = tf.tidy(() => {
         const difference = tf.abs(tf.sub(layer, b[i]!));

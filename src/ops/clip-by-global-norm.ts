@@ -17,6 +17,23 @@ export function clipByGlobalNorm(
   return clipNative(tensors, limit) ?? clipComposed(tensors, limit);
 }
 
+/**
+ * As {@link clipByGlobalNorm}, without a number that is read: the norm is a tensor []. Where it is not
+ * finite, neither are the tensors given back.
+ */
+export function clipUnread(
+  tensors: tf.Tensor[],
+  limit: number,
+): { norm: tf.Scalar; clipped: tf.Tensor[] } {
+  const norm = tf.tidy(() => tf.sqrt(tf.addN(tensors.map((each) => sumOfSquares(each)))));
+  if (limit === 0) return { norm, clipped: tensors };
+  // Exactly 1 where the norm is below the limit.
+  const scale = tf.tidy(() => tf.div(limit, tf.maximum(norm, limit)));
+  const clipped = tensors.map((tensor) => tf.mul(tensor, scale));
+  tf.dispose([scale, ...tensors]);
+  return { norm, clipped };
+}
+
 function clipComposed(tensors: tf.Tensor[], limit: number) {
   const norm = tf.tidy(() => {
     const sums = tensors.map((tensor) => sumOfSquares(tensor));

@@ -1,7 +1,9 @@
 import type * as tf from '@tensorflow/tfjs-core';
 import type { Activation } from './activation.ts';
+import { gruBackwardCudnn, gruForwardCudnn } from './cudnn-sequence.ts';
 import { gruBackwardNative, gruForwardNative } from './gru-sequence-native.ts';
 import {
+  type GruGradients,
   type GruTensors,
   type GruVariant,
   type GruWorkspace,
@@ -17,6 +19,7 @@ import {
 } from './register.ts';
 import { assertShape } from './shapes.ts';
 import {
+  gpuBackend,
   nativeBackend,
   type Precision,
   runsOnTensorFlow,
@@ -85,6 +88,8 @@ registerComposedKernel(GRU_SEQUENCE, (inputs, attributes) => {
   const keepWorkspace = attributes.keepWorkspace === true;
   const native = nativeGruBackend(activation);
   if (native) return gruForwardNative(native, tensors.inputs, tensors, keepWorkspace, precision);
+  const cudnn = cudnnBackend(variant, activation);
+  if (cudnn) return gruForwardCudnn(cudnn, tensors, keepWorkspace);
   const { outputs, workspace } = isTensorFlows(variant)
     ? gruForwardTensorFlow(tensorFlowBackend(), tensors, keepWorkspace, activation)
     : gruForward(tensors, variant, keepWorkspace, activation);
@@ -95,38 +100,29 @@ registerComposedKernel(GRU_SEQUENCE_GRADIENT, (inputs, attributes) => {
   const { variant, precision, activation } = attributes as unknown as KernelAttributes;
   const inputCount = namesOf(variant).length;
   const tensors = fromList(inputs.slice(0, inputCount));
+  const [outputs, outputGradient, ...kept] = inputs.slice(inputCount) as [
+    ...[tf.Tensor3D, tf.Tensor3D],
+    ...tf.Tensor[],
+  ];
   const native = nativeGruBackend(activation);
   if (native) {
-    const [outputs, outputGradient, ...workspace] = inputs.slice(inputCount) as tf.Tensor[];
-    return gruBackwardNative(
-      native,
-      tensors.inputs,
-      tensors,
-      [outputs!, ...workspace],
-      outputGradient!,
-      precision,
-    );
+    const results = [outputs, ...kept];
+    return gruBackwardNative(native, tensors.inputs, tensors, results, outputGradient, precision);
   }
-  const [outputs, outputGradient, r, z, n, recurrentN] = inputs.slice(inputCount) as [
-    tf.Tensor3D,
-    tf.Tensor3D,
-    tf.Tensor3D,
-    tf.Tensor3D,
-    tf.Tensor3D,
+  const inOrder = (gradients: GruGradients) =>
+    namesOf(variant).map((name) => gradients[name] as tf.Tensor);
+  const cudnn = cudnnBackend(variant, activation);
+  if (cudnn) return inOrder(gruBackwardCudnn(cudnn, tensors, [outputs, ...kept], outputGradient));
+  const [r, z, n, recurrentN] = kept as [
+    ...[tf.Tensor3D, tf.Tensor3D, tf.Tensor3D],
     tf.Tensor3D | undefined,
   ];
   const workspace = { r, z, n, ...(recurrentN ? { recurrentN } : {}) };
-  const gradients = isTensorFlows(variant)
-    ? gruBackwardTensorFlow(
-        tensorFlowBackend(),
-        tensors,
-        outputs,
-        workspace,
-        outputGradient,
-        activation,
-      )
-    : gruBackward(tensors, variant, outputs, workspace, outputGradient, activation);
-  return namesOf(variant).map((name) => gradients[name] as tf.Tensor);
+  if (!isTensorFlows(variant)) {
+    return inOrder(gruBackward(tensors, variant, outputs, workspace, outputGradient, activation));
+  }
+  const of = [tensors, outputs, workspace, outputGradient, activation] as const;
+  return inOrder(gruBackwardTensorFlow(tensorFlowBackend(), ...of));
 });
 
 interface KernelAttributes {
@@ -138,6 +134,11 @@ interface KernelAttributes {
 /** The backend of the native operations, if it is there and they know the activation. */
 export function nativeGruBackend(activation: Activation): TensorFlowBackend | undefined {
   return activation === 'tanh' ? nativeBackend() : undefined;
+}
+
+/** The backend whose GPU runs the layer by cuDNN, which has reset-after with tanh alone. */
+function cudnnBackend(variant: GruVariant, activation: Activation): TensorFlowBackend | undefined {
+  return variant === 'reset-after' && activation === 'tanh' ? gpuBackend() : undefined;
 }
 
 /** Whether the kernels in TensorFlow's ops are for this. */

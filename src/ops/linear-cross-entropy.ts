@@ -1,17 +1,23 @@
 import * as tf from '@tensorflow/tfjs-core';
-import { matrixProduct } from './matrix-product.ts';
 import {
   isRecordingGradient,
   registerComposedKernel,
   runKernel,
   runWithGradient,
 } from './register.ts';
+import { productIn } from './rounded-product.ts';
 import { assertShape } from './shapes.ts';
 import {
   crossEntropyWithGradient,
   sparseSoftmaxCrossEntropy,
 } from './sparse-softmax-cross-entropy.ts';
-import { flag, nativeBackend, type Precision, precisionAttribute } from './tensorflow-binding.ts';
+import {
+  flag,
+  nativeBackend,
+  type Precision,
+  precisionAttribute,
+  runsOnGpu,
+} from './tensorflow-binding.ts';
 
 /** Kernel: the mean loss [], then, where a gradient is recorded, its gradients by each float input. */
 const LINEAR_CROSS_ENTROPY = 'LinearCrossEntropy';
@@ -36,7 +42,7 @@ function rowsInABlock(vocabularySize: number): number {
  * @param weight [V, H]
  * @param bias [V]
  * @param labels [N] int32, each in [0, V)
- * @param precision what products are multiplied in where the native library runs them
+ * @param precision what products are multiplied in where the native library or a GPU runs them
  * @returns the mean loss in nats []; gradients flow to `features`, `weight` and `bias`
  * @throws Error naming the argument whose shape does not fit
  */
@@ -54,6 +60,7 @@ export function linearCrossEntropy(
     [features, weight, bias],
     () => runKernel(LINEAR_CROSS_ENTROPY, inputs, { withGradient, precision }),
     (dy, [, ...gradients]) => {
+      if (runsOnGpu()) return gradients.map((each) => tf.mul(each, dy)); // nothing is read back
       // Nearly always 1, the loss's gradient by itself: no pass over the gradients is spent on that.
       const scale = dy.dataSync()[0] as number;
       return gradients.map((each) => (scale === 1 ? tf.clone(each) : tf.mul(each, scale)));
@@ -122,6 +129,7 @@ registerComposedKernel(LINEAR_TOKEN_LOSSES, (inputs, { precision }) => {
   const native = runNative(inputs, false, precision);
   if (native) return [native[1] as tf.Tensor];
   const [features, weight, bias, labels] = inputs as unknown as Inputs;
+  const product = productIn.bind(undefined, precision as Precision);
   const N = features.shape[0];
   const rows = Math.min(N, rowsInABlock(weight.shape[0]));
   const blocks: tf.Tensor1D[] = [];
@@ -130,7 +138,7 @@ registerComposedKernel(LINEAR_TOKEN_LOSSES, (inputs, { precision }) => {
     blocks.push(
       tf.tidy(() => {
         const x = tf.slice(features, start, count); // [n, H]
-        const scores = tf.add(matrixProduct(x, weight, false, true), bias) as tf.Tensor2D; // [n, V]
+        const scores = tf.add(product(x, weight, false, true), bias) as tf.Tensor2D; // [n, V]
         return sparseSoftmaxCrossEntropy(scores, tf.slice(labels, start, count)); // [n]
       }),
     );
@@ -145,6 +153,7 @@ registerComposedKernel(LINEAR_CROSS_ENTROPY, (inputs, { withGradient, precision 
     return withGradient === true ? [loss!, ...gradients] : [loss!];
   }
   const [features, weight, bias, labels] = inputs as unknown as Inputs;
+  const product = productIn.bind(undefined, precision as Precision);
   const [N, V] = [features.shape[0], weight.shape[0]];
   const rows = Math.min(N, rowsInABlock(V));
   let total: Block | undefined;
@@ -153,7 +162,7 @@ registerComposedKernel(LINEAR_CROSS_ENTROPY, (inputs, { withGradient, precision 
     const block = tf.tidy(() => {
       const x = tf.slice(features, start, count); // [n, H]
       const y = tf.slice(labels, start, count); // [n]
-      const scores = tf.add(matrixProduct(x, weight, false, true), bias) as tf.Tensor2D; // [n, V]
+      const scores = tf.add(product(x, weight, false, true), bias) as tf.Tensor2D; // [n, V]
       const [losses, dScores] = crossEntropyWithGradient(scores, y);
       scores.dispose();
       const lossSum = tf.sum(losses);
@@ -161,8 +170,8 @@ registerComposedKernel(LINEAR_CROSS_ENTROPY, (inputs, { withGradient, precision 
       // The mean's 1/N goes to the small factors, so that no pass over the scores is spent on it.
       return {
         lossSum,
-        dFeatures: tf.mul(matrixProduct(dScores, weight), 1 / N),
-        dWeight: matrixProduct(dScores, tf.mul(x, 1 / N) as tf.Tensor2D, true),
+        dFeatures: tf.mul(product(dScores, weight), 1 / N),
+        dWeight: product(dScores, tf.mul(x, 1 / N) as tf.Tensor2D, true),
         dBias: tf.mul(tf.sum(dScores, 0), 1 / N),
       };
     }) as Block;

@@ -1,9 +1,15 @@
 import * as tf from '@tensorflow/tfjs-core';
+import { lstmBackwardCudnn, lstmForwardCudnn } from './cudnn-sequence.ts';
 import { lstmBackwardNative, lstmForwardNative } from './lstm-sequence-native.ts';
-import { type LstmTensors, lstmBackward, lstmForward } from './lstm-sequence-reference.ts';
+import {
+  type LstmGradients,
+  type LstmTensors,
+  lstmBackward,
+  lstmForward,
+} from './lstm-sequence-reference.ts';
 import { isRecordingGradient, registerComposedKernel, runKernel } from './register.ts';
 import { assertShape } from './shapes.ts';
-import { nativeBackend, type Precision } from './tensorflow-binding.ts';
+import { gpuBackend, nativeBackend, type Precision } from './tensorflow-binding.ts';
 
 /** Kernel: outputs [T, B, H], final cell [B, H], then, where a gradient is recorded, the workspace. */
 const LSTM_SEQUENCE = 'LstmSequence';
@@ -58,6 +64,8 @@ registerComposedKernel(LSTM_SEQUENCE, (inputs, attributes) => {
   const tensors = fromList(inputs);
   const keepWorkspace = attributes.keepWorkspace === true;
   const native = nativeBackend();
+  const gpu = gpuBackend();
+  if (!native && gpu) return lstmForwardCudnn(gpu, tensors, keepWorkspace);
   const { outputs, finalCell, workspace } = native
     ? lstmForwardNative(native, tensors, keepWorkspace, attributes.precision as Precision)
     : lstmForward(tensors, keepWorkspace);
@@ -66,32 +74,40 @@ registerComposedKernel(LSTM_SEQUENCE, (inputs, attributes) => {
 
 registerComposedKernel(LSTM_SEQUENCE_GRADIENT, (inputs, attributes) => {
   const tensors = fromList(inputs);
-  const [outputs, gates, cells, outputGradient, finalCellGradient] = inputs.slice(NAMES.length) as [
-    tf.Tensor3D,
-    tf.Tensor3D,
-    tf.Tensor3D,
-    tf.Tensor3D,
-    tf.Tensor2D,
+  const [outputGradient, finalCellGradient, ...results] = inputs.slice(NAMES.length) as [
+    ...[tf.Tensor3D, tf.Tensor2D],
+    ...tf.Tensor[],
   ];
-  const of = [tensors, outputs, { gates, cells }, outputGradient, finalCellGradient] as const;
   const native = nativeBackend();
-  const gradients = native
-    ? lstmBackwardNative(native, ...of, attributes.precision as Precision)
-    : lstmBackward(...of);
-  const { inputs: dInputs, initialState, initialCell, weightIh, weightHh, bias } = gradients;
-  return [dInputs, initialState, initialCell, weightIh, weightHh, bias];
+  const gpu = gpuBackend();
+  if (!native && gpu) {
+    const dys = [outputGradient, finalCellGradient] as const;
+    return inOrder(lstmBackwardCudnn(gpu, tensors, results, ...dys));
+  }
+  const [outputs, , gates, cells] = results as [tf.Tensor3D, tf.Tensor, tf.Tensor3D, tf.Tensor3D];
+  const of = [tensors, outputs, { gates, cells }, outputGradient, finalCellGradient] as const;
+  return inOrder(
+    native
+      ? lstmBackwardNative(native, ...of, attributes.precision as Precision)
+      : lstmBackward(...of),
+  );
 });
 
 tf.registerGradient({
   kernelName: LSTM_SEQUENCE,
   saveAllInputs: true,
-  outputsToSave: [true, false, true, true],
+  // What there is of them: cuDNN keeps three.
+  outputsToSave: [true, true, true, true, true],
   gradFunc: (dy, saved, attributes) => {
     const [outputGradient, finalCellGradient] = dy as unknown as [tf.Tensor, tf.Tensor];
     const { precision } = attributes;
     const gradients = runKernel(
       LSTM_SEQUENCE_GRADIENT,
-      [...saved, outputGradient, finalCellGradient],
+      [
+        ...saved.slice(0, NAMES.length),
+        ...[outputGradient, finalCellGradient],
+        ...saved.slice(NAMES.length),
+      ],
       { precision },
     );
     // The biases share a gradient, but each is another tensor's to dispose.
@@ -99,6 +115,17 @@ tf.registerGradient({
     return Object.fromEntries(NAMES.map((_, i) => [i, () => gradients[i] ?? tf.clone(bias)]));
   },
 });
+
+function inOrder({
+  inputs,
+  initialState,
+  initialCell,
+  weightIh,
+  weightHh,
+  bias,
+}: LstmGradients): tf.Tensor[] {
+  return [inputs, initialState, initialCell, weightIh, weightHh, bias];
+}
 
 function fromList(list: readonly tf.Tensor[]): LstmTensors {
   return Object.fromEntries(NAMES.map((name, i) => [name, list[i]])) as unknown as LstmTensors;

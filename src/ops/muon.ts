@@ -1,5 +1,6 @@
 /** Muon (Jordan et al. 2024): updates of a matrix whose singular values are all about 1. */
 import * as tf from '@tensorflow/tfjs-core';
+import { productsIn } from './rounded-product.ts';
 import { nativeBackend, type Precision, precisionAttribute } from './tensorflow-binding.ts';
 import type { TrainableVariable } from './trainable-variable.ts';
 
@@ -45,7 +46,7 @@ export function muon(
  * al. 2024, “Muon”). It has no gradient. Zeros stay zeros.
  *
  * @param matrices [N, rows, columns]; each is made orthogonal by itself
- * @param precision what products are multiplied in where the native library runs them
+ * @param precision what products are multiplied in where the native library or a GPU runs them
  * @returns [N, rows, columns]
  */
 export function orthogonalise(
@@ -61,13 +62,14 @@ export function orthogonalise(
   return tf.tidy(() => {
     const [, rows, columns] = matrices.shape;
     const isTall = rows > columns;
+    const product = productsIn.bind(undefined, precision);
     const norms = tf.sqrt(tf.sum(tf.square(matrices), [1, 2], true));
     let X = tf.divNoNan<tf.Tensor3D>(matrices, norms);
     for (let i = 0; i < ITERATIONS; i++) {
-      const gram = tf.matMul(X, X, isTall, !isTall); // of the smaller side
-      const factor = tf.add<tf.Tensor3D>(tf.mul(gram, B), tf.mul(tf.matMul(gram, gram), C));
-      const product = isTall ? tf.matMul(X, factor) : tf.matMul(factor, X);
-      X = tf.add(tf.mul(X, A), product);
+      const gram = product(X, X, isTall, !isTall); // of the smaller side
+      const factor = tf.add<tf.Tensor3D>(tf.mul(gram, B), tf.mul(product(gram, gram), C));
+      const update = isTall ? product(X, factor) : product(factor, X);
+      X = tf.add(tf.mul(X, A), update);
     }
     return X;
   });

@@ -35,8 +35,11 @@ interface Binding {
   deleteTensor(id: number): void;
 }
 
-/** What the products of the native operations multiply; they add up in float32 either way. */
-export type Precision = 'float32' | 'bfloat16';
+/**
+ * What matrix products multiply: those of the native operations, which add up in float32 either way, and
+ * on a GPU those that `rounded-product.ts` names. Elsewhere it is always float32.
+ */
+export type Precision = 'float32' | 'bfloat16' | 'float16';
 
 /** What the native library says of itself, where it was loaded. */
 export interface NativeOperations {
@@ -49,6 +52,8 @@ export interface NativeOperations {
 /** What the kernels here use of tfjs-node's backend. */
 export interface TensorFlowBackend extends tf.KernelBackend {
   binding: Binding;
+  /** Whether TensorFlow found a GPU, on which tensors then lie. */
+  readonly isUsingGpuDevice: boolean;
   /** Set where TensorFlow has the operations of `native/`. */
   nativeOperations?: NativeOperations;
   createOutputTensor(metadata: TensorMetadata): tf.Tensor;
@@ -77,6 +82,28 @@ export function runsOnTensorFlow(): boolean {
 /** The current backend, which must be TensorFlow's. */
 export function tensorFlowBackend(): TensorFlowBackend {
   return tf.backend() as TensorFlowBackend;
+}
+
+/**
+ * Whether tensors lie on a GPU. To read one waits for all that the GPU was given to do before, and copies
+ * it: what is not shown is better not read.
+ */
+export function runsOnGpu(): boolean {
+  return gpuBackend() !== undefined;
+}
+
+/**
+ * Whether products of float32 may be those of numbers with 10 bits after the point: newer GPUs round them so,
+ * which TensorFlow lets them unless NVIDIA's libraries are told not to.
+ */
+export function mayRoundToTf32(): boolean {
+  return runsOnGpu() && process.env.NVIDIA_TF32_OVERRIDE !== '0';
+}
+
+/** TensorFlow's backend, if operations run there and on a GPU. */
+export function gpuBackend(): TensorFlowBackend | undefined {
+  const backend = runsOnTensorFlow() ? tensorFlowBackend() : undefined;
+  return backend?.isUsingGpuDevice ? backend : undefined;
 }
 
 /** TensorFlow's backend, if operations run there and it has those of the native library. */

@@ -4,6 +4,7 @@ import { errorMessage } from '../errors.ts';
 import type { NativeOperations, TensorflowBinding } from './binding-types.ts';
 import type { RuntimeContext } from './context.ts';
 import { requireNvidiaDriver } from './cuda.ts';
+import { keepScalars } from './kept-scalars.ts';
 import type { Device } from './locate.ts';
 import type { BuiltOperations } from './operations.ts';
 import type { BuiltBinding } from './probe.ts';
@@ -40,7 +41,7 @@ export async function loadTensorflow(
   const { binding: built, operations: provided } = await makeReady(context, device);
   const binding = loadBinding(built, device, threads);
   const Backend = loadBackendClass();
-  const backend = new Backend(binding, 'gru-lm');
+  const backend = new Backend(device === 'cuda' ? keepScalars(binding) : binding, 'gru-lm');
   const refusal = provided.built ? addOperations(backend, provided.built) : provided.refusal;
   tf.registerBackend('tensorflow', () => backend, 3);
   const place =

@@ -2,7 +2,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { assertTensors } from '../model/parameters.ts';
 import { dataOf, tensorOf } from '../model/weights.ts';
-import { clipByGlobalNorm } from '../ops/clip-by-global-norm.ts';
+import { clipByGlobalNorm, clipUnread } from '../ops/clip-by-global-norm.ts';
 import { muon } from '../ops/muon.ts';
 import type { Precision } from '../ops/tensorflow-binding.ts';
 import {
@@ -135,17 +135,40 @@ export class Optimizer {
     const cut = cutByValue(gradients, clipValue);
     const { norm, clipped } = clipByGlobalNorm(cut, clipNorm);
     if (!Number.isFinite(norm)) return this.leaveOut(clipped, norm);
+    this.#apply(clipped, learningRate);
+    return norm;
+  }
+
+  /**
+   * As {@link update}, without a number that is read, so that nothing waits for the gradients. Where they or
+   * their norm are not finite, no more are the parameters after it: they are of no use then.
+   *
+   * @returns the norm [], which is not finite if not all gradients were
+   */
+  updateUnread(gradients: tf.Tensor[], learningRate: number): tf.Scalar {
+    const { clipValue, clipNorm } = this.#config;
+    // Cutting by value makes numbers of those that are not finite.
+    const notFinite = clipValue > 0 ? zeroIfFinite(gradients) : undefined;
+    const { norm, clipped } = clipUnread(cutByValue(gradients, clipValue), clipNorm);
+    this.#apply(clipped, learningRate);
+    if (!notFinite) return norm;
+    const sum = tf.add<tf.Scalar>(norm, notFinite);
+    tf.dispose([norm, notFinite]);
+    return sum;
+  }
+
+  /** The update by gradients that are clipped; they are disposed. */
+  #apply(gradients: tf.Tensor[], learningRate: number): void {
     this.#step += 1;
     if (this.#averaged !== undefined) this.#averaged += 1;
     const keep = this.#averageShare();
     let i = 0;
     for (const slot of this.#slots.values()) {
-      const gradient = clipped[i++] as tf.Tensor;
+      const gradient = gradients[i++] as tf.Tensor;
       this.#updateOne(slot, gradient, learningRate);
       if (keep !== undefined) updateAverage(slot, keep);
       gradient.dispose();
     }
-    return norm;
   }
 
   /** Counts an update without making it, disposes the gradients and gives their norm back. */
@@ -235,6 +258,11 @@ function areFinite(tensors: tf.Tensor[]): boolean {
   return tf.tidy(() =>
     tensors.every((tensor) => tf.sum(tf.mul(tensor, 0)).dataSync<'float32'>()[0] === 0),
   );
+}
+
+/** 0 [], or NaN if one of the values is not finite. */
+function zeroIfFinite(tensors: tf.Tensor[]): tf.Scalar {
+  return tf.tidy(() => tf.addN(tensors.map((tensor) => tf.sum<tf.Scalar>(tf.mul(tensor, 0)))));
 }
 
 /** The gradients with each value cut to ± `limit`; those given are disposed if they change. */

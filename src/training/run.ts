@@ -7,6 +7,7 @@ import { scoreTokens } from '../evaluation/evaluate.ts';
 import { LossTotals } from '../evaluation/report.ts';
 import { turnEventLoop } from '../event-loop.ts';
 import { generate } from '../generation/generate.ts';
+import { runsOnGpu } from '../ops/tensorflow-binding.ts';
 import { Random } from '../random.ts';
 import { isTimeToAverage } from './averaging.ts';
 import { stepsBetweenValidations } from './cadence.ts';
@@ -23,11 +24,20 @@ import type { RunConfig, RunData, RunOptions } from './run-options.ts';
 import { RunRecord } from './run-record.ts';
 import { nonFiniteTensor } from './run-snapshot.ts';
 import { learningRateAt, progressOf } from './schedule.ts';
+import { readSteps, type StartedStep, type StepResult } from './step-result.ts';
 import { Stopwatch } from './stopwatch.ts';
-import { type StepResult, Trainer } from './trainer.ts';
+import { Trainer } from './trainer.ts';
 
 /** In tokens, by the kind of them: about as much text of each. */
 const SAMPLE_LENGTH = { char: 160, word: 40, byte: 160, bpe: 60, file: 60 };
+
+/**
+ * Steps of a GPU that are read together, and seconds that are spent on them: to read them ends its work, so
+ * that it would wait for the next step to be made ready after each.
+ */
+const STEPS_READ_TOGETHER = 32;
+const SECONDS_READ_TOGETHER = 0.25;
+
 const SAMPLE_CHOICE = { temperature: 0.8, topK: 0, topP: 1, greedy: false };
 
 /**
@@ -45,6 +55,21 @@ export async function* trainRun(
   } finally {
     run.dispose();
   }
+}
+
+/** Where a run is after a step. */
+interface StepPlace {
+  step: number;
+  /** Passes over the text. */
+  passed: number;
+  progress: number;
+}
+
+interface MadeStep extends StepPlace {
+  learningRate: number;
+  /** That it took. */
+  seconds: number;
+  elapsedSeconds: number;
 }
 
 /** The state of a run, with its trainer. */
@@ -93,7 +118,7 @@ class Run {
         if (this.#isOver) break;
       }
       if (this.#isAborted) return yield* this.#stop();
-      yield* this.#step();
+      yield* this.#readsTogether ? this.#severalSteps() : this.#step();
       await turnEventLoop();
     }
     if (!this.#record.isValidated) yield* this.#validate();
@@ -110,30 +135,76 @@ class Run {
     };
   }
 
+  /** Whether steps are read some at a time; those that are left out have to be known at once. */
+  get #readsTogether(): boolean {
+    return runsOnGpu() && this.#config.onNan !== 'skip';
+  }
+
   *#step(): Generator<RunEvent, void, void> {
-    const { batchSize } = this.#config;
-    const { plateaus, rollbacks } = this.#record;
     const share = this.#share();
-    const learningRate =
-      learningRateAt(this.#config, share, plateaus) * ROLLBACK_SHARE ** rollbacks;
+    const learningRate = this.#learningRate(share);
     const startedSeconds = this.#watch.seconds;
     const result = this.#trainer.trainStep(learningRate, share);
-    const seconds = this.#watch.seconds - startedSeconds;
+    const elapsedSeconds = this.#watch.seconds;
     this.#isSaved = false;
-    const { loss, gradientNorm, epoch, startsEpoch } = result;
+    yield* this.#stepMade(result, {
+      ...{ ...this.#place(), learningRate, elapsedSeconds },
+      seconds: elapsedSeconds - startedSeconds,
+    });
+  }
+
+  /** As many steps as may be before something else is to be done, then what they found. */
+  *#severalSteps(): Generator<RunEvent, void, void> {
+    const startedSeconds = this.#watch.seconds;
+    const started: StartedStep[] = [];
+    const places: (StepPlace & { learningRate: number })[] = [];
+    let passedSeconds: number;
+    do {
+      const share = this.#share();
+      const learningRate = this.#learningRate(share);
+      started.push(this.#trainer.startStep(learningRate, share));
+      places.push({ ...this.#place(), learningRate });
+      passedSeconds = this.#watch.seconds - startedSeconds;
+    } while (
+      started.length < STEPS_READ_TOGETHER &&
+      passedSeconds < SECONDS_READ_TOGETHER &&
+      !(this.#isOver || this.#isAborted || this.#isValidationDue || this.#isSaveDue)
+    );
+    const results = readSteps(started);
+    const seconds = (this.#watch.seconds - startedSeconds) / started.length;
+    this.#isSaved = false;
+    for (const [i, result] of results.entries()) {
+      const elapsedSeconds = startedSeconds + (i + 1) * seconds;
+      yield* this.#stepMade(result, {
+        ...(places[i] as (typeof places)[0]),
+        seconds,
+        elapsedSeconds,
+      });
+    }
+  }
+
+  #learningRate(share: number): number {
+    const { plateaus, rollbacks } = this.#record;
+    return learningRateAt(this.#config, share, plateaus) * ROLLBACK_SHARE ** rollbacks;
+  }
+
+  /** Where the run is now. */
+  #place(): StepPlace {
     const { step, stepsPerEpoch, passes } = this.#trainer;
-    if (!result.isApplied) return yield this.#leaveOut(result, learningRate);
+    return { step, passed: passes ?? step / stepsPerEpoch, progress: this.#share() };
+  }
+
+  *#stepMade(
+    result: StepResult,
+    { step, passed, progress, learningRate, seconds, elapsedSeconds }: MadeStep,
+  ): Generator<RunEvent, void, void> {
+    const { loss, gradientNorm, epoch, startsEpoch } = result;
+    if (!result.isApplied) return yield this.#leaveOut(result, step, learningRate);
     this.#record.addStep(loss, { epoch, learningRate });
+    const tokensPerSecond = (this.#config.batchSize * result.steps) / seconds;
     yield {
-      type: 'step',
-      step,
-      epoch: passes ?? step / stepsPerEpoch,
-      loss,
-      learningRate,
-      gradientNorm,
-      tokensPerSecond: (batchSize * result.steps) / seconds,
-      elapsedSeconds: this.#watch.seconds,
-      progress: this.#share(),
+      ...{ type: 'step', step, epoch: passed, loss, learningRate, gradientNorm },
+      ...{ tokensPerSecond, elapsedSeconds, progress },
     };
     // Without the state of the text before, an epoch's first loss is higher than others.
     const usualLoss = startsEpoch ? undefined : this.#spikes.add(loss);
@@ -141,8 +212,11 @@ class Run {
   }
 
   /** A step that changed nothing: counts it, or throws if the run is not to go on so. */
-  #leaveOut({ loss, gradientNorm, epoch }: StepResult, learningRate: number): RunEvent {
-    const { step } = this.#trainer;
+  #leaveOut(
+    { loss, gradientNorm, epoch }: StepResult,
+    step: number,
+    learningRate: number,
+  ): RunEvent {
     const found = Number.isFinite(loss) ? `gradient norm ${gradientNorm}` : `loss ${loss}`;
     if (this.#config.onNan !== 'skip') throw new NotFinite(step, found);
     this.#record.addSkipped({ epoch, learningRate });
@@ -170,21 +244,31 @@ class Run {
   }
 
   async *#whatIsDue(): AsyncGenerator<RunEvent, void, void> {
-    const { evalEvery, saveEvery } = this.#config;
-    const { step } = this.#trainer;
-    const isValidationDue =
-      !this.#record.isValidated &&
-      (evalEvery
-        ? step % evalEvery === 0
-        : step - this.#record.lastValidation >= this.#stepsBetweenValidations());
-    if (isValidationDue) yield* this.#validate();
+    const validates = !this.#record.isValidated && this.#isValidationDue;
+    if (validates) yield* this.#validate();
     if (this.#isSampleDue) yield* this.#sample();
     if (this.#isAborted || this.#isSaved) return;
-    const isSaveDue =
-      this.#record.best?.step === step ||
-      (saveEvery ? step % saveEvery === 0 : isValidationDue) ||
-      this.#options.store?.isSaveDue();
-    if (isSaveDue) yield* this.#save(false);
+    const isBest = this.#record.best?.step === this.#trainer.step;
+    const saves = !this.#config.saveEvery && validates;
+    if (isBest || saves || this.#isSaveDue) yield* this.#save(false);
+  }
+
+  /** Whether it is time for a validation, if the parameters are others than at the last. */
+  get #isValidationDue(): boolean {
+    const { evalEvery } = this.#config;
+    const { step } = this.#trainer;
+    return evalEvery
+      ? step % evalEvery === 0
+      : step - this.#record.lastValidation >= this.#stepsBetweenValidations();
+  }
+
+  /** Whether it is time for a save beside those at validations. */
+  get #isSaveDue(): boolean {
+    const { saveEvery } = this.#config;
+    const { step } = this.#trainer;
+    return (
+      (saveEvery ? step % saveEvery === 0 : false) || this.#options.store?.isSaveDue() === true
+    );
   }
 
   #stepsBetweenValidations(): number {

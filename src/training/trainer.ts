@@ -14,6 +14,7 @@ import { Random, type RandomState } from '../random.ts';
 import type { TensorMap } from '../tensor-data.ts';
 import { Optimizer, type OptimizerConfig } from './optimizer.ts';
 import { RunningStatistics } from './running-statistics.ts';
+import type { StartedStep, StepResult } from './step-result.ts';
 import { type BpttSchedule, rateShareOf, shortestWindow, windowLength } from './window-lengths.ts';
 
 export interface TrainerConfig extends OptimizerConfig {
@@ -33,22 +34,6 @@ export interface TrainerConfig extends OptimizerConfig {
   seed: number;
   /** What products are multiplied in; sums, states and weights are float32. */
   precision: Precision;
-}
-
-/** What a step found. */
-export interface StepResult {
-  /** Mean nats a token of the window, before the update. */
-  loss: number;
-  /** The global norm of the gradients, before it is clipped; NaN if the loss was not finite. */
-  gradientNorm: number;
-  /** T of the window. */
-  steps: number;
-  /** The epoch of the window, counted from 0. */
-  epoch: number;
-  /** Whether the window is an epoch's first. */
-  startsEpoch: boolean;
-  /** Whether loss and norm are finite. If not, no parameter was changed, and the state is zeros. */
-  isApplied: boolean;
 }
 
 interface LossAndGradients {
@@ -160,13 +145,7 @@ export class Trainer {
    * @param share of the run that is done, in [0, 1], for windows that grow with it
    */
   trainStep(learningRate: number, share = 1): StepResult {
-    const { bptt, bpttSchedule = 'constant' } = this.#config;
-    const length = windowLength(bpttSchedule, bptt, share, this.#windowRandom);
-    const { inputs, targets, steps, epoch, startsEpoch } = this.#batches.next(length);
-    const rate = learningRate * rateShareOf(bpttSchedule, bptt, steps);
-    if (startsEpoch) this.#replaceState(this.#zeroState());
-    const ids = [tf.tensor1d(inputs), tf.tensor1d(targets)] as const; // [T·B] each
-
+    const { ids, rate, ...window } = this.#nextWindow(learningRate, share);
     const { loss, gradients, state, statistics } = this.#lossAndGradients(...ids);
     const lossValue = loss.dataSync<'float32'>()[0] as number;
     const gradientNorm = Number.isFinite(lossValue)
@@ -178,7 +157,39 @@ export class Trainer {
     if (isApplied) this.#statistics.add(statistics);
     tf.dispose([...ids, loss, ...(isApplied ? [] : state)]);
     for (const tensors of statistics) tf.dispose(Object.values(tensors));
-    return { loss: lossValue, gradientNorm, steps, epoch, startsEpoch, isApplied };
+    return { loss: lossValue, gradientNorm, ...window, isApplied };
+  }
+
+  /**
+   * As {@link trainStep}, but that nothing is read, so that a GPU goes on to the next step at once. The step is
+   * made whatever its numbers are: if `readSteps` finds one that was not finite, the trainer is of no use any
+   * more.
+   */
+  startStep(learningRate: number, share = 1): StartedStep {
+    const { ids, rate, ...window } = this.#nextWindow(learningRate, share);
+    const { loss, gradients, state, statistics } = this.#lossAndGradients(...ids);
+    const gradientNorm = this.#optimizer.updateUnread(gradients, rate);
+    this.#replaceState(state);
+    this.#statistics.add(statistics);
+    tf.dispose([...ids]);
+    for (const tensors of statistics) tf.dispose(Object.values(tensors));
+    return { loss, gradientNorm, ...window };
+  }
+
+  /** The next window of every stream, with a state of zeros if it begins an epoch. */
+  #nextWindow(learningRate: number, share: number) {
+    const { bptt, bpttSchedule = 'constant' } = this.#config;
+    const length = windowLength(bpttSchedule, bptt, share, this.#windowRandom);
+    const { inputs, targets, steps, epoch, startsEpoch } = this.#batches.next(length);
+    if (startsEpoch) this.#replaceState(this.#zeroState());
+    const ids = [tf.tensor1d(inputs), tf.tensor1d(targets)] as const; // [T·B] each
+    return {
+      ids,
+      rate: learningRate * rateShareOf(bpttSchedule, bptt, steps),
+      steps,
+      epoch,
+      startsEpoch,
+    };
   }
 
   /** Of a batch, part by part. */
