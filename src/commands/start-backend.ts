@@ -13,7 +13,7 @@ export function runtimeReporter(): { onEvent: (event: RuntimeEvent) => void; sto
   return {
     stop,
     onEvent(event) {
-      if (event.type === 'wait') {
+      if (event.type === 'wait' || event.type === 'notice') {
         notice(showMessage(event.message));
       } else if (event.type === 'phase') {
         stop();

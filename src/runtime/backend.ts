@@ -12,7 +12,7 @@ export type { NativeOperations, TensorflowBinding } from './binding-types.ts';
 export type { RuntimeEvent } from './events.ts';
 export { examineBackends, summarizeOperations } from './examine.ts';
 export type { BackendName, Reason, Refusal } from './refusal.ts';
-export { type PlannedWheel, type SetupPlan, setUpRuntime } from './setup.ts';
+export { type NvidiaPlan, type PlannedWheel, type SetupPlan, setUpRuntime } from './setup.ts';
 
 /** The backend that TF.js now runs on. */
 export interface SelectedBackend {

@@ -68,7 +68,7 @@ async function examineTensorflow(device: Device, context: RuntimeContext): Promi
   if (device === 'cuda') requireNvidiaDriver(context);
   const tensorflow = await locateTensorflow(context, device);
   if (tensorflow === undefined) {
-    if (device === 'cuda') throw missingCudaBuild();
+    if (device === 'cuda') throw await missingCudaBuild(context);
     return await examineFetch(context);
   }
   const built = await findBinding(context, tensorflow);

@@ -3,10 +3,10 @@ import type { RuntimeContext } from './context.ts';
 import { missingGpu } from './cuda.ts';
 import { recordFailure } from './failures.ts';
 import type { Device } from './locate.ts';
-import type { EnsureOptions, OperationsOutcome } from './operations.ts';
+import type { OperationsOutcome } from './operations.ts';
 import { ensureOperationsProbed } from './operations-probe.ts';
 import { type BuiltBinding, ensureProbed } from './probe.ts';
-import { provision } from './provision.ts';
+import { type ProvisionOptions, provision } from './provision.ts';
 import { reasonOf } from './refusal.ts';
 
 /** What is there and was found to work. */
@@ -22,7 +22,7 @@ export interface ReadyRuntime {
 export async function makeReady(
   context: RuntimeContext,
   device: Device,
-  options: Partial<EnsureOptions> = {},
+  options: ProvisionOptions = {},
 ): Promise<ReadyRuntime> {
   const first = await tryOut(context, device, options, true);
   // Once more for each of the two that may fail, and then as it is.
@@ -37,7 +37,7 @@ export async function makeReady(
 async function tryOut(
   context: RuntimeContext,
   device: Device,
-  options: Partial<EnsureOptions>,
+  options: ProvisionOptions,
   again: boolean,
 ): Promise<ReadyRuntime | undefined> {
   const { binding, operations } = await provision(context, device, options);
