@@ -47,12 +47,3 @@ export async function missingCudaBuild(context: RuntimeContext): Promise<UserErr
     return new UserError('runtime-cuda', reason, mend);
   }
 }
-
-/** The error of a CUDA build that finds no GPU, where nothing is known of why. */
-export function missingGpu(): UserError {
-  return new UserError(
-    'runtime-cuda',
-    'The cuda backend needs a GPU that TensorFlow can use; TensorFlow found none.',
-    'See what nvidia-smi and gru-lm doctor say, and that CUDA_VISIBLE_DEVICES does not hide the GPU; or use --backend cpu.',
-  );
-}

@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { type CudaPin, cudaPins, openedLibraries } from '../cuda-pins.ts';
 import type { WheelPin } from '../pins.ts';
 import type { Workshop } from './fake-machine.ts';
@@ -130,4 +130,32 @@ cp '${directory}'/"$name"-[0-9]*.whl "$dest"
         0o755,
       ),
   };
+}
+
+/** A directory with an nvidia-smi that prints these lines for the fields that it is asked for; an old one knows fewer. */
+export function fakeNvidiaSmi(
+  shop: Workshop,
+  gpus: { capability: string; driver?: string; total?: number; free?: number; name?: string }[],
+  { isOld = false } = {},
+): string {
+  const lines = gpus.map(
+    ({ capability, driver = '570.86.15', total = 24_564, free = total, name = 'NVIDIA L4' }, i) =>
+      [capability, i, `GPU-${i}a2b3c4d`, driver, total, free, name].join(', '),
+  );
+  const key = createHash('sha256')
+    .update(JSON.stringify([lines, isOld]))
+    .digest('hex')
+    .slice(0, 8);
+  const refuse = `case "$1" in *compute_cap*) echo 'Field "compute_cap" is not a valid field to query.'; exit 2;; esac`;
+  const path = shop.file(
+    `smi-${key}/nvidia-smi`,
+    `#!/bin/sh
+${isOld ? refuse : ''}
+cat <<'END'
+${lines.map((line) => (isOld ? line.split(', ').slice(1).join(', ') : line)).join('\n')}
+END
+`,
+    0o755,
+  );
+  return dirname(path);
 }
