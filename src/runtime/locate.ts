@@ -77,7 +77,7 @@ export async function locateCached(
 }
 
 /** The CUDA build that was fetched earlier, if it and all that it opens are there and whole. */
-export async function locateFetchedCuda(
+async function locateFetchedCuda(
   context: RuntimeContext,
 ): Promise<LocatedTensorflow | undefined> {
   const { host, cudaPins, cacheDirectory } = context;
