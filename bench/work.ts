@@ -22,8 +22,8 @@ export interface Work extends Size, Timing {
   threads: number;
   matrixSize: number;
   tokensPerStep: number;
-  /** For gru-lm: what computes. */
-  backend: 'cpu' | 'wasm';
+  /** What computes: for PyTorch `cuda` or the processor. */
+  backend: 'cuda' | 'cpu' | 'wasm';
   /** For gru-lm: what matrix products multiply. */
   precision: 'float32' | 'bfloat16';
   /** For Keras: whether XLA compiles its graph. */

@@ -2,6 +2,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync } from 'n
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { createContext } from '../src/runtime/context.ts';
+import { readHost } from '../src/runtime/host.ts';
 import {
   jsonLines,
   listTree,
@@ -94,6 +95,11 @@ describe('doctor', () => {
     const { stdout, stderr, exitCode } = await runCli(['doctor'], { cwd, env: bare });
     expect({ stderr, exitCode }).toEqual({ stderr: '', exitCode: 0 });
     expect(stdout).toMatch(/^cuda {2}(works|not now) {2}\S.*\n( {6}\S.*\n)?/m);
+    for (const check of ['driver', 'CUDA', 'cuDNN', 'compute capability', 'memory']) {
+      expect(stdout).toMatch(
+        new RegExp(`^ {6}${check} +(ok|missing|wrong|unknown) +\\S.* \\(needed: .*\\)$`, 'm'),
+      );
+    }
     expect(stdout).toMatch(/^cpu {3}not now {2}\S.*\n {6}\S/m);
     expect(stdout).toMatch(/^wasm {2}works {2}/m);
     expect(listTree(cwd)).toEqual(before);
@@ -134,6 +140,26 @@ test('setup --dry-run says what it would fetch, how large, and where to; it writ
     expect(stdout).toMatch(/^SHA-256 +[0-9a-f]{64}$/m);
   }
   expect(listTree(cwd)).toEqual(before);
+});
+
+const hasDriver = readHost().nvidiaDriver !== undefined;
+
+describe.runIf(isLinuxX64 && !hasDriver)('cuda without a driver', () => {
+  const env = { GRU_LM_CACHE: join(cwd, 'cuda-cache'), GRU_LM_TENSORFLOW: undefined };
+  const message =
+    'The cuda backend needs an NVIDIA driver, 525.60.13 or newer; none is loaded on this machine.';
+
+  test('setup --device cuda --dry-run says what a GPU would need, and setup refuses', async () => {
+    const dry = await runCli(['setup', '--device', 'cuda', '--dry-run'], { cwd, env });
+    expect(dry.exitCode).toBe(0);
+    expect(dry.stdout).toMatch(/^would fetch {2}nvidia_cudnn_cu12-\S+\.whl \(706\.8 MB\) by \S/m);
+    expect(dry.stdout).toMatch(/^in all: 2\.75 GB to fetch, 4\.30 GB on disk$/m);
+    expect(dry.stdout).toContain(message);
+    const real = await runCli(['setup', '--device', 'cuda'], { cwd, env });
+    expect(real.exitCode).toBe(1);
+    expect(real.stderr).toContain(message);
+    expect(existsSync(env.GRU_LM_CACHE)).toBe(false);
+  });
 });
 
 describe('--precision bfloat16 where it cannot be multiplied', () => {

@@ -7,12 +7,16 @@ from torch import nn
 
 WINDOWS = 16
 
-model = model_of(work)
+device = torch.device("cuda" if work.backend == "cuda" else "cpu")
+# As gru-lm, whose float32 is float32; PyTorch's own default rounds inside cuDNN.
+torch.backends.cudnn.allow_tf32 = False
+
+model = model_of(work).to(device)
 parameters = list(model.parameters())
 optimizer = torch.optim.Adam(parameters, lr=1e-3, fused=True)
 criterion = nn.CrossEntropyLoss()
-windows = torch.randint(0, work.vocabulary, (WINDOWS, work.steps + 1, work.batch))
-state = torch.zeros(work.layers, work.batch, work.hidden)
+windows = torch.randint(0, work.vocabulary, (WINDOWS, work.steps + 1, work.batch), device=device)
+state = torch.zeros(work.layers, work.batch, work.hidden, device=device)
 
 
 def train_step(i):

@@ -1,6 +1,7 @@
 import { setupOptions } from '../config/commands.ts';
 import { type GivenOptions, withDefaults } from '../option-table.ts';
 import {
+  type NvidiaPlan,
   type PlannedWheel,
   type SetupPlan,
   setUpRuntime,
@@ -26,11 +27,12 @@ export async function run(
 }
 
 function describe(plan: SetupPlan, dryRun: boolean): string[] {
-  const { tensorflow, binding, downloadBytes, diskBytes } = plan;
+  const { tensorflow, nvidia, binding, downloadBytes, diskBytes } = plan;
   const { wheel } = tensorflow;
   const lines = wheel
     ? describeFetch([wheel], tensorflow.directory, dryRun)
     : [`TensorFlow ${tensorflow.version ?? ''} is there: ${tensorflow.directory}`];
+  if (nvidia) lines.push(...describeNvidia(nvidia, dryRun));
   if (binding.action === 'build') {
     lines.push(
       `${dryRun ? 'would build' : 'built'}  the binding with ${binding.compiler ?? 'no compiler found'} in ${binding.directory}`,
@@ -46,7 +48,13 @@ function describe(plan: SetupPlan, dryRun: boolean): string[] {
   if (dryRun) {
     lines.push(`in all: ${byteCount(downloadBytes)} to fetch, ${byteCount(diskBytes)} on disk`);
   }
+  if (nvidia?.refusal) lines.push(nvidia.refusal.reason, `  ${nvidia.refusal.mend}`);
   return lines;
+}
+
+function describeNvidia({ action, directory, wheels }: NvidiaPlan, dryRun: boolean): string[] {
+  if (action === 'fetch') return describeFetch(wheels, directory ?? '', dryRun);
+  return [`NVIDIA’s libraries are there: ${directory ?? 'where the system’s loader finds them'}`];
 }
 
 function describeFetch(wheels: PlannedWheel[], directory: string, dryRun: boolean): string[] {

@@ -13,7 +13,7 @@ export function runtimeReporter(): { onEvent: (event: RuntimeEvent) => void; sto
   return {
     stop,
     onEvent(event) {
-      if (event.type === 'wait') {
+      if (event.type === 'wait' || event.type === 'notice') {
         notice(showMessage(event.message));
       } else if (event.type === 'phase') {
         stop();
@@ -48,15 +48,28 @@ export function effectivePrecision(wanted: Precision, backend: SelectedBackend):
   return 'float32';
 }
 
+/** What commands that run a model are told of the machine. */
+export interface MachineOptions {
+  backend: BackendName | 'auto';
+  threads?: number | undefined;
+  /** In GB. */
+  gpuMemory?: number | undefined;
+  tf32?: boolean | undefined;
+}
+
 /** Chooses and starts the backend for a command, setting it up first where that is needed. */
 export async function startBackend(
-  { backend, threads }: { backend: BackendName | 'auto'; threads?: number | undefined },
+  { backend, threads, gpuMemory, tf32 }: MachineOptions,
   signal: AbortSignal,
 ): Promise<SelectedBackend> {
   const { selectBackend } = await import('../runtime/backend.ts');
   const reporter = runtimeReporter();
   try {
-    const selected = await selectBackend(backend, { threads, signal, onEvent: reporter.onEvent });
+    const gpu = { memoryBytes: gpuMemory && gpuMemory * 1e9, tf32 };
+    const selected = await selectBackend(backend, {
+      ...{ threads, gpu, signal },
+      onEvent: reporter.onEvent,
+    });
     reporter.stop();
     if (backend === 'auto' && selected.name === 'wasm') {
       const refusal = selected.refusals.find((each) => each.backend === 'cpu');

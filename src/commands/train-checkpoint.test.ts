@@ -34,9 +34,15 @@ describe('a snapshot', () => {
   test('is stored with the options that make it what it is, and not those of this machine', () => {
     const tokenizer = smallTokenizer('char');
     const snapshot = smallSnapshot(tokenizer, 20);
-    const { config } = contentsOf(snapshot, SMALL_OPTIONS, tokenizer, SMALL_DATA);
+    const { config } = contentsOf(
+      snapshot,
+      { ...SMALL_OPTIONS, gpuMemory: 4, tf32: true },
+      tokenizer,
+      SMALL_DATA,
+    );
     expect(config).toMatchObject({ maxSteps: 40, hiddenSize: 3, tokenizer: 'char' });
-    for (const name of ['backend', 'threads', 'out', 'resume', 'overwrite', 'json', 'quiet']) {
+    const machine = ['backend', 'threads', 'gpuMemory', 'tf32'];
+    for (const name of [...machine, 'out', 'resume', 'overwrite', 'json', 'quiet']) {
       expect(config).not.toHaveProperty(name);
     }
   });

@@ -19,6 +19,8 @@ const NOT_STORED: ReadonlySet<string> = new Set<keyof TrainOptions>([
   'quiet',
   'backend',
   'threads',
+  'gpuMemory',
+  'tf32',
 ]);
 
 /** What is saved of a run. */

@@ -33,6 +33,8 @@ const CHANGEABLE: ReadonlySet<string> = new Set<keyof TrainOptions>([
   'onNan',
   'backend',
   'threads',
+  'gpuMemory',
+  'tf32',
   'precision',
   'json',
   'plot',
@@ -52,6 +54,8 @@ const NEVER_KEPT = [
   'overwrite',
   'backend',
   'threads',
+  'gpuMemory',
+  'tf32',
 ] as const satisfies (keyof TrainOptions)[];
 
 /**
@@ -90,6 +94,7 @@ export function resumeOptions(
     resume: true,
     overwrite: false,
     backend: 'auto',
+    tf32: false,
     ...options,
   } as TrainOptions;
 }

@@ -97,6 +97,19 @@ export const machineOptions = {
     help: 'threads to compute with (default: one a core)',
     group: MACHINE,
   },
+  gpuMemory: {
+    flag: 'gpu-memory',
+    type: 'number',
+    above: 0,
+    help: 'on cuda: take at most N GB of the GPU’s memory (default: as much as is needed)',
+    group: MACHINE,
+  },
+  tf32: {
+    flag: 'tf32',
+    type: 'switch',
+    help: 'on cuda: multiply in TF32, faster and with 10 bits after the point in place of 23',
+    group: MACHINE,
+  },
 } as const satisfies OptionTable;
 
 export const precisionOption = {

@@ -25,7 +25,7 @@ describe('every option', () => {
     for (const [, options] of tables) {
       const flags = Object.values(options).map(({ flag }) => flag);
       expect(new Set(flags).size).toBe(flags.length);
-      for (const flag of flags) expect(flag).toMatch(/^[a-z]+(-[a-z]+)*$/);
+      for (const flag of flags) expect(flag).toMatch(/^[a-z][a-z0-9]*(-[a-z]+)*$/);
     }
   });
 

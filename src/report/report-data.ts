@@ -124,7 +124,7 @@ function reportRun({ model, rows }: ReportedRun): Omit<ReportRun, 'name'> {
 /** What only says how a command was run is no setting of a run. */
 const NO_SETTINGS = new Set<keyof TrainOptions>([
   ...(['out', 'resume', 'overwrite', 'findLearningRate', 'json', 'plot', 'tensorboard'] as const),
-  ...(['quiet', 'backend', 'threads'] as const),
+  ...(['quiet', 'backend', 'threads', 'gpuMemory', 'tf32'] as const),
 ]);
 
 function settingsOf(options: TrainOptions): Record<string, string> {

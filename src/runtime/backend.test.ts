@@ -5,6 +5,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { nativeBinding, type SelectedBackend, selectBackend } from './backend.ts';
 import { createContext } from './context.ts';
+import { cudnnProbe } from './cudnn-probe.ts';
 import { locateTensorflow } from './locate.ts';
 import { Workshop } from './testing/fake-machine.ts';
 
@@ -56,6 +57,13 @@ describe('the cpu backend', () => {
       const message: unknown = expect.not.stringContaining(unknown);
       expect(run(name), name).toThrow(expect.objectContaining({ message }));
     }
+  });
+
+  it('knows the operation by which cuDNN is tried out, and lacks only a kernel for it', () => {
+    const probe = new Function(`return ${cudnnProbe}`)() as (binding: object) => string;
+    expect(probe(nativeBinding())).toMatch(
+      /Could not find device for node: .*CudnnRNNV3\[[\s\S]*<no registered kernels>/,
+    );
   });
 
   it('gives the raw binding, whose tensors are the caller’s', () => {

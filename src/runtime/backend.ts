@@ -3,16 +3,18 @@ import * as tf from '@tensorflow/tfjs-core';
 import { UserError } from '../errors.ts';
 import type { NativeOperations, TensorflowBinding } from './binding-types.ts';
 import { createContext, type RuntimeContext } from './context.ts';
+import type { GpuSettings } from './cuda-environment.ts';
 import type { OnRuntimeEvent } from './events.ts';
 import { type LoadedTensorflow, loadTensorflow, startWasm } from './load.ts';
 import type { Device } from './locate.ts';
 import { type BackendName, type Reason, type Refusal, refusalOf } from './refusal.ts';
 
 export type { NativeOperations, TensorflowBinding } from './binding-types.ts';
+export type { DeviceCheck } from './cuda-checks.ts';
 export type { RuntimeEvent } from './events.ts';
 export { examineBackends, summarizeOperations } from './examine.ts';
 export type { BackendName, Reason, Refusal } from './refusal.ts';
-export { type PlannedWheel, type SetupPlan, setUpRuntime } from './setup.ts';
+export { type NvidiaPlan, type PlannedWheel, type SetupPlan, setUpRuntime } from './setup.ts';
 
 /** The backend that TF.js now runs on. */
 export interface SelectedBackend {
@@ -31,6 +33,8 @@ export interface SelectedBackend {
 /** Settings of `selectBackend`. */
 export interface SelectOptions {
   threads?: number | undefined;
+  /** How a GPU is used, if one is. */
+  gpu?: GpuSettings | undefined;
   onEvent?: OnRuntimeEvent | undefined;
   signal?: AbortSignal | undefined;
 }
@@ -46,7 +50,7 @@ let loaded: LoadedTensorflow | undefined;
  */
 export async function selectBackend(
   request: BackendName | 'auto',
-  { threads = availableParallelism(), onEvent, signal }: SelectOptions = {},
+  { threads = availableParallelism(), gpu, onEvent, signal }: SelectOptions = {},
 ): Promise<SelectedBackend> {
   const context = createContext({ onEvent, signal });
   const refusals: Refusal[] = [];
@@ -59,6 +63,7 @@ export async function selectBackend(
         name,
         threads,
         context,
+        gpu,
       );
       return {
         name,
@@ -89,8 +94,9 @@ async function activateTensorflow(
   device: Device,
   threads: number,
   context: RuntimeContext,
+  gpu: GpuSettings | undefined,
 ): Promise<LoadedTensorflow> {
-  loaded ??= await loadTensorflow(device, threads, context);
+  loaded ??= await loadTensorflow(device, threads, context, gpu);
   if (loaded.device !== device) {
     throw new UserError(
       'runtime-loaded',

@@ -10,7 +10,7 @@ import {
   statfs,
   writeFile,
 } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { UserError } from '../errors.ts';
 import { makeDirectories } from '../make-directories.ts';
 import { type RuntimePart, tensorflowPart } from './part.ts';
@@ -66,9 +66,10 @@ export async function installDirectory(
     await mkdir(building);
     const manifest = await fill(building);
     await writeSynced(join(building, manifestName), `${JSON.stringify(manifest, null, 2)}\n`);
+    await mkdir(dirname(directory), { recursive: true });
     await rename(directory, join(temporary, 'old')).catch(ignoreMissing);
     await rename(building, directory);
-    await syncDirectory(cacheDirectory);
+    await syncDirectory(dirname(directory));
   } finally {
     await removeTree(temporary);
   }

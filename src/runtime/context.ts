@@ -1,4 +1,5 @@
 import { cacheDirectory } from '../cache-directory.ts';
+import { type CudaPin, cudaPins } from './cuda-pins.ts';
 import type { OnRuntimeEvent } from './events.ts';
 import { type Host, readHost } from './host.ts';
 import { type RuntimePart, tensorflowPart } from './part.ts';
@@ -13,6 +14,7 @@ export interface RuntimeContext {
   cacheDirectory: string;
   pins: readonly TensorflowPin[];
   oneDnnPins: readonly OneDnnPin[];
+  cudaPins: readonly CudaPin[];
   /** What is being set up. */
   part: RuntimePart;
   /** Holds addons that came with the package, by platforms; undefined where none did. */
@@ -33,6 +35,7 @@ export function createContext(parts: ContextParts = {}): RuntimeContext {
     cacheDirectory: parts.cacheDirectory ?? cacheDirectory('runtime', env),
     pins: parts.pins ?? tensorflowPins,
     oneDnnPins: parts.oneDnnPins ?? oneDnnPins,
+    cudaPins: parts.cudaPins ?? cudaPins,
     part: parts.part ?? tensorflowPart,
     prebuiltDirectory: parts.prebuiltDirectory ?? locateTfjsNode().prebuiltDirectory,
     onEvent: parts.onEvent ?? (() => {}),

@@ -3,7 +3,7 @@ type RuntimePhase = 'fetch' | 'verify' | 'unpack' | 'build' | 'probe';
 
 /** What the runtime is doing, for whoever renders it; the runtime itself prints nothing. */
 export type RuntimeEvent =
-  | { type: 'wait'; message: string }
+  | { type: 'wait' | 'notice'; message: string }
   | { type: 'phase'; phase: RuntimePhase; message: string; totalBytes?: number }
   | {
       type: 'progress';

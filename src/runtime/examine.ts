@@ -11,7 +11,8 @@ import {
   isOffline,
   type RuntimeContext,
 } from './context.ts';
-import { missingCudaBuild, missingGpu, requireNvidiaDriver } from './cuda.ts';
+import { missingCudaBuild, requireNvidiaDriver } from './cuda.ts';
+import { checkCuda, type DeviceCheck } from './cuda-checks.ts';
 import {
   cachedTensorflowDirectory,
   type Device,
@@ -21,8 +22,9 @@ import {
 import { missingBytes } from './onednn.ts';
 import { findOperations } from './operations.ts';
 import { ensureOperationsProbed } from './operations-probe.ts';
-import { type BuiltBinding, ensureProbed } from './probe.ts';
+import type { BuiltBinding, ProbeResult } from './probe.ts';
 import { requireFetchable } from './provision.ts';
+import { requireWorking } from './ready.ts';
 import { type BackendName, type Reason, reasonOf, refusalOf } from './refusal.ts';
 import { locateTfjsNode } from './tfjs-node.ts';
 
@@ -36,13 +38,18 @@ export interface BackendExamination {
   mend?: string;
   /** What is to be said of the native operations of a backend that may have them. */
   nativeOperations?: Omit<BackendExamination, 'backend'>;
+  /** What a GPU needs, each with what there is: only of `cuda`. */
+  checks?: DeviceCheck[];
 }
 
 /** Looks at every backend, the best first; nothing is fetched or built, whatever is missing. */
 export async function examineBackends(parts: ContextParts = {}): Promise<BackendExamination[]> {
   const context = createContext(parts);
   return [
-    await examine('cuda', context, () => examineTensorflow('cuda', context)),
+    {
+      ...(await examine('cuda', context, () => examineTensorflow('cuda', context))),
+      checks: await checkCuda(context),
+    },
     await examine('cpu', context, () => examineTensorflow('cpu', context)),
     await examine('wasm', context, examineWasm),
   ];
@@ -68,7 +75,7 @@ async function examineTensorflow(device: Device, context: RuntimeContext): Promi
   if (device === 'cuda') requireNvidiaDriver(context);
   const tensorflow = await locateTensorflow(context, device);
   if (tensorflow === undefined) {
-    if (device === 'cuda') throw missingCudaBuild();
+    if (device === 'cuda') throw await missingCudaBuild(context);
     return await examineFetch(context);
   }
   const built = await findBinding(context, tensorflow);
@@ -79,12 +86,11 @@ async function examineTensorflow(device: Device, context: RuntimeContext): Promi
       failures,
     });
   }
-  const probed = await ensureProbed(built, device, context);
-  if (device === 'cuda' && !probed.isUsingGpuDevice) throw missingGpu();
+  const probed = await requireWorking(built, device, context);
   const prebuilt = built.origin === 'prebuilt' ? ', by the prebuilt binding' : '';
   return {
     usable: true,
-    detail: `${describe({ ...tensorflow, version: probed.tensorflowVersion })}${prebuilt}${afterwards(failures)}`,
+    detail: `${describe({ ...tensorflow, version: probed.tensorflowVersion })}${prebuilt}${afterwards(failures)}${onGpu(probed)}`,
     ...(device === 'cpu' && { nativeOperations: await examineOperations(built, context) }),
   };
 }
@@ -110,6 +116,13 @@ async function examineMissing(
     detail: `${subject} is not built yet${afterwards(wants ? [...failures, wants] : failures)}`,
     mend: wants?.mend ?? `${run}, which builds it.`,
   };
+}
+
+/** `. It computes on NVIDIA L4, compute capability 8.9, with up to 22.1 GB of its memory` */
+function onGpu({ log }: ProbeResult): string {
+  if (log?.gpu === undefined) return '';
+  const { name, computeCapability, memoryBytes } = log.gpu;
+  return `. It computes on ${name}, compute capability ${computeCapability}, with up to ${formatBytes(memoryBytes)} of its memory`;
 }
 
 /** What is added to a line about something that took the place of what failed. */

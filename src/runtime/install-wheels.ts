@@ -1,3 +1,5 @@
+import { mkdir, symlink } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import { installDirectory, makeTemporary, removeTree, requireFreeSpace } from './cache.ts';
 import type { RuntimeContext } from './context.ts';
 import { fetchWheel } from './fetch.ts';
@@ -12,11 +14,13 @@ export interface WheelDirectory {
   what: string;
   version: string;
   wheels: readonly WheelPin[];
+  /** Links to make in it: names, and where they lead. */
+  links?: Readonly<Record<string, string>>;
 }
 
 /** Fetches the wheels, checks all of them, then unpacks what their pins name into the directory. */
 export async function installWheels(
-  { directory, what, version, wheels }: WheelDirectory,
+  { directory, what, version, wheels, links = {} }: WheelDirectory,
   python: Python,
   context: RuntimeContext,
 ): Promise<void> {
@@ -34,6 +38,10 @@ export async function installWheels(
       const files = [];
       for (const [i, pin] of wheels.entries()) {
         files.push(...(await unpackWheel(paths[i]!, pin, building, context)));
+      }
+      for (const [name, target] of Object.entries(links)) {
+        await mkdir(dirname(join(building, name)), { recursive: true });
+        await symlink(target, join(building, name));
       }
       const details = Object.fromEntries(wheels.map(({ file, sha256 }) => [file, sha256]));
       return { format: 1, what, version, files, details };

@@ -4,6 +4,7 @@ import { errorMessage } from '../errors.ts';
 import type { NativeOperations, TensorflowBinding } from './binding-types.ts';
 import type { RuntimeContext } from './context.ts';
 import { requireNvidiaDriver } from './cuda.ts';
+import { cudaEnvironment, type GpuSettings } from './cuda-environment.ts';
 import { keepScalars } from './kept-scalars.ts';
 import type { Device } from './locate.ts';
 import type { BuiltOperations } from './operations.ts';
@@ -35,17 +36,27 @@ const ompSpinCount = '3000';
 export async function loadTensorflow(
   device: Device,
   threads: number,
-  context: RuntimeContext,
+  parent: RuntimeContext,
+  gpuSettings: GpuSettings = {},
 ): Promise<LoadedTensorflow> {
-  if (device === 'cuda') requireNvidiaDriver(context);
-  const { binding: built, operations: provided } = await makeReady(context, device);
+  let settings: Record<string, string> = {};
+  if (device === 'cuda') {
+    requireNvidiaDriver(parent);
+    settings = await cudaEnvironment(parent, gpuSettings);
+  }
+  // What is tried out is what is loaded then.
+  const context = device === 'cpu' ? parent : { ...parent, env: { ...parent.env, ...settings } };
+  const { binding: built, operations: provided, gpu } = await makeReady(context, device);
+  Object.assign(process.env, settings);
   const binding = loadBinding(built, device, threads);
   const Backend = loadBackendClass();
   const backend = new Backend(device === 'cuda' ? keepScalars(binding) : binding, 'gru-lm');
   const refusal = provided.built ? addOperations(backend, provided.built) : provided.refusal;
   tf.registerBackend('tensorflow', () => backend, 3);
   const place =
-    device === 'cuda' ? 'CUDA' : `CPU, ${threads} ${threads === 1 ? 'thread' : 'threads'}`;
+    device === 'cuda'
+      ? ['CUDA', gpu?.name, gpuSettings.tf32 && 'TF32'].filter(Boolean).join(', ')
+      : `CPU, ${threads} ${threads === 1 ? 'thread' : 'threads'}`;
   const { nativeOperations } = backend;
   const companion = nativeOperations ? ` with oneDNN ${nativeOperations.oneDnnVersion}` : '';
   return {

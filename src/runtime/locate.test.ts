@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import type { ContextParts, RuntimeContext } from './context.ts';
+import { openedLibraries } from './cuda-pins.ts';
 import { examineBackends } from './examine.ts';
 import { readHost } from './host.ts';
 import { locateTensorflow } from './locate.ts';
@@ -87,23 +88,35 @@ describe('the cuda backend', () => {
     expect(await examine(context)).toMatchObject({
       backend: 'cuda',
       usable: false,
-      detail: 'The cuda backend needs an NVIDIA driver; none is loaded on this machine.',
+      detail:
+        'The cuda backend needs an NVIDIA driver, 525.60.13 or newer; none is loaded on this machine.',
     });
   });
 
-  it('needs a CUDA build, which is not fetched but explained', async () => {
-    const message =
-      'The cuda backend needs a CUDA build of TensorFlow 2.21.0; none is installed, and gru-lm itself fetches only the CPU build.';
-    const env = { GRU_LM_PYTHON: cpuPackage.python };
-    const context = shop.context(wheel, { host: withDriver, env });
-    const found = await examine(context);
-    expect(found).toMatchObject({ usable: false, detail: message });
-    expect(found?.mend).toContain('pip install "tensorflow[and-cuda]==2.21.0"');
-    await expect(setUpRuntime({ ...context, device: 'cuda' })).rejects.toThrow(message);
+  it('needs a driver that is new enough', async () => {
+    const nvidiaDriver = 'NVRM version: NVIDIA UNIX x86_64 Kernel Module  470.256.02  Thu May  2';
+    const context = shop.context(wheel, { host: { ...linux, nvidiaDriver } });
+    expect(await examine(context)).toMatchObject({
+      usable: false,
+      detail:
+        'The cuda backend needs an NVIDIA driver, 525.60.13 or newer; this machine has 470.256.02.',
+    });
   });
 
-  it('finds a CUDA build among the Python packages', async () => {
-    const env = { GRU_LM_PYTHON: cudaPackage.python };
+  it('needs a CUDA build, which only setup fetches', async () => {
+    const env = { GRU_LM_PYTHON: cpuPackage.python };
+    const found = await examine(shop.context(wheel, { host: withDriver, env }));
+    expect(found).toMatchObject({
+      usable: false,
+      detail:
+        "The cuda backend needs a CUDA build of TensorFlow 2.21.0 with NVIDIA's libraries; none is set up.",
+      mend: 'Run gru-lm setup --device cuda, which fetches 2.8 GB; or use --backend cpu.',
+    });
+  });
+
+  it('finds a CUDA build among the Python packages, where the loader has what it opens', async () => {
+    const env = { GRU_LM_PYTHON: cudaPackage.python, LD_LIBRARY_PATH: shop.directory('lib') };
+    for (const name of Object.values(openedLibraries).flat()) shop.file(`lib/${name}`, '');
     const context = shop.context(wheel, { host: withDriver, env });
     expect(await examine(context)).toMatchObject({
       usable: false,

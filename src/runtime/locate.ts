@@ -1,10 +1,18 @@
 import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
-import { basename, join, resolve } from 'node:path';
+import { basename, dirname, join, resolve } from 'node:path';
 import { UserError } from '../errors.ts';
 import { readManifest } from './cache.ts';
 import type { RuntimeContext } from './context.ts';
+import {
+  describeFetchedCuda,
+  hasSolver,
+  missingCudaParts,
+  missingLibraries,
+  throughLinks,
+} from './cuda-layout.ts';
 import { platformKey } from './host.ts';
+import { loaderLibraries } from './loader-libraries.ts';
 import { type TensorflowPin, tensorflowVersion } from './pins.ts';
 import { findPythons } from './python.ts';
 
@@ -24,6 +32,12 @@ export interface LocatedTensorflow {
   frameworkLibrary: string;
   /** Undefined if only running it can tell. */
   isCudaBuild: boolean | undefined;
+  /** Where `libraryDirectory` is, relative to the cache; undefined for one that is elsewhere. */
+  cachePath?: string;
+  /** NVIDIA's libraries as pip lays them out, if they are beside it. */
+  nvidiaDirectory?: string;
+  /** The directory of the cache with the links through which it is loaded; undefined if it is loaded as it is. */
+  linksDirectory?: string;
 }
 
 const supportedSeries = `${tensorflowVersion.split('.').slice(0, 2).join('.')}.`;
@@ -48,11 +62,8 @@ export async function locateTensorflow(
 ): Promise<LocatedTensorflow | undefined> {
   const named = context.env.GRU_LM_TENSORFLOW;
   if (named) return await requireNamed(named, context, device);
-  if (device === 'cpu') {
-    const cached = await locateCached(context);
-    if (cached !== undefined) return cached;
-  }
-  return await locateInPython(context, device);
+  const cached = device === 'cpu' ? await locateCached(context) : await locateFetchedCuda(context);
+  return cached ?? (await locateInPython(context, device));
 }
 
 /** The TensorFlow that was fetched earlier, if it is there and whole. */
@@ -65,6 +76,15 @@ export async function locateCached(
   return (await readManifest(cached.directory)) === undefined ? undefined : cached;
 }
 
+/** The CUDA build that was fetched earlier, if it and all that it opens are there and whole. */
+async function locateFetchedCuda(context: RuntimeContext): Promise<LocatedTensorflow | undefined> {
+  const { host, cudaPins, cacheDirectory } = context;
+  const pin = cudaPins.find(({ platform }) => platform === platformKey(host));
+  if (pin === undefined || (await missingCudaParts(pin, cacheDirectory)).length > 0)
+    return undefined;
+  return describeFetchedCuda(pin, context);
+}
+
 /** The TensorFlow of this pin as it is in the cache, or will be. */
 export function describeCached(pin: TensorflowPin, context: RuntimeContext): LocatedTensorflow {
   const directory = cachedTensorflowDirectory(pin, context.cacheDirectory);
@@ -73,6 +93,7 @@ export function describeCached(pin: TensorflowPin, context: RuntimeContext): Loc
     version: pin.version,
     directory,
     libraryDirectory: directory,
+    cachePath: basename(directory),
     includeDirectory: join(directory, 'include'),
     ccLibrary: join(directory, pin.ccLibrary),
     frameworkLibrary: join(directory, pin.frameworkLibrary),
@@ -82,9 +103,9 @@ export function describeCached(pin: TensorflowPin, context: RuntimeContext): Loc
 
 /** Where an addon looks for TensorFlow: beside itself in the cache, which may be moved as a whole. */
 export function runtimeLibraryPath(context: RuntimeContext, tensorflow: LocatedTensorflow): string {
-  if (tensorflow.source !== 'cache') return tensorflow.libraryDirectory;
+  if (tensorflow.cachePath === undefined) return tensorflow.libraryDirectory;
   const origin = context.host.platform === 'darwin' ? '@loader_path' : '$ORIGIN';
-  return `${origin}/../${basename(tensorflow.libraryDirectory)}`;
+  return `${origin}/../${tensorflow.cachePath}`;
 }
 
 async function requireNamed(
@@ -116,7 +137,7 @@ async function requireNamed(
       `Install one with CUDA (pip install "tensorflow[and-cuda]==${tensorflowVersion}") and unset GRU_LM_TENSORFLOW.`,
     );
   }
-  return { source: 'environment', ...found };
+  return asLoaded({ source: 'environment', ...found }, context, device);
 }
 
 async function locateInPython(
@@ -127,9 +148,32 @@ async function locateInPython(
     if (tensorflow === undefined || !isSupportedVersion(tensorflow.version)) continue;
     const found = await inspectDirectory(tensorflow.directory, tensorflow.version, context);
     if (found === undefined || (device === 'cuda' && found.isCudaBuild !== true)) continue;
-    return { source: 'python', ...found };
+    const located = asLoaded({ source: 'python', ...found }, context, device);
+    if (device === 'cpu' || (await missingOpened(located, context)).length === 0) return located;
   }
   return undefined;
+}
+
+/** A CUDA build that has NVIDIA's libraries beside it is loaded through links, and any other as it is. */
+function asLoaded(
+  found: LocatedTensorflow,
+  context: RuntimeContext,
+  device: Device,
+): LocatedTensorflow {
+  const nvidiaDirectory = join(dirname(found.directory), 'nvidia');
+  if (device === 'cpu' || !hasSolver(nvidiaDirectory)) return found;
+  return throughLinks({ ...found, nvidiaDirectory }, context);
+}
+
+/** Names of libraries that a CUDA build opens and that are neither beside it nor where the loader looks. */
+export async function missingOpened(
+  { nvidiaDirectory }: LocatedTensorflow,
+  context: RuntimeContext,
+): Promise<string[]> {
+  const missing = missingLibraries(nvidiaDirectory);
+  if (missing.length === 0) return [];
+  const known = await loaderLibraries(context);
+  return missing.filter((name) => !known.has(name));
 }
 
 async function inspectDirectory(

@@ -23,3 +23,10 @@ export const operationsPart: RuntimePart = {
   space: '150 MB',
   instead: 'set GRU_LM_NATIVE=0 to do without',
 };
+
+export const cudaPart: RuntimePart = {
+  library: 'TensorFlow for CUDA',
+  addon: 'The binding to TensorFlow',
+  space: '6 GB',
+  instead: 'use --backend cpu',
+};

@@ -177,7 +177,8 @@ export function requirePin(
   return pin;
 }
 
-function tensorflowMembers(ccLibrary: string, frameworkLibrary: string) {
+/** What is kept of a wheel that holds TensorFlow: its two libraries and the headers of its C API. */
+export function tensorflowMembers(ccLibrary: string, frameworkLibrary: string) {
   return {
     ccLibrary,
     frameworkLibrary,

@@ -106,8 +106,8 @@ export function prebuiltKey({ files, links }: PrebuiltAddon): string {
 }
 
 /** Where a link in a directory of the cache leads to get to TensorFlow: the cache may be moved as a whole. */
-export function tensorflowTarget({ source, libraryDirectory }: LocatedTensorflow): string {
-  return source === 'cache' ? `../${basename(libraryDirectory)}` : resolve(libraryDirectory);
+export function tensorflowTarget({ cachePath, libraryDirectory }: LocatedTensorflow): string {
+  return cachePath === undefined ? resolve(libraryDirectory) : `../${cachePath}`;
 }
 
 /** Copies a prebuilt addon into a directory of the cache; a `UserError` if the package is damaged. */

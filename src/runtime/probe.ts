@@ -3,6 +3,8 @@ import { readFile, realpath, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { UserError } from '../errors.ts';
 import type { RuntimeContext } from './context.ts';
+import { type CudaLog, cudaLogSettings, readCudaLog } from './cuda-log.ts';
+import { cudnnProbe } from './cudnn-probe.ts';
 import { type Device, isSupportedVersion, type LocatedTensorflow } from './locate.ts';
 import { tensorflowVersion } from './pins.ts';
 import type { AddonOrigin } from './prebuilt.ts';
@@ -23,6 +25,8 @@ export interface BuiltBinding {
 export interface ProbeResult {
   tensorflowVersion: string;
   isUsingGpuDevice: boolean;
+  /** What its log said of the GPU, if it was to use one. */
+  log?: CudaLog;
 }
 
 /** After this long a child counts as stuck. */
@@ -35,7 +39,7 @@ const hints: Record<LocatedTensorflow['source'], string> = {
   environment: 'Name another TensorFlow in GRU_LM_TENSORFLOW, or unset it; or use --backend wasm.',
 };
 
-/** Loads the addon in `argv[1]`, multiplies two matrices, prints what it found as JSON. */
+/** Loads the addon in `argv[1]`, multiplies two matrices, on a GPU also asks cuDNN, prints what it found as JSON. */
 const probeScript = `
 const say = (value) => process.stdout.write(JSON.stringify(value));
 try {
@@ -46,10 +50,12 @@ try {
     { name: 'transpose_b', type: binding.TF_ATTR_BOOL, value: false },
     { name: 'T', type: binding.TF_ATTR_TYPE, value: binding.TF_FLOAT },
   ], [matrix(), matrix()], 1);
+  const isUsingGpuDevice = binding.isUsingGpuDevice();
   say({
     product: [...binding.tensorDataSync(product.id)],
     tensorflowVersion: binding.TF_Version,
-    isUsingGpuDevice: binding.isUsingGpuDevice(),
+    isUsingGpuDevice,
+    cudnn: isUsingGpuDevice ? (${cudnnProbe})(binding) : undefined,
   });
 } catch (error) {
   say({ error: String((error && error.message) || error) });
@@ -96,6 +102,7 @@ export async function probeBinding(
   const env: NodeJS.ProcessEnv = { ...context.env, TF_CPP_MIN_LOG_LEVEL: '3' };
   delete env.NODE_OPTIONS;
   if (device === 'cpu') env.CUDA_VISIBLE_DEVICES = '-1';
+  else Object.assign(env, cudaLogSettings);
   const child = await runChild(process.execPath, ['-e', probeScript, bindingPath], {
     env,
     signal: context.signal,
@@ -121,10 +128,24 @@ export async function probeBinding(
   if (!isSupportedVersion(tensorflowVersion)) {
     throw probeError(`it is TensorFlow ${tensorflowVersion}, which gru-lm does not support`, hint);
   }
-  return { tensorflowVersion, isUsingGpuDevice };
+  if (device === 'cpu') return { tensorflowVersion, isUsingGpuDevice };
+  if (answer.cudnn) throw cudnnError(answer.cudnn, child);
+  return { tensorflowVersion, isUsingGpuDevice, log: readCudaLog(child.stderr) };
 }
 
-type Probed = ProbeResult & { product: number[] };
+function cudnnError(reason: string, child: ChildResult): UserError {
+  const { oldCudnn } = readCudaLog(child.stderr);
+  const found = oldCudnn
+    ? `it needs cuDNN ${oldCudnn.needed}, and loaded ${oldCudnn.found}`
+    : reason;
+  return new UserError(
+    'runtime-cuda',
+    `TensorFlow finds a GPU, but cuDNN does not run on it: ${found.replace(/\.$/, '')}.`,
+    'See gru-lm doctor; or use --backend cpu.',
+  );
+}
+
+type Probed = ProbeResult & { product: number[]; cudnn?: string };
 
 /** What a child printed; undefined if it did not come to that. */
 export function parseAnswer<T extends object>(text: string): T | { error: string } | undefined {
@@ -145,7 +166,7 @@ export function describeCrash(child: ChildResult): string {
   const lastWords = child.stderr
     .split('\n')
     .map((line) => line.trim())
-    .filter((line) => line !== '' && !line.startsWith('WARNING: All log messages'))
+    .filter((line) => line !== '' && !/^(WARNING: All log messages|I\d{4} )/.test(line))
     .at(-1);
   const end =
     child.signal === null ? `ended with exit code ${child.code}` : `crashed (${child.signal})`;

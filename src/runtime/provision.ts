@@ -4,6 +4,8 @@ import { formatBytes } from './cache.ts';
 import { type Compiler, requireCompiler } from './compiler.ts';
 import { isOffline, type RuntimeContext } from './context.ts';
 import { missingCudaBuild } from './cuda.ts';
+import { type CudaFetch, fetchCuda, planCudaFetch } from './cuda-fetch.ts';
+import { describeFetchedCuda, ensureLinks, hasLinks } from './cuda-layout.ts';
 import { installWheels } from './install-wheels.ts';
 import {
   cachedTensorflowDirectory,
@@ -20,6 +22,7 @@ import {
   findOperations,
   type OperationsOutcome,
 } from './operations.ts';
+import { cudaPart } from './part.ts';
 import { requirePin, type TensorflowPin } from './pins.ts';
 import type { BuiltBinding } from './probe.ts';
 import { type Python, requirePip } from './python.ts';
@@ -31,16 +34,22 @@ export interface Provisioned {
   operations: OperationsOutcome;
 }
 
+/** How much is to be done. */
+export interface ProvisionOptions extends Partial<EnsureOptions> {
+  /** Fetch the CUDA build where it is missing. */
+  fetchesCuda?: boolean;
+}
+
 /**
  * Makes TensorFlow, the binding to it and the native operations ready, fetching and building what is
  * missing. Where the native operations cannot be had, that is told in what is returned.
  *
- * Only the CPU build is ever fetched: for `cuda` a CUDA build has to be on the machine already.
+ * A CUDA build, which is large, is only fetched with `fetchesCuda`, and has else to be on the machine.
  */
 export async function provision(
   context: RuntimeContext,
   device: Device,
-  { force = false, retry = force }: Partial<EnsureOptions> = {},
+  { force = false, retry = force, fetchesCuda = false }: ProvisionOptions = {},
 ): Promise<Provisioned> {
   let isForced = force;
   try {
@@ -48,7 +57,7 @@ export async function provision(
       context,
       async () => (isForced ? undefined : await findProvisioned(context, device, retry)),
       async (locked) => {
-        const tensorflow = await ensureTensorflow(locked, device, isForced);
+        const tensorflow = await ensureTensorflow(locked, device, isForced, fetchesCuda);
         const built = await ensureBuilt(locked, tensorflow, device, { force: isForced, retry });
         isForced = false;
         return built;
@@ -81,7 +90,8 @@ async function findBuilt(
   retry = false,
 ): Promise<BuiltBinding | undefined> {
   const tensorflow = await locateTensorflow(context, device);
-  return tensorflow === undefined ? undefined : await findBinding(context, tensorflow, { retry });
+  if (tensorflow === undefined || !(await hasLinks(tensorflow))) return undefined;
+  return await findBinding(context, tensorflow, { retry });
 }
 
 /** Makes the binding and the native operations ready side by side; a failure of the former ends both. */
@@ -119,26 +129,48 @@ export async function requireFetchable(
       'Unset GRU_LM_OFFLINE and run gru-lm setup; or use --backend wasm.',
     );
   }
-  // A build needs a compiler: that is asked before the long download, not after it.
-  const { binding, failures } = await plannedBinding(context, describeCached(pin, context));
-  const compiler =
-    binding.origin === 'prebuilt'
-      ? undefined
-      : await requireCompiler(context).catch((error: unknown) => {
-          throw afterFailures(error, failures);
-        });
+  const compiler = await requireCompilerFor(describeCached(pin, context), context);
   return { pin, compiler, python: await requirePip(context) };
+}
+
+/** What a fetch of the CUDA build needs; a `UserError` says what of it is missing. */
+export async function requireCudaFetchable(
+  parent: RuntimeContext,
+  force: boolean,
+): Promise<{ fetch: CudaFetch; compiler: Compiler | undefined; python: Python }> {
+  const context = { ...parent, part: cudaPart };
+  const fetch = await planCudaFetch(context, force);
+  const compiler = await requireCompilerFor(describeFetchedCuda(fetch.pin, context), context);
+  return { fetch, compiler, python: await requirePip(context) };
+}
+
+/** The compiler if the binding to it has to be built: that is asked before the long download, not after it. */
+async function requireCompilerFor(
+  tensorflow: LocatedTensorflow,
+  context: RuntimeContext,
+): Promise<Compiler | undefined> {
+  const { binding, failures } = await plannedBinding(context, tensorflow);
+  if (binding.origin === 'prebuilt') return undefined;
+  return await requireCompiler(context).catch((error: unknown) => {
+    throw afterFailures(error, failures);
+  });
 }
 
 async function ensureTensorflow(
   context: RuntimeContext,
   device: Device,
   force: boolean,
+  fetchesCuda: boolean,
 ): Promise<LocatedTensorflow> {
   const located = await locateTensorflow(context, device);
-  if (located !== undefined && !(force && located.source === 'cache')) return located;
-  if (device === 'cuda') throw missingCudaBuild();
-  return await fetchTensorflow(context);
+  if (located !== undefined && !(force && located.source === 'cache')) {
+    await ensureLinks(located, context);
+    return located;
+  }
+  if (device === 'cpu') return await fetchTensorflow(context);
+  if (!fetchesCuda) throw await missingCudaBuild(context);
+  const { fetch, python } = await requireCudaFetchable(context, force);
+  return await fetchCuda(fetch, python, context);
 }
 
 async function fetchTensorflow(context: RuntimeContext): Promise<LocatedTensorflow> {

@@ -1,18 +1,21 @@
 import type { NativeOperations } from './binding-types.ts';
 import type { RuntimeContext } from './context.ts';
-import { missingGpu } from './cuda.ts';
+import { explainMissingGpu } from './cuda-checks.ts';
+import type { CudaLog } from './cuda-log.ts';
 import { recordFailure } from './failures.ts';
 import type { Device } from './locate.ts';
-import type { EnsureOptions, OperationsOutcome } from './operations.ts';
+import type { OperationsOutcome } from './operations.ts';
 import { ensureOperationsProbed } from './operations-probe.ts';
-import { type BuiltBinding, ensureProbed } from './probe.ts';
-import { provision } from './provision.ts';
+import { type BuiltBinding, ensureProbed, type ProbeResult } from './probe.ts';
+import { type ProvisionOptions, provision } from './provision.ts';
 import { reasonOf } from './refusal.ts';
 
 /** What is there and was found to work. */
 export interface ReadyRuntime {
   binding: BuiltBinding;
   operations: OperationsOutcome & { found?: NativeOperations };
+  /** The GPU, for `cuda`. */
+  gpu?: CudaLog['gpu'];
 }
 
 /**
@@ -22,7 +25,7 @@ export interface ReadyRuntime {
 export async function makeReady(
   context: RuntimeContext,
   device: Device,
-  options: Partial<EnsureOptions> = {},
+  options: ProvisionOptions = {},
 ): Promise<ReadyRuntime> {
   const first = await tryOut(context, device, options, true);
   // Once more for each of the two that may fail, and then as it is.
@@ -37,13 +40,13 @@ export async function makeReady(
 async function tryOut(
   context: RuntimeContext,
   device: Device,
-  options: Partial<EnsureOptions>,
+  options: ProvisionOptions,
   again: boolean,
 ): Promise<ReadyRuntime | undefined> {
   const { binding, operations } = await provision(context, device, options);
+  let gpu: CudaLog['gpu'];
   try {
-    const { isUsingGpuDevice } = await ensureProbed(binding, device, context);
-    if (device === 'cuda' && !isUsingGpuDevice) throw missingGpu();
+    gpu = (await requireWorking(binding, device, context)).log?.gpu;
   } catch (error) {
     context.signal?.throwIfAborted();
     if (binding.origin === 'compiled' || !again || isAboutGpu(error)) throw error;
@@ -56,10 +59,21 @@ async function tryOut(
     return undefined;
   }
   const { built } = operations;
-  if (built === undefined) return { binding, operations };
+  if (built === undefined) return { binding, operations, ...(gpu && { gpu }) };
   const probed = await ensureOperationsProbed(built, binding, context);
   if ('found' in probed) return { binding, operations: { built, ...probed } };
   return built.origin === 'prebuilt' && again ? undefined : { binding, operations: probed };
+}
+
+/** What a try showed; a `UserError` says why TensorFlow does not work, or finds no GPU where it should. */
+export async function requireWorking(
+  binding: BuiltBinding,
+  device: Device,
+  context: RuntimeContext,
+): Promise<ProbeResult> {
+  const probed = await ensureProbed(binding, device, context);
+  if (device === 'cpu' || probed.isUsingGpuDevice) return probed;
+  throw await explainMissingGpu(probed.log ?? { missing: [] }, context);
 }
 
 /** True of an error that another binding would not mend. */

@@ -1,15 +1,17 @@
+import { join } from 'node:path';
 import { findBinding, plannedBinding } from './binding.ts';
 import type { NativeOperations } from './binding-types.ts';
 import { readManifest } from './cache.ts';
-import { requireCompiler } from './compiler.ts';
+import { type Compiler, requireCompiler } from './compiler.ts';
 import { type ContextParts, createContext, isOffline, type RuntimeContext } from './context.ts';
-import { missingCudaBuild, requireNvidiaDriver } from './cuda.ts';
+import { requireNvidiaDriver } from './cuda.ts';
+import { describeFetchedCuda, fetchedCudaRoot } from './cuda-layout.ts';
 import { type Device, describeCached, type LocatedTensorflow, locateTensorflow } from './locate.ts';
 import { type CachedOneDnn, hasOneDnn, oneDnnOffline } from './onednn.ts';
 import { describeOperations, findOperations, wantsOperations } from './operations.ts';
 import { operationsPart } from './part.ts';
 import type { WheelPin } from './pins.ts';
-import { requireFetchable } from './provision.ts';
+import { requireCudaFetchable, requireFetchable } from './provision.ts';
 import { type Python, requirePip } from './python.ts';
 import { makeReady } from './ready.ts';
 import { type Reason, reasonOf } from './refusal.ts';
@@ -36,6 +38,20 @@ export interface OperationsPlan {
   refusal?: Reason;
 }
 
+/** What is done about NVIDIA's libraries. */
+export interface NvidiaPlan {
+  action: 'fetch' | 'present';
+  /** Where they are or will be; undefined if the system's loader has them. */
+  directory: string | undefined;
+  /** The releases that are fetched; undefined for those of others. */
+  cuda?: string;
+  cudnn?: string;
+  /** Only for a fetch. */
+  wheels: PlannedWheel[];
+  /** Why the GPU cannot be used with all this, if there is no driver for it. */
+  refusal?: Reason;
+}
+
 /** What setting up does, or has done: what is fetched, how large, from where, to where. */
 export interface SetupPlan {
   device: Device;
@@ -49,6 +65,8 @@ export interface SetupPlan {
     /** Only for a fetch. */
     wheel?: PlannedWheel;
   };
+  /** NVIDIA's libraries, for `cuda`. */
+  nvidia?: NvidiaPlan;
   /** `copy` is of what came with the package. */
   binding: {
     action: 'build' | 'copy' | 'present';
@@ -75,9 +93,11 @@ export interface SetupOptions extends ContextParts {
 export async function setUpRuntime(options: SetupOptions = {}): Promise<SetupPlan> {
   const { device = 'cpu', dryRun = false, force = false, ...parts } = options;
   const context = createContext(parts);
+  if (device === 'cuda' && !dryRun) requireNvidiaDriver(context);
   const plan = await planSetup(context, device, force);
   if (dryRun) return plan;
-  const { binding, operations } = await makeReady(context, device, { force, retry: true });
+  const asked = { force, retry: true, fetchesCuda: true };
+  const { binding, operations } = await makeReady(context, device, asked);
   const { built, ...outcome } = operations;
   return {
     ...plan,
@@ -102,21 +122,23 @@ async function planSetup(
   force: boolean,
 ): Promise<SetupPlan> {
   const located = await locateTensorflow(context, device);
-  if (device === 'cuda') {
-    if (located === undefined) throw missingCudaBuild();
-    requireNvidiaDriver(context);
-  }
   const isFetch = located === undefined || (force && located.source === 'cache');
-  const fetchable = isFetch ? await requireFetchable(context) : undefined;
-  const tensorflow = fetchable ? describeCached(fetchable.pin, context) : located!;
+  const planFetch = device === 'cuda' ? planCudaFetch : planCpuFetch;
+  const fetched = isFetch ? await planFetch(context, force) : undefined;
+  const tensorflow = fetched?.tensorflow ?? located!;
   const again = { retry: true };
   const present = force || isFetch ? undefined : await findBinding(context, tensorflow, again);
   const planned = present ?? (await plannedBinding(context, tensorflow, again)).binding;
   const isBuild = present === undefined && planned.origin === 'compiled';
-  const compiler = isBuild ? (fetchable?.compiler ?? (await requireCompiler(context))) : undefined;
-  const wheel = fetchable && planWheel(fetchable.pin, fetchable.python);
+  const compiler = isBuild ? (fetched?.compiler ?? (await requireCompiler(context))) : undefined;
+  const { wheel, nvidia = device === 'cuda' ? presentNvidia(tensorflow) : undefined } =
+    fetched ?? {};
   const operations = await planOperations(context, tensorflow, device, force);
-  const wheels = [...(wheel ? [wheel] : []), ...(operations.oneDnn?.wheels ?? [])];
+  const wheels = [
+    ...(wheel ? [wheel] : []),
+    ...(nvidia?.wheels ?? []),
+    ...(operations.oneDnn?.wheels ?? []),
+  ];
   return {
     device,
     cacheDirectory: context.cacheDirectory,
@@ -127,6 +149,7 @@ async function planSetup(
       source: tensorflow.source,
       ...(wheel && { wheel }),
     },
+    ...(nvidia && { nvidia: { ...nvidia, ...driverRefusal(context) } }),
     binding: {
       action: present ? 'present' : isBuild ? 'build' : 'copy',
       directory: planned.directory,
@@ -136,6 +159,53 @@ async function planSetup(
     downloadBytes: sum(wheels.map(({ bytes }) => bytes)),
     diskBytes: sum(wheels.map(({ unpackedBytes }) => unpackedBytes)),
   };
+}
+
+/** What is fetched, and what it will be. */
+interface PlannedFetch {
+  tensorflow: LocatedTensorflow;
+  compiler: Compiler | undefined;
+  wheel?: PlannedWheel;
+  nvidia?: NvidiaPlan;
+}
+
+async function planCpuFetch(context: RuntimeContext): Promise<PlannedFetch> {
+  const { pin, compiler, python } = await requireFetchable(context);
+  return { tensorflow: describeCached(pin, context), compiler, wheel: planWheel(pin, python) };
+}
+
+async function planCudaFetch(context: RuntimeContext, force: boolean): Promise<PlannedFetch> {
+  const { fetch, compiler, python } = await requireCudaFetchable(context, force);
+  const { pin, parts } = fetch;
+  const wheels = parts.map((part) => planWheel(part.pin, python));
+  const wheel = wheels.find(({ file }) => file === pin.tensorflow.file);
+  const others = wheels.filter((each) => each !== wheel);
+  return {
+    tensorflow: describeFetchedCuda(pin, context),
+    compiler,
+    ...(wheel && { wheel }),
+    nvidia: {
+      action: others.length > 0 ? 'fetch' : 'present',
+      directory: join(fetchedCudaRoot(pin, context.cacheDirectory), 'nvidia'),
+      cuda: pin.cuda,
+      cudnn: pin.cudnn,
+      wheels: others,
+    },
+  };
+}
+
+function presentNvidia({ nvidiaDirectory }: LocatedTensorflow): NvidiaPlan {
+  return { action: 'present', directory: nvidiaDirectory, wheels: [] };
+}
+
+/** Why there is no GPU to use, if that can be told from the driver alone. */
+function driverRefusal(context: RuntimeContext): { refusal?: Reason } {
+  try {
+    requireNvidiaDriver(context);
+    return {};
+  } catch (error) {
+    return { refusal: reasonOf(error) };
+  }
 }
 
 async function planOperations(

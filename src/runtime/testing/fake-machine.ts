@@ -79,7 +79,7 @@ export class Workshop {
   wheel(name = 'wheel', libraryBytes = 600_000, real = tensorflowPins[0]!): FakeWheel {
     const directory = this.directory(name);
     const library = randomFillSync(Buffer.alloc(libraryBytes));
-    const tensorflow = this.pack(directory, real, {
+    const tensorflow = this.packWheel(directory, real, {
       [`tensorflow/${real.ccLibrary}`]: library,
       [`tensorflow/${real.frameworkLibrary}`]: 'framework',
       'tensorflow/include/tensorflow/c/c_api.h': '// c_api\n',
@@ -89,7 +89,7 @@ export class Workshop {
     const wheels = realOneDnn.wheels.map((pin) => {
       const members = Object.keys(pin.members).map((member) => [member, `${member}\n`]);
       const other = `${pin.project}.data/data/lib/cmake/dnnl/dnnl-config.cmake`;
-      return this.pack(directory, pin, { ...Object.fromEntries(members), [other]: 'no\n' });
+      return this.packWheel(directory, pin, { ...Object.fromEntries(members), [other]: 'no\n' });
     });
     return {
       directory,
@@ -100,7 +100,7 @@ export class Workshop {
   }
 
   /** Packs a wheel with these members under the pin's name, and gives back the pin for it. */
-  private pack(directory: string, pin: WheelPin, members: Record<string, string | Buffer>) {
+  packWheel(directory: string, pin: WheelPin, members: Record<string, string | Buffer>) {
     const tree = `${pin.file}-${randomUUID()}`;
     const info = `${pin.project.replaceAll('-', '_')}-${pin.version}.dist-info`;
     const all = {
