@@ -181,7 +181,7 @@ async function linkedVersion(
 }
 
 /** `needs 6.0 or more; found 5.2 (Quadro M4000)` */
-export function describeCheck({ check, found, needed }: DeviceCheck): string {
+function describeCheck({ check, found, needed }: DeviceCheck): string {
   return `${check}: found ${found}; needed ${needed}`;
 }
 

@@ -45,7 +45,7 @@ export async function describeCudaFetch(
 }
 
 /** `TensorFlow 2.21.0 with CUDA 12.8 and cuDNN 9.10.2`: what comes of the fetch. */
-export function describeCudaPin({ tensorflow, cuda, cudnn }: CudaPin): string {
+function describeCudaPin({ tensorflow, cuda, cudnn }: CudaPin): string {
   return `TensorFlow ${tensorflow.version} with CUDA ${cuda} and cuDNN ${cudnn}`;
 }
 

@@ -77,9 +77,7 @@ export async function locateCached(
 }
 
 /** The CUDA build that was fetched earlier, if it and all that it opens are there and whole. */
-export async function locateFetchedCuda(
-  context: RuntimeContext,
-): Promise<LocatedTensorflow | undefined> {
+async function locateFetchedCuda(context: RuntimeContext): Promise<LocatedTensorflow | undefined> {
   const { host, cudaPins, cacheDirectory } = context;
   const pin = cudaPins.find(({ platform }) => platform === platformKey(host));
   if (pin === undefined || (await missingCudaParts(pin, cacheDirectory)).length > 0)
