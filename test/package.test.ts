@@ -223,7 +223,7 @@ describe('the packed package', () => {
     it('gives nothing else by name', async () => {
       const script = "import('gru-lm').then((all) => console.log(Object.keys(all).sort().join()))";
       expect(await runWell(process.execPath, ['-e', script], home)).toBe(
-        'UserError,evaluate,sample,train\n',
+        'UserError,evaluate,sample,sampleStream,train\n',
       );
       const inner = await run(process.execPath, ['-e', "import('gru-lm/dist/cli.js')"], home);
       expect(inner.stderr).toContain('ERR_PACKAGE_PATH_NOT_EXPORTED');
