@@ -14,7 +14,7 @@ import {
 import { useBackend } from './support/backends.ts';
 
 const cwd = temporaryDirectory();
-const STEPS = 80;
+const STEPS = 50;
 
 beforeAll(() => writeCorpus(cwd));
 
@@ -26,7 +26,7 @@ function atStep(step: number, signal: NodeJS.Signals) {
 describe.for(usableBackends().filter((name) => name !== 'cuda'))('on %s', (backend) => {
   const flags = (out: string) => [
     ...['train', 'corpus.txt', ...TINY, '--layers', '2', '--dropout', '0.2', '--json'],
-    ...['--max-steps', String(STEPS), '--eval-every', '30', '--save-every', '10'],
+    ...['--max-steps', String(STEPS), '--eval-every', '20', '--save-every', '10'],
     ...['--backend', backend, '--out', out],
   ];
   const resume = (out: string) =>
@@ -73,7 +73,7 @@ describe.for(usableBackends().filter((name) => name !== 'cuda'))('on %s', (backe
 
   test.concurrent('so does one that was stopped where it validates', async () => {
     const out = `validating-${backend}`;
-    const first = await runCli(flags(out), { cwd, onOutput: atStep(60, 'SIGTERM') });
+    const first = await runCli(flags(out), { cwd, onOutput: atStep(40, 'SIGTERM') });
     expect(first.exitCode).toBe(143);
     expect((await resume(out)).exitCode).toBe(0);
     expect(await hashesOfLast(join(cwd, out))).toEqual(whole);

@@ -190,13 +190,10 @@ describe('ways to train', () => {
     [
       ...ways,
       ['--gru-variant', 'reset-before', '--dropout', '0.1', '--layers', '2', '--grad-accum', '2'],
-      ['--cell', 'lstm', '--layers', '2', '--bptt-schedule', 'random'],
-      ['--bptt-schedule', 'grow'],
-      ['--cell', 'rnn', '--activation', 'leaky-relu', '--layers', '2'],
-      ['--cell', 'mingru', '--layers', '2', '--bptt', '7'],
-      ['--activation', 'relu', '--gru-variant', 'reset-before'],
-      ['--residual', '--layers', '2', '--norm', 'batch', '--grad-accum', '2'],
-      ['--norm', 'layer', '--ema', '0.9', '--cell', 'lstm'],
+      ['--cell', 'lstm', '--layers', '2', '--bptt-schedule', 'random', '--norm', 'layer'],
+      ['--cell', 'rnn', '--activation', 'leaky-relu', '--layers', '2', '--bptt-schedule', 'grow'],
+      ['--cell', 'mingru', '--layers', '2', '--bptt', '7', '--ema', '0.9'],
+      ['--activation', 'relu', '--residual', '--layers', '2', '--norm', 'batch'],
       ['--attention', '--layers', '2', '--attention-span', '5', '--grad-accum', '2'],
       [
         ...['--tied', '--weight-drop', '0.2', '--dropout', '0.2', '--dropout-embedding', '0.1'],

@@ -10,7 +10,7 @@ import { Trainer, type TrainerConfig } from '../src/training/trainer.ts';
 import { lastCheckpoint, runCli, temporaryDirectory, writeCorpus } from './cli-process.ts';
 import { hasNativeOperations, nativeOperations, useBackend } from './support/backends.ts';
 
-const STEPS = 30;
+const STEPS = 12;
 const VOCABULARY = 61;
 
 /** 6000 tokens without much of a pattern. */

@@ -132,7 +132,7 @@ describe.each(testBackends)('token losses on %s', (backend) => {
 });
 
 describe('chunks side by side', () => {
-  beforeAll(() => useBackend('tensorflow'));
+  beforeAll(() => useBackend(testBackends[0]!));
 
   it.each([
     ['forgets soon', 0],
@@ -204,7 +204,7 @@ describe.runIf(hasNativeOperations)('chunks side by side in bfloat16', () => {
 });
 
 describe('blocks', () => {
-  beforeAll(() => useBackend('tensorflow'));
+  beforeAll(() => useBackend(testBackends[0]!));
 
   it.each([
     ['forgets soon', 0],

@@ -4,7 +4,7 @@
  */
 import { readFileSync } from 'node:fs';
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { testBackends, useBackend } from '../../test/support/backends.ts';
+import { twoBackends, useBackend } from '../../test/support/backends.ts';
 import { expectClose, heldTensors } from '../../test/support/numbers.ts';
 import { TokenArray } from '../data/token-sequence.ts';
 import type { ModelConfig } from '../model/parameters.ts';
@@ -82,7 +82,7 @@ function expectSameTensors(found: TensorMap, expected: TensorMap, tolerance: num
   }
 }
 
-describe.each(testBackends)('a step that is read later on %s', (backend) => {
+describe.each(twoBackends)('a step that is read later on %s', (backend) => {
   beforeAll(() => useBackend(backend));
 
   it.each(trained)(
