@@ -35,17 +35,18 @@ export function runtimeReporter(): { onEvent: (event: RuntimeEvent) => void; sto
  * the processor multiplies it, since otherwise it would be slower than float32 and no better.
  */
 export function effectivePrecision(wanted: Precision, backend: SelectedBackend): Precision {
-  const native = backend.nativeOperations;
   if (wanted === 'float32' || backend.name === 'cuda') return wanted;
-  if (wanted === 'bfloat16' && native?.bfloat16) return wanted;
-  let reason = `the ${backend.name} backend runs without the native operations`;
-  if (wanted === 'float16')
-    reason = `only the cuda backend multiplies it, and this is ${backend.name}`;
-  else if (native) {
-    reason = `this processor has no bfloat16 instructions (it has ${native.instructionSet})`;
-  }
+  if (wanted === 'bfloat16' && backend.nativeOperations?.bfloat16) return wanted;
+  const reason = whyNot(wanted, backend);
   notice(errorStyle.yellow(`Using float32 instead of ${wanted}: ${reason}.`));
   return 'float32';
+}
+
+function whyNot(wanted: Precision, { name, nativeOperations }: SelectedBackend): string {
+  if (wanted === 'float16') return `only the cuda backend multiplies it, and this is ${name}`;
+  return nativeOperations
+    ? `this processor has no bfloat16 instructions (it has ${nativeOperations.instructionSet})`
+    : `the ${name} backend runs without the native operations`;
 }
 
 /** What commands that run a model are told of the machine. */

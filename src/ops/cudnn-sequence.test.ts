@@ -140,21 +140,30 @@ describe('a layer by cuDNN, of which a stand-in answers', () => {
     return result;
   }
 
+  /** The layer's numbers and the gradients of its tensors, which are disposed, are those of a processor. */
+  function expectAsOnProcessor(
+    tensors: object,
+    layer: () => tf.Tensor,
+    upstream: Float32Array,
+  ): void {
+    const list = Object.values(tensors) as tf.Tensor[];
+    const compute = () => measured(list, layer, upstream);
+    const expected = onProcessor(compute);
+    const found = compute();
+    expectClose(found.output, expected.output, 1e-5);
+    for (const [i, gradient] of expected.gradients.entries()) {
+      expectClose(found.gradients[i]!, gradient, 1e-4, Object.keys(tensors)[i]);
+    }
+    tf.dispose(list);
+  }
+
   it('has the numbers and gradients of gruSequence anywhere, for any sizes', () => {
     fc.assert(
       fc.property(someSizes, fc.nat(), (sizes, seed) => {
         const random = new Random(seed);
         const tensors = randomGruTensors(random, sizes, 'reset-after');
-        const list = Object.values(tensors) as tf.Tensor[];
         const upstream = randomValues(random, sizes.T * sizes.B * sizes.H);
-        const compute = () => measured(list, () => gruSequence(tensors, 'reset-after'), upstream);
-        const expected = onProcessor(compute);
-        const found = compute();
-        expectClose(found.output, expected.output, 1e-5);
-        for (const [i, gradient] of expected.gradients.entries()) {
-          expectClose(found.gradients[i]!, gradient, 1e-4, Object.keys(tensors)[i]);
-        }
-        tf.dispose(list);
+        expectAsOnProcessor(tensors, () => gruSequence(tensors, 'reset-after'), upstream);
       }),
       { numRuns: 25 },
     );
@@ -165,20 +174,12 @@ describe('a layer by cuDNN, of which a stand-in answers', () => {
       fc.property(someSizes, fc.boolean(), fc.nat(), (sizes, ofCell, seed) => {
         const random = new Random(seed);
         const tensors = randomLstmTensors(random, sizes);
-        const list = Object.values(tensors) as tf.Tensor[];
         const upstream = randomValues(random, (ofCell ? 1 : sizes.T) * sizes.B * sizes.H);
         const layer = () => {
           const { outputs, finalCell } = lstmSequence(tensors);
           return ofCell ? finalCell : outputs;
         };
-        const compute = () => measured(list, layer, upstream);
-        const expected = onProcessor(compute);
-        const found = compute();
-        expectClose(found.output, expected.output, 1e-5);
-        for (const [i, gradient] of expected.gradients.entries()) {
-          expectClose(found.gradients[i]!, gradient, 1e-4, Object.keys(tensors)[i]);
-        }
-        tf.dispose(list);
+        expectAsOnProcessor(tensors, layer, upstream);
       }),
       { numRuns: 25 },
     );

@@ -7,7 +7,6 @@ import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { twoBackends, useBackend } from '../../test/support/backends.ts';
 import { expectClose, heldTensors } from '../../test/support/numbers.ts';
 import { TokenArray } from '../data/token-sequence.ts';
-import type { ModelConfig } from '../model/parameters.ts';
 import { type StandInGpu, standInForGpu } from '../ops/testing/stand-in-gpu.ts';
 import type { TensorMap } from '../tensor-data.ts';
 import { trainRun } from './run.ts';
@@ -21,44 +20,18 @@ import {
   configOf as runConfigOf,
   stored,
 } from './testing/small-run.ts';
-import { Trainer, type TrainerConfig } from './trainer.ts';
+import { patternless, type TrainerOverrides, trainerConfig } from './testing/small-trainer.ts';
+import { Trainer } from './trainer.ts';
 
 /** Types of attributes by kernel, of each operation: see `make-gpu-kernels.py`. */
 const { operations: kernels } = JSON.parse(
   readFileSync(new URL('../ops/fixtures/gpu-kernels.json', import.meta.url), 'utf8'),
 ) as { operations: Record<string, Record<string, number[]>[]> };
 
-const tokens = new TokenArray(
-  Int32Array.from({ length: 220 }, (_, i) => (i * 7 + (i >> 2) + ((i * i) >> 5)) % 11),
-);
-
-type Overrides = Partial<Omit<TrainerConfig, 'model'>> & { model?: Partial<ModelConfig> };
-
-function configOf({ model, ...rest }: Overrides = {}): TrainerConfig {
-  return {
-    model: {
-      vocabularySize: 11,
-      embeddingSize: 4,
-      hiddenSize: 6,
-      layers: 2,
-      gruVariant: 'reset-after',
-      dropout: 0.25,
-      ...model,
-    },
-    batchSize: 4,
-    bptt: 7,
-    seed: 5,
-    precision: 'float32',
-    optimizer: 'adam',
-    clipNorm: 0.5,
-    clipValue: 0,
-    weightDecay: 0.1,
-    ...rest,
-  };
-}
+const tokens = patternless(220);
 
 /** One of each that training has an own way for. */
-const trained: readonly Overrides[] = [
+const trained: readonly TrainerOverrides[] = [
   {},
   { optimizer: 'adamw', ema: 0.95, clipNorm: 0 },
   { optimizer: 'muon', clipValue: 0.02, model: { gruVariant: 'reset-before' } },
@@ -88,7 +61,7 @@ describe.each(twoBackends)('a step that is read later on %s', (backend) => {
   it.each(trained)(
     'learns and finds the same as one that is read at once, with %o',
     (overrides) => {
-      const config = configOf(overrides);
+      const config = trainerConfig(overrides);
       // What optimizers keep of the last numbers is there from the first step on.
       const warm = new Trainer(config, tokens);
       warm.trainStep(0.01);
@@ -117,7 +90,7 @@ describe.each(twoBackends)('a step that is read later on %s', (backend) => {
   it.each([0, 0.5])(
     'tells of gradients that are not finite, with %d as the largest value',
     (clipValue) => {
-      const config = configOf({ clipValue, clipNorm: 0 });
+      const config = trainerConfig({ clipValue, clipNorm: 0 });
       const trainer = new Trainer(config, tokens);
       const snapshot = trainer.snapshot();
       trainer.dispose();
@@ -142,7 +115,7 @@ describe('a step on a GPU', () => {
   it.each(trained)(
     'reads nothing but loss and norm, together with other steps, with %o',
     (overrides) => {
-      const trainer = new Trainer(configOf(overrides), tokens);
+      const trainer = new Trainer(trainerConfig(overrides), tokens);
       const started = Array.from({ length: 3 }, () => trainer.startStep(0.01));
       expect(gpu.read).toEqual({ tensors: 0, numbers: 0 });
       const found = readSteps(started);
@@ -155,10 +128,14 @@ describe('a step on a GPU', () => {
   it.each([
     ...trained,
     ...(['bfloat16', 'float16'] as const).map(
-      (precision): Overrides => ({ precision, optimizer: 'muon', model: { softmaxCutoffs: [3] } }),
+      (precision): TrainerOverrides => ({
+        precision,
+        optimizer: 'muon',
+        model: { softmaxCutoffs: [3] },
+      }),
     ),
   ])('runs what TensorFlow has a GPU kernel for, with %o', (overrides) => {
-    const trainer = new Trainer(configOf(overrides), tokens);
+    const trainer = new Trainer(trainerConfig(overrides), tokens);
     readSteps(Array.from({ length: 2 }, () => trainer.startStep(0.01)));
     trainer.dispose();
     const without = [...gpu.operations].filter((operation) => !hasKernel(operation));
@@ -167,7 +144,7 @@ describe('a step on a GPU', () => {
 
   it('runs cuDNN in each layer that it has', () => {
     for (const cell of ['gru', 'lstm'] as const) {
-      const trainer = new Trainer(configOf({ model: { cell } }), tokens);
+      const trainer = new Trainer(trainerConfig({ model: { cell } }), tokens);
       readSteps([trainer.startStep(0.01)]);
       trainer.dispose();
     }

@@ -6,44 +6,17 @@ import { TokenArray } from '../data/token-sequence.ts';
 import { scoreTokens } from '../evaluation/evaluate.ts';
 import { LossTotals } from '../evaluation/report.ts';
 import type { ModelConfig } from '../model/parameters.ts';
-import { Trainer, type TrainerConfig, type TrainerSnapshot } from './trainer.ts';
+import { frozen, patternless, trainerConfig } from './testing/small-trainer.ts';
+import { Trainer, type TrainerConfig } from './trainer.ts';
 
-/** 300 tokens of a vocabulary of 11 without much of a pattern. */
-const tokens = new TokenArray(
-  Int32Array.from({ length: 300 }, (_, i) => (i * 7 + (i >> 2) + ((i * i) >> 5)) % 11),
-);
+const tokens = patternless(300);
 
 function configOf(model: Partial<ModelConfig>): TrainerConfig {
-  return {
-    model: {
-      vocabularySize: 11,
-      embeddingSize: 4,
-      hiddenSize: 6,
-      layers: 2,
-      gruVariant: 'reset-after',
-      dropout: 0.25,
-      ...model,
-    },
-    batchSize: 4,
-    bptt: 7,
-    seed: 5,
-    precision: 'float32',
-    optimizer: 'adamw',
-    clipNorm: 0.5,
-    clipValue: 0,
-    weightDecay: 0.1,
-    ema: 0.9,
-  };
+  return trainerConfig({ model, optimizer: 'adamw', ema: 0.9 });
 }
 
 function train(trainer: Trainer, count: number): number[] {
   return Array.from({ length: count }, () => trainer.trainStep(0.01).loss);
-}
-
-/** A snapshot that shares nothing with the trainer, as after a checkpoint. */
-function frozen(snapshot: TrainerSnapshot): TrainerSnapshot {
-  const progress = JSON.parse(JSON.stringify(snapshot.progress)) as TrainerSnapshot['progress'];
-  return { ...structuredClone({ ...snapshot, progress: null }), progress };
 }
 
 const models: Partial<ModelConfig>[] = [

@@ -4,11 +4,9 @@ import { expectClose, heldTensors } from '../../test/support/numbers.ts';
 import { TokenArray } from '../data/token-sequence.ts';
 import type { Cell } from '../model/cells.ts';
 import type { GruVariant } from '../ops/gru-sequence.ts';
-import { Trainer, type TrainerConfig, type TrainerSnapshot } from './trainer.ts';
+import { frozen, patternless, trainerConfig } from './testing/small-trainer.ts';
+import { Trainer, type TrainerConfig } from './trainer.ts';
 
-/** Tokens of a vocabulary of 11 without much of a pattern. */
-const patternless = (length: number) =>
-  new TokenArray(Int32Array.from({ length }, (_, i) => (i * 7 + (i >> 2) + ((i * i) >> 5)) % 11));
 /** An epoch is ten steps. */
 const tokens = patternless(220);
 const variants: readonly GruVariant[] = ['reset-after', 'reset-before'];
@@ -19,38 +17,12 @@ function configOf(
   > = {},
 ): TrainerConfig {
   const { gruVariant = 'reset-after', cell = 'gru', softmaxCutoffs, ...rest } = overrides;
-  return {
-    model: {
-      vocabularySize: 11,
-      embeddingSize: 4,
-      hiddenSize: 6,
-      layers: 2,
-      cell,
-      gruVariant,
-      dropout: 0.25,
-      softmaxCutoffs,
-    },
-    batchSize: 3,
-    bptt: 7,
-    seed: 5,
-    precision: 'float32',
-    optimizer: 'adam',
-    clipNorm: 0.5,
-    clipValue: 0,
-    weightDecay: 0.1,
-    ...rest,
-  };
+  return trainerConfig({ model: { cell, gruVariant, softmaxCutoffs }, batchSize: 3, ...rest });
 }
 
 /** The losses of `count` steps. */
 function train(trainer: Trainer, count: number, learningRate = 0.01): number[] {
   return Array.from({ length: count }, () => trainer.trainStep(learningRate).loss);
-}
-
-/** A snapshot that shares nothing with the trainer, as after a checkpoint. */
-function frozen(snapshot: TrainerSnapshot): TrainerSnapshot {
-  const progress = JSON.parse(JSON.stringify(snapshot.progress)) as TrainerSnapshot['progress'];
-  return { ...structuredClone({ ...snapshot, progress: null }), progress };
 }
 
 describe.each(twoBackends)('a trainer on %s', (backend) => {
