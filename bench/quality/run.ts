@@ -4,7 +4,7 @@
  *
  *     npm run bench:quality -- --list
  *     npm run bench:quality -- --only minute
- *     npm run bench:quality -- --only characters/muon,characters/base --seeds 1
+ *     npm run bench:quality -- --only characters/lstm,characters/base --seeds 1,2
  *     npm run bench:quality -- --only words10 --python /a/python/that/has/pytorch
  *     npm run bench:quality -- --only screen --parallel 2
  *     npm run bench:quality -- --write-docs --processor 'AMD EPYC'
@@ -35,7 +35,7 @@ const DOCUMENT = join(root, 'docs/experiments.md');
 const { values: options } = parseArgs({
   options: {
     only: { type: 'string' },
-    seeds: { type: 'string', default: '3' },
+    seeds: { type: 'string', default: '1,2,3' },
     dir: { type: 'string' },
     parallel: { type: 'string', default: '1' },
     python: { type: 'string' },
@@ -71,7 +71,7 @@ const runner = new Runner({
 
 /** All that is wanted with the first seed, then all with the second, without what is there already. */
 async function jobsOf(): Promise<Job[]> {
-  const seeds = Array.from({ length: Number(options.seeds) }, (_, i) => i + 1);
+  const seeds = options.seeds.split(',').map(Number);
   const found = ofProcessor(await ledger.read(), machine);
   const all = seeds.flatMap((seed) =>
     experiments.flatMap((experiment) =>
