@@ -33,8 +33,8 @@ const VOCABULARY = 30_000;
 const FLAGS = [
   ...['--tokenizer', 'word', '--vocab-size', `${VOCABULARY}`],
   ...['--embedding', '256', '--hidden', '256', '--layers', '2', '--gru-variant', 'reset-before'],
-  ...['--batch-size', '32', '--bptt', '35', '--dropout', '0.2'],
-  ...['--optimizer', 'adam', '--lr', '3e-3'],
+  ...['--batch-size', '32', '--bptt', '35', '--dropout', '0.3'],
+  ...['--optimizer', 'muon', '--lr', '1.6e-2', '--weight-decay', '0.4'],
 ];
 
 const { values: options } = parseArgs({

@@ -129,7 +129,7 @@ export class StatefulBatches {
     const inputs = new Int32Array(steps * batchSize);
     const targets = new Int32Array(steps * batchSize);
     for (let b = 0; b < batchSize; b += 1) {
-      tokens.read(b * streamLength + first, window);
+      tokens.read(b * streamLength + first, window, this.epoch);
       for (let t = 0; t < steps; t += 1) {
         inputs[t * batchSize + b] = window[t]!;
         targets[t * batchSize + b] = window[t + 1]!;

@@ -3,11 +3,12 @@ export interface TokenSequence {
   /** The number of tokens. */
   readonly length: number;
   /**
-   * Fills `target` with the tokens from `start` on.
+   * Fills `target` with the tokens from `start` on. The `pass` over the text, counted from 0, makes a difference
+   * to sequences that are to train on: see `unknowns.ts`.
    *
    * Throws RangeError unless all of them lie within the sequence.
    */
-  read(start: number, target: Int32Array): void;
+  read(start: number, target: Int32Array, pass?: number): void;
 }
 
 /** A sequence in memory. */

@@ -3,6 +3,8 @@
  * iterates it shows the events and saves the checkpoints that it hands out.
  */
 import { setImmediate } from 'node:timers/promises';
+import type { TokenSequence } from '../data/token-sequence.ts';
+import { withUnknowns } from '../data/unknowns.ts';
 import { scoreTokens } from '../evaluation/evaluate.ts';
 import { LossTotals } from '../evaluation/report.ts';
 import { turnEventLoop } from '../event-loop.ts';
@@ -77,6 +79,7 @@ class Run {
   readonly #config: RunConfig;
   readonly #data: RunData;
   readonly #options: RunOptions;
+  readonly #trainTokens: TokenSequence;
   readonly #watch: Stopwatch;
   readonly #spikes = new LossSpikes();
   #trainer: Trainer;
@@ -91,7 +94,8 @@ class Run {
     this.#options = options;
     this.#watch = new Stopwatch(resumeFrom?.clock.elapsedSeconds ?? 0, now);
     this.#record = new RunRecord(resumeFrom);
-    this.#trainer = new Trainer(config, data.train, resumeFrom);
+    this.#trainTokens = withUnknowns(data.train, data.tokenizer);
+    this.#trainer = new Trainer(config, this.#trainTokens, resumeFrom);
   }
 
   dispose(): void {
@@ -234,7 +238,7 @@ class Run {
     }
     const snapshot = saved ? await saved.load() : this.#options.resumeFrom;
     this.#trainer.dispose();
-    this.#trainer = new Trainer(this.#config, this.#data.train, snapshot);
+    this.#trainer = new Trainer(this.#config, this.#trainTokens, snapshot);
     this.#record = new RunRecord(snapshot);
     this.#record.rollbacks = rollbacks + 1;
     this.#isSaved = true;

@@ -1,0 +1,66 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { TokenArray, type TokenSequence } from './token-sequence.ts';
+import { withUnknowns } from './unknowns.ts';
+
+const UNKNOWN = 0;
+const END = 1;
+const words = { kind: 'word', unknownId: UNKNOWN, endOfTextId: END, vocabularySize: 60 } as const;
+
+function readAll(tokens: TokenSequence, pass: number): number[] {
+  const target = new Int32Array(tokens.length);
+  tokens.read(0, target, pass);
+  return [...target];
+}
+
+describe('tokens with unknown ones among them', () => {
+  const texts = fc.array(fc.integer({ min: 0, max: 59 }), { maxLength: 120 });
+
+  it('are unknown in one of two passes if they occur once, and else as they are', () => {
+    fc.assert(
+      fc.property(texts, fc.nat(9), (ids, pass) => {
+        const tokens = withUnknowns(new TokenArray(Int32Array.from(ids)), words);
+        const [one, other] = [readAll(tokens, pass), readAll(tokens, pass + 1)];
+        for (const [i, id] of ids.entries()) {
+          const isRare = id !== END && ids.filter((each) => each === id).length === 1;
+          const expected = isRare ? [UNKNOWN, id] : [id, id];
+          expect([one[i], other[i]].toSorted()).toEqual(expected.toSorted());
+        }
+        expect(readAll(tokens, pass + 2)).toEqual(one);
+      }),
+    );
+  });
+
+  it('are the same in whatever windows they are read', () => {
+    fc.assert(
+      fc.property(texts, fc.nat(120), fc.nat(3), (ids, cut, pass) => {
+        const tokens = withUnknowns(new TokenArray(Int32Array.from(ids)), words);
+        const first = new Int32Array(Math.min(cut, ids.length));
+        const rest = new Int32Array(ids.length - first.length);
+        tokens.read(0, first, pass);
+        tokens.read(first.length, rest, pass);
+        expect([...first, ...rest]).toEqual(readAll(tokens, pass));
+      }),
+    );
+  });
+
+  it('are unknown by halves in each pass, over more than a block of text', () => {
+    const count = 100_000;
+    const ids = Int32Array.from({ length: count }, (_, i) => i + 2);
+    const all = { ...words, vocabularySize: count + 2 };
+    const tokens = withUnknowns(new TokenArray(ids), all);
+    for (const pass of [0, 1]) {
+      const unknown = readAll(tokens, pass).filter((id) => id === UNKNOWN).length;
+      expect(Math.abs(unknown / count - 0.5)).toBeLessThan(0.001);
+    }
+  });
+
+  it('are left alone where nothing is unknown, nothing is rare, or the vocabulary is another’s', () => {
+    const rare = new TokenArray(Int32Array.of(2, 3, 3));
+    expect(withUnknowns(rare, { ...words, unknownId: undefined })).toBe(rare);
+    expect(withUnknowns(rare, { ...words, kind: 'file' })).toBe(rare);
+    const frequent = new TokenArray(Int32Array.of(2, 2, 3, 3, END));
+    expect(withUnknowns(frequent, words)).toBe(frequent);
+    expect(withUnknowns(new TokenArray(new Int32Array()), words)).toHaveLength(0);
+  });
+});

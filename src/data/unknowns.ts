@@ -1,0 +1,54 @@
+/**
+ * Something to learn the unknown token from, where the vocabulary has every token of the training text.
+ *
+ * Nothing else would tell a model of the unknown token but that it never comes, and of each that comes in other
+ * text it would be the more surprised the longer it learned. What occurs once stands for what occurs nowhere: there
+ * is about as much of the one as of the other (I. J. Good, "The Population Frequencies of Species and the
+ * Estimation of Population Parameters", Biometrika 40, 1953). So a token that occurs once is unknown in every
+ * second pass over the text, and itself in the others, as singletons are in C. Dyer et al., "Transition-Based
+ * Dependency Parsing with Stack Long Short-Term Memory", ACL 2015, there by chance.
+ */
+import type { TokenSequence } from './token-sequence.ts';
+import type { Tokenizer } from './tokenizer.ts';
+
+const GOLDEN_RATIO = 0x9e3779b9;
+const BLOCK = 65_536;
+
+type Vocabulary = Pick<Tokenizer, 'kind' | 'unknownId' | 'endOfTextId' | 'vocabularySize'>;
+
+/**
+ * The tokens to train on: those of `tokens`, but that one which occurs once is the unknown one in every second
+ * pass; in the first pass it is about half of them. The same for a vocabulary without an unknown token, and for
+ * one that was made elsewhere: there a rare token is a piece of a word.
+ */
+export function withUnknowns(tokens: TokenSequence, vocabulary: Vocabulary): TokenSequence {
+  const { kind, unknownId, endOfTextId } = vocabulary;
+  if (unknownId === undefined || kind === 'file') return tokens;
+  const counts = countsToTwo(tokens, vocabulary.vocabularySize);
+  if (endOfTextId !== undefined) counts[endOfTextId] = 2;
+  if (!counts.includes(1)) return tokens;
+  return {
+    length: tokens.length,
+    read(start, target, pass = 0) {
+      tokens.read(start, target, pass);
+      for (let i = 0; i < target.length; i += 1) {
+        if (counts[target[i]!] !== 1) continue;
+        // The first bit of the place times the golden ratio: 0 for as many places as 1, in any order.
+        const half = Math.imul(start + i, GOLDEN_RATIO) >>> 31;
+        if (half === pass % 2) target[i] = unknownId;
+      }
+    },
+  };
+}
+
+/** How often each id occurs, `[vocabularySize]`: 0, 1, or 2 for more. */
+function countsToTwo(tokens: TokenSequence, vocabularySize: number): Uint8Array {
+  const counts = new Uint8Array(vocabularySize);
+  const block = new Int32Array(Math.min(BLOCK, tokens.length));
+  for (let start = 0; start < tokens.length; start += block.length) {
+    const ids = block.subarray(0, tokens.length - start);
+    tokens.read(start, ids);
+    for (const id of ids) if (counts[id]! < 2) counts[id]! += 1;
+  }
+  return counts;
+}
