@@ -62,7 +62,7 @@ describe.for(usableBackends().filter((name) => name !== 'cuda'))('on %s', (backe
     { concurrent: true },
     async () => {
       const attention = ['--attention', '--attention-span', '9'];
-      const around = ['--norm', 'batch', '--residual', ...attention, '--max-steps', '40'];
+      const around = ['--norm', 'batch', '--residual', ...attention, '--max-steps', '30'];
       const [out, other] = [`around-${backend}`, `around-whole-${backend}`];
       const first = await runCli([...flags(out), ...around], {
         cwd,
@@ -126,7 +126,7 @@ test.concurrent.for(ways.map((way) => [way.join(' '), way] as const))(
     const name = way[0] as string;
     const flags = (out: string) => [
       ...['train', 'corpus.txt', ...TINY, '--dropout', '0.2', '--json', '--backend', 'wasm'],
-      ...['--max-steps', '40', '--eval-every', '5', '--out', out, ...way],
+      ...['--max-steps', '30', '--eval-every', '5', '--out', out, ...way],
     ];
     const [whole, parts] = [`whole${name}`, `parts${name}`];
     const { exitCode, stdout } = await runCli(flags(whole), { cwd });
