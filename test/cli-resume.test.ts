@@ -23,7 +23,6 @@ function atStep(step: number, signal: NodeJS.Signals) {
   return whenShown(`"event":"step","step":${step},`, (child) => child.kill(signal));
 }
 
-// What a backend has no part in is tested on one of them.
 describe.for(usableBackends().filter((name) => name !== 'cuda'))('on %s', (backend) => {
   const flags = (out: string) => [
     ...['train', 'corpus.txt', ...TINY, '--layers', '2', '--dropout', '0.2', '--json'],
@@ -57,49 +56,28 @@ describe.for(usableBackends().filter((name) => name !== 'cuda'))('on %s', (backe
     expect(await hashesOfLast(join(cwd, out))).toEqual(whole);
   });
 
-  test.runIf(backend !== 'wasm')(
-    'so does one with what options put around its layers',
-    { concurrent: true },
-    async () => {
-      const attention = ['--attention', '--attention-span', '9'];
-      const around = ['--norm', 'batch', '--residual', ...attention, '--max-steps', '30'];
-      const [out, other] = [`around-${backend}`, `around-whole-${backend}`];
-      const first = await runCli([...flags(out), ...around], {
-        cwd,
-        onOutput: atStep(13, 'SIGINT'),
-      });
-      expect(first.exitCode).toBe(130);
-      expect((await resume(out)).exitCode).toBe(0);
-      expect((await runCli([...flags(other), ...around], { cwd })).exitCode).toBe(0);
-      const [found, expected] = [out, other].map((run) => hashesOfLast(join(cwd, run)));
-      expect(await found).toEqual(await expected);
-      const sample = [
-        'sample',
-        out,
-        '--length',
-        '9',
-        '--seed',
-        '1',
-        '--backend',
-        backend,
-        '--json',
-      ];
-      const [told] = jsonLines((await runCli(sample, { cwd })).stdout);
-      expect(told?.natsPerToken).toBeGreaterThan(0);
-    },
-  );
+  test.concurrent('so does one with what options put around its layers', async () => {
+    const attention = ['--attention', '--attention-span', '9'];
+    const around = ['--norm', 'batch', '--residual', ...attention, '--max-steps', '30'];
+    const [out, other] = [`around-${backend}`, `around-whole-${backend}`];
+    const first = await runCli([...flags(out), ...around], { cwd, onOutput: atStep(13, 'SIGINT') });
+    expect(first.exitCode).toBe(130);
+    expect((await resume(out)).exitCode).toBe(0);
+    expect((await runCli([...flags(other), ...around], { cwd })).exitCode).toBe(0);
+    const [found, expected] = [out, other].map((run) => hashesOfLast(join(cwd, run)));
+    expect(await found).toEqual(await expected);
+    const sample = ['sample', out, '--length', '9', '--seed', '1', '--backend', backend, '--json'];
+    const [told] = jsonLines((await runCli(sample, { cwd })).stdout);
+    expect(told?.natsPerToken).toBeGreaterThan(0);
+  });
 
-  test.runIf(backend === 'wasm')(
-    'so does one that was stopped where it validates',
-    { concurrent: true },
-    async () => {
-      const out = `validating-${backend}`;
-      const first = await runCli(flags(out), { cwd, onOutput: atStep(40, 'SIGTERM') });
-      expect(first.exitCode).toBe(143);
-      expect((await resume(out)).exitCode).toBe(0);
-      expect(await hashesOfLast(join(cwd, out))).toEqual(whole);
-    },
-  );
+  test.concurrent('so does one that was stopped where it validates', async () => {
+    const out = `validating-${backend}`;
+    const first = await runCli(flags(out), { cwd, onOutput: atStep(40, 'SIGTERM') });
+    expect(first.exitCode).toBe(143);
+    expect((await resume(out)).exitCode).toBe(0);
+    expect(await hashesOfLast(join(cwd, out))).toEqual(whole);
+  });
 
   test.runIf(backend === 'wasm')(
     'so does a run that was killed, from the checkpoint before',

@@ -42,7 +42,6 @@ class SlowText implements TokenSequence {
   readonly length: number;
   readonly #tokens: TokenArray;
   readonly #onRead: () => void;
-
   readonly #trains: boolean;
 
   constructor(tokens: Int32Array, onRead: () => void, { trains }: { trains: boolean }) {
