@@ -1,6 +1,10 @@
 /** What an experiment is, and the rows of its table. */
 
-/** Every run of an experiment is as long as the others, by time or by steps. */
+/**
+ * Every run of an experiment is as long as the others: `seconds` on the clock, or the time that the base
+ * needs for `steps`, in which a row makes `steps` times its pace (steps a second, over the base's). What
+ * comes of the latter does not hang on what the machine was doing at the time.
+ */
 type Limit = { seconds: number; steps?: undefined } | { steps: number; seconds?: undefined };
 
 export type Experiment = Limit & {
@@ -27,8 +31,11 @@ export type Row = {
   name: string;
   /** Its name in the table. */
   label: string;
-  /** What it is run with; a row whose flags have changed since is run anew. */
+  /** What it is run with, but for a number that hangs on its pace; see `flagsAt`. A row whose flags have
+   * changed since is run anew. */
   flags: string[];
+  /** Whether its steps may take another time than the base's. */
+  isPaced: boolean;
   /** What of the flags is shown. */
   changed: string[];
 } & (
@@ -37,28 +44,50 @@ export type Row = {
   | { kind: 'recipe'; rate: number; seconds: number }
 );
 
+/** What changes numbers and nothing of the work: steps with these take the base's time. */
+const SAME_WORK = ['--lr', '--lr-decay', '--weight-decay'];
+
+const TIMES_PACE = /^(\d+)×pace$/;
+
 export function rowsOf(experiment: Experiment): Row[] {
   const { data, base, settings, ngrams, recipeRates = [], seconds, steps } = experiment;
-  const limit = seconds === undefined ? ['--max-steps', `${steps}`] : timeLimit(seconds);
   return [
-    ...Object.entries(settings).map(
-      ([name, changed]): Row => ({
-        ...{ kind: 'setting', name, label: name, changed },
-        flags: [...data, ...base, ...changed, ...limit],
-      }),
-    ),
+    ...Object.entries(settings).map(([name, changed]): Row => {
+      const isPaced = seconds === undefined && changesWork(changed);
+      const limit =
+        seconds === undefined
+          ? ['--max-steps', isPaced ? `${steps}×pace` : `${steps}`]
+          : timeLimit(seconds);
+      const flags = [...data, ...base, ...changed, ...limit];
+      return { kind: 'setting', name, label: name, changed, flags, isPaced };
+    }),
     ...recipeRates.map((rate): Row => {
       if (seconds === undefined) throw new Error(`${experiment.name}: the recipe is run by time`);
       const label = `PyTorch’s word-language-model recipe, GRU 2×200, lr ${rate}`;
       const flags = [...data, '--lr', `${rate}`, ...timeLimit(seconds)];
-      return { kind: 'recipe', name: `recipe-${rate}`, label, flags, changed: [], rate, seconds };
+      const told = { name: `recipe-${rate}`, label, flags, changed: [], isPaced: false };
+      return { kind: 'recipe', ...told, rate, seconds };
     }),
     ...ngrams.map((order): Row => {
       const flags = [...data, '--baseline', `ngram:${order}`];
       const label = `Kneser–Ney, ${order}-grams`;
-      return { kind: 'ngram', name: `ngram-${order}`, label, flags, changed: [], order };
+      const told = { name: `ngram-${order}`, label, flags, changed: [], isPaced: false };
+      return { kind: 'ngram', ...told, order };
     }),
   ];
+}
+
+/** The flags of a row whose steps are `pace` times as fast as the base's. */
+export function flagsAt({ flags }: Row, pace: number): string[] {
+  return flags.map((flag) => {
+    const steps = TIMES_PACE.exec(flag)?.[1];
+    return steps === undefined ? flag : `${Math.max(1, Math.round(Number(steps) * pace))}`;
+  });
+}
+
+/** Pairs of a flag and its value, or flags alone. */
+function changesWork(changed: readonly string[]): boolean {
+  return changed.some((flag) => flag.startsWith('--') && !SAME_WORK.includes(flag));
 }
 
 function timeLimit(seconds: number): string[] {

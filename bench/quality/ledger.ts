@@ -1,17 +1,16 @@
-/** The file that results are kept in: a line of JSON a run, only ever added to. */
+/** A file that what was measured is kept in: a line of JSON each, only ever added to. */
 import { appendFile, mkdir, readFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import type { Result } from './results.ts';
 
-export class Ledger {
+export class Ledger<Entry> {
   readonly #path: string;
 
   constructor(path: string) {
     this.#path = path;
   }
 
-  /** All results; none where there is no file yet. */
-  async read(): Promise<Result[]> {
+  /** All of it; none where there is no file yet. */
+  async read(): Promise<Entry[]> {
     const text = await readFile(this.#path, 'utf8').catch((error: NodeJS.ErrnoException) => {
       if (error.code === 'ENOENT') return '';
       throw error;
@@ -19,11 +18,11 @@ export class Ledger {
     return text
       .split('\n')
       .filter((line) => line !== '')
-      .map((line) => JSON.parse(line) as Result);
+      .map((line) => JSON.parse(line) as Entry);
   }
 
-  async add(result: Result): Promise<void> {
+  async add(entry: Entry): Promise<void> {
     await mkdir(dirname(this.#path), { recursive: true });
-    await appendFile(this.#path, `${JSON.stringify(result)}\n`);
+    await appendFile(this.#path, `${JSON.stringify(entry)}\n`);
   }
 }

@@ -11,13 +11,8 @@ export interface Outcome {
 
 /** From what was printed at last: one JSON object a line, but for a first that may be cut. */
 export function outcomeOf(output: string): Outcome {
-  const events = output
-    .trim()
-    .split('\n')
-    .slice(1)
-    .map((line) => JSON.parse(line) as Record<string, unknown>);
-  const last = (type: string) => events.findLast(({ event }) => event === type) ?? {};
-  const [step, evaluation] = [last('step'), last('eval')];
+  const events = eventsOf(output);
+  const [step, evaluation] = [lastOf('step', events), lastOf('eval', events)];
   if (step.step !== evaluation.step) {
     throw new Error(`expected the weights of step ${step.step} evaluated, not ${evaluation.step}`);
   }
@@ -27,4 +22,20 @@ export function outcomeOf(output: string): Outcome {
     tokensPerSecond: median(speeds.map(({ tokensPerSecond }) => tokensPerSecond as number)),
     natsPerToken: evaluation.natsPerToken as number,
   };
+}
+
+/** How many steps there were. */
+export function stepsOf(output: string): number {
+  return lastOf('step', eventsOf(output)).step as number;
+}
+
+type Event = Record<string, unknown>;
+
+function eventsOf(output: string): Event[] {
+  const lines = output.trim().split('\n').slice(1);
+  return lines.map((line) => JSON.parse(line) as Event);
+}
+
+function lastOf(type: string, events: readonly Event[]): Event {
+  return events.findLast(({ event }) => event === type) ?? {};
 }

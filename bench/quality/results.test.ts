@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { type Experiment, rowsOf } from './experiment.ts';
+import { type Experiment, flagsAt, rowsOf } from './experiment.ts';
 import { outcomeOf } from './outcome.ts';
 import { type Result, resultOf, runsOf, tableOf } from './results.ts';
 
@@ -16,7 +16,7 @@ function result(row: string, natsPerToken: number, machine = amd, day = 1, seed 
   const found = rowsOf(experiment).find(({ name }) => name === row)!;
   const outcome = { steps: 10, tokensPerSecond: 99.6, natsPerToken };
   const date = new Date(Date.UTC(2026, 0, day));
-  return resultOf({ experiment, row: found, seed }, outcome, machine, date);
+  return resultOf({ experiment, row: found, seed, pace: 1 }, outcome, machine, date);
 }
 
 describe('a result', () => {
@@ -39,6 +39,46 @@ describe('a result', () => {
     expect(counts).toEqual([
       [1, 0, 0, 1],
       [0, 0, 0, 1],
+    ]);
+  });
+});
+
+describe('an experiment by the steps of its base', () => {
+  const { seconds: _, ...rest } = experiment;
+  const settings = {
+    base: [],
+    wide: ['--hidden', '9'],
+    slow: ['--lr', '1', '--weight-decay', '0'],
+  };
+  const bySteps: Experiment = { ...rest, settings, recipeRates: [], steps: 600 };
+  const rows = rowsOf(bySteps);
+  const ended = (name: string, pace: number, natsPerToken: number) => {
+    const row = rows.find((each) => each.name === name)!;
+    const outcome = { steps: 600 * pace, tokensPerSecond: 99, natsPerToken };
+    return resultOf({ experiment: bySteps, row, seed: 1, pace }, outcome, amd, new Date(0));
+  };
+
+  it('gives as many steps as a row makes in the time of the base', () => {
+    expect(rows.map((row) => flagsAt(row, 0.7512).at(-1))).toEqual([
+      '600',
+      '451',
+      '600',
+      'ngram:5',
+    ]);
+    expect(rows[1]!.flags.at(-1)).toBe('600×pace');
+  });
+
+  it('has the paces in its table', () => {
+    const results = [ended('base', 1, 2), ended('wide', 0.75, 1), ended('slow', 1, 3)];
+    const table = tableOf(bySteps, results)!;
+    const at = ['setting', 'steps', 'pace'].map((name) =>
+      table.columns.findIndex((column) => column.title === name),
+    );
+    expect(results.map(({ pace }) => pace)).toEqual([undefined, 0.75, undefined]);
+    expect(table.rows.map((row) => at.map((column) => row[column]))).toEqual([
+      ['wide', '450', '0.75'],
+      ['base', '600', '1.00'],
+      ['slow', '600', '1.00'],
     ]);
   });
 });

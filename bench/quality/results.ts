@@ -4,6 +4,7 @@ import { median } from '../statistics.ts';
 import { columnsOf, type Table } from '../table.ts';
 import { type Experiment, type Row, rowsOf } from './experiment.ts';
 import type { Outcome } from './outcome.ts';
+import type { Job } from './runner.ts';
 
 /** One run. */
 export interface Result extends Outcome, Processor {
@@ -16,11 +17,24 @@ export interface Result extends Outcome, Processor {
   /** What its flags say, if they do. */
   precision?: string;
   flags: string;
+  /** Of rows that have one: what `×pace` of the flags was. */
+  pace?: number;
+}
+
+/** How fast a row's steps are. */
+export interface Pace extends Processor {
+  experiment: string;
+  row: string;
+  /** Of the end, by ISO 8601. */
+  date: string;
+  /** Steps in a time, over the base's beside it. */
+  pace: number;
+  flags: string;
 }
 
 /** The result of a run that has just ended. */
 export function resultOf(
-  { experiment, row, seed }: { experiment: Experiment; row: Row; seed: number },
+  { experiment, row, seed, pace }: Job,
   { steps, tokensPerSecond, natsPerToken }: Outcome,
   { processor, cores }: Processor,
   date: Date,
@@ -32,11 +46,16 @@ export function resultOf(
     ...{ date: date.toISOString(), processor, cores },
     ...(row.flags.includes('--precision') && precision !== undefined ? { precision } : {}),
     flags: row.flags.join(' '),
+    ...(row.isPaced ? { pace } : {}),
   };
 }
 
-/** The runs of a row as it is now. */
-export function runsOf(experiment: Experiment, row: Row, results: readonly Result[]): Result[] {
+/** The runs of a row as it is now, or its paces. */
+export function runsOf<Found extends Result | Pace>(
+  experiment: Experiment,
+  row: Row,
+  results: readonly Found[],
+): Found[] {
   const flags = row.flags.join(' ');
   return results.filter(
     (found) =>
@@ -44,8 +63,11 @@ export function runsOf(experiment: Experiment, row: Row, results: readonly Resul
   );
 }
 
-/** Those of the results that were measured on a processor like this one. */
-export function ofProcessor(results: readonly Result[], like: Processor): Result[] {
+/** Those that were measured on a processor like this one. */
+export function ofProcessor<Found extends Processor>(
+  results: readonly Found[],
+  like: Processor,
+): Found[] {
   return results.filter((found) => describeProcessor(found) === describeProcessor(like));
 }
 
@@ -73,14 +95,14 @@ export function tableOf(
     .filter(({ runs }) => runs.length > 0)
     .toSorted((a, b) => middleOf(a.runs) - middleOf(b.runs));
   const base = measured.find(({ row }) => row.name === 'base')?.runs;
-  // How fast steps are is of no account where others may have been run beside them.
+  // Tokens a second are of no account where others may have been run beside them.
   const isByTime = experiment.seconds !== undefined;
   return {
     title: `${experiment.title}, on ${describeProcessor(newest)}`,
     subtitle: `base: ${[...experiment.data, ...experiment.base].join(' ')}`,
     columns: columnsOf(
       ...['setting', 'nats', 'against base', 'perplexity', 'from, to', 'seeds', 'steps'],
-      ...(isByTime ? ['tokens/s'] : []),
+      isByTime ? 'tokens/s' : 'pace',
       'changed',
     ),
     rows: measured.map(({ row, runs }) => {
@@ -90,12 +112,16 @@ export function tableOf(
         ...natsCells(runs, row.name === 'base' ? undefined : base),
         `${runs.length}`,
         row.kind === 'ngram' ? '' : `${median(runs.map(({ steps }) => steps))}`,
-        ...(isByTime ? [row.kind === 'ngram' ? '' : `${Math.round(speed)}`] : []),
+        row.kind === 'ngram' ? '' : isByTime ? `${Math.round(speed)}` : paceCell(runs),
         row.changed.join(' '),
       ];
     }),
     notes: [],
   };
+}
+
+function paceCell(runs: readonly Result[]): string {
+  return median(runs.map(({ pace = 1 }) => pace)).toFixed(2);
 }
 
 /** Median, difference to the base's, perplexity, range. */

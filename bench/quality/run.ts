@@ -4,15 +4,16 @@
  *
  *     npm run bench:quality -- --list
  *     npm run bench:quality -- --only minute
- *     npm run bench:quality -- --only characters/lstm,characters/base --seeds 1,2
  *     npm run bench:quality -- --only words10 --python /a/python/that/has/pytorch
- *     npm run bench:quality -- --only screen --parallel 2
+ *     npm run bench:quality -- --only character-techniques --seeds 1,2 --parallel 2
+ *     npm run bench:quality -- --only word-techniques/lstm,word-techniques/base --parallel 2
  *     npm run bench:quality -- --write-docs --processor 'AMD EPYC'
  *
  * Every result is added to docs/experiments.jsonl (or `results.jsonl` in `--dir`), and what is there of
- * a processor like this one is not measured again: it can be interrupted at any time. For runs of an
- * equal time the machine should do nothing else. Those of equal steps mind less, and `--parallel` has
- * several of them at once, each on one thread.
+ * a processor like this one is not measured again: it can be interrupted at any time. For runs by time the
+ * machine should do nothing else. Those by the base's steps do not mind once their paces are known, which
+ * are measured first and kept in docs/experiments-paces.jsonl; they have one thread each, and `--parallel`
+ * has several of them at once.
  */
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -26,7 +27,7 @@ import { markdownTable, textTable } from '../table.ts';
 import { rowsOf } from './experiment.ts';
 import { Ledger } from './ledger.ts';
 import type { Outcome } from './outcome.ts';
-import { ofProcessor, resultOf, runsOf, tableOf } from './results.ts';
+import { ofProcessor, type Pace, type Result, resultOf, runsOf, tableOf } from './results.ts';
 import { type Job, Runner } from './runner.ts';
 import { experiments } from './settings.ts';
 
@@ -47,8 +48,11 @@ const { values: options } = parseArgs({
 
 const machine = thisProcessor();
 const directory = options.dir ?? join(root, 'checkpoints/quality');
-const ledger = new Ledger(
+const ledger = new Ledger<Result>(
   options.dir ? join(options.dir, 'results.jsonl') : join(root, 'docs/experiments.jsonl'),
+);
+const paces = new Ledger<Pace>(
+  options.dir ? join(options.dir, 'paces.jsonl') : join(root, 'docs/experiments-paces.jsonl'),
 );
 const atOnce = Number(options.parallel);
 const wanted = options.only?.split(',');
@@ -59,7 +63,7 @@ const { signal } = controller;
 let python: Promise<string> | undefined;
 const runner = new Runner({
   directory,
-  threads: atOnce > 1 ? 1 : machine.cores,
+  threads: machine.cores,
   python: () => {
     python ??= options.python
       ? Promise.resolve(options.python)
@@ -69,8 +73,10 @@ const runner = new Runner({
   signal,
 });
 
+type Wanted = Omit<Job, 'pace'>;
+
 /** All that is wanted with the first seed, then all with the second, without what is there already. */
-async function jobsOf(): Promise<Job[]> {
+async function wantedRuns(): Promise<Wanted[]> {
   const seeds = options.seeds.split(',').map(Number);
   const found = ofProcessor(await ledger.read(), machine);
   const all = seeds.flatMap((seed) =>
@@ -87,11 +93,39 @@ async function jobsOf(): Promise<Job[]> {
   });
 }
 
-async function measure(jobs: Job[]): Promise<void> {
+/** With the paces that are there, or else are measured now, by one pair of runs after the other. */
+async function withPaces(runs: readonly Wanted[]): Promise<Job[]> {
+  const jobs: Job[] = [];
+  for (const run of runs) {
+    if (signal.aborted) break;
+    const pace = run.row.isPaced ? await paceOf(run) : 1;
+    if (pace !== undefined) jobs.push({ ...run, pace });
+  }
+  return jobs;
+}
+
+async function paceOf({ experiment, row }: Wanted): Promise<number | undefined> {
+  const known = runsOf(experiment, row, ofProcessor(await paces.read(), machine)).at(-1);
+  if (known) return known.pace;
+  const name = `${experiment.name}/${row.name}`;
+  try {
+    const pace = await runner.pace(experiment, row);
+    const told = { experiment: experiment.name, row: row.name, ...machine };
+    const date = new Date().toISOString();
+    await paces.add({ ...told, date, pace, flags: row.flags.join(' ') });
+    console.error(`${name}: ${pace.toFixed(3)} steps for one of the base`);
+    return pace;
+  } catch (error) {
+    if (!signal.aborted) console.error(`${name}: ${errorMessage(error)}`);
+    return undefined;
+  }
+}
+
+async function measure(jobs: readonly Job[]): Promise<void> {
   const timed = jobs.find(({ experiment }) => experiment.seconds !== undefined);
   if (atOnce > 1 && timed) {
     const { name } = timed.experiment;
-    throw new Error(`--parallel is for experiments of equal steps: expected others than ${name}`);
+    throw new Error(`--parallel is for experiments by steps: expected others than ${name}`);
   }
   const left = jobs.values();
   const work = async () => {
@@ -128,7 +162,8 @@ async function countNgrams({ experiment, seed }: Job, run: string): Promise<void
   for (const row of rowsOf(experiment)) {
     if (row.kind !== 'ngram' || runsOf(experiment, row, found).length > 0) continue;
     try {
-      await keep({ experiment, row, seed }, await runner.countNgrams(run, row.order));
+      const outcome = await runner.countNgrams(run, row.order);
+      await keep({ experiment, row, seed, pace: 1 }, outcome);
     } catch (error) {
       if (signal.aborted) throw error;
       console.error(`${experiment.name}/${row.name}: ${errorMessage(error)}`);
@@ -159,6 +194,8 @@ if (options.list) {
     }
   }
 } else {
-  if (!options['write-docs'] && options.processor === undefined) await measure(await jobsOf());
+  if (!options['write-docs'] && options.processor === undefined) {
+    await measure(await withPaces(await wantedRuns()));
+  }
   await show();
 }

@@ -3,9 +3,9 @@ import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { root, runToEnd } from '../child.ts';
-import type { Experiment, Row } from './experiment.ts';
+import { type Experiment, flagsAt, type Row } from './experiment.ts';
 import { type ExportedTokens, exportTokens } from './export-tokens.ts';
-import { type Outcome, outcomeOf } from './outcome.ts';
+import { type Outcome, outcomeOf, stepsOf } from './outcome.ts';
 
 const RECIPE = fileURLToPath(new URL('pytorch_word_model.py', import.meta.url));
 const PROGRAM = ['--import', 'tsx', 'bin/gru-lm.js'];
@@ -15,12 +15,17 @@ export interface Job {
   experiment: Experiment;
   row: Row;
   seed: number;
+  /** Of the row's steps; see `flagsAt`. */
+  pace: number;
 }
+
+/** How long a pace is measured for. */
+const PACE_SECONDS = 20;
 
 export interface RunnerOptions {
   /** For runs while they last, and for tokens. */
   directory: string;
-  /** Of every process. */
+  /** Of processes that are run for a time. */
   threads: number;
   /** The Python of the peers. */
   python: () => Promise<string>;
@@ -36,22 +41,32 @@ export class Runner {
 
   /** Trains a setting; `whileThere` is given its run's directory, which is removed after that. */
   async train(
-    { experiment, row, seed }: Job,
+    { experiment, row, seed, pace }: Job,
     whileThere: (runDirectory: string) => Promise<void>,
   ): Promise<Outcome> {
-    const { directory, threads } = this.#options;
-    const out = join(directory, `${experiment.name}-${row.name.replace(/\W+/g, '-')}-${seed}`);
-    try {
-      const output = await this.#run(process.execPath, [
-        ...[...PROGRAM, 'train', corpusOf(experiment), ...row.flags],
-        ...['--seed', `${seed}`, '--threads', `${threads}`, '--out', out, '--overwrite', '--json'],
-      ]);
-      const outcome = outcomeOf(output);
-      await whileThere(out);
-      return outcome;
-    } finally {
-      await rm(out, { recursive: true, force: true });
-    }
+    return this.#train(experiment, `${row.name}-${seed}`, {
+      flags: [...flagsAt(row, pace), '--seed', `${seed}`],
+      whileThere: async (output, run) => {
+        await whileThere(run);
+        return outcomeOf(output);
+      },
+    });
+  }
+
+  /** How many steps a row makes for one of the base's, by having both run at once. */
+  async pace(experiment: Experiment, row: Row): Promise<number> {
+    const { data, base } = experiment;
+    const short = ['--max-time', `${PACE_SECONDS}s`, '--valid-split', '0.01'];
+    const count = (name: string, changed: string[]) =>
+      this.#train(experiment, name, {
+        flags: [...data, ...base, ...changed, ...short],
+        whileThere: stepsOf,
+      });
+    const [steps, baseSteps] = await Promise.all([
+      count(row.name, row.changed),
+      count('beside', []),
+    ]);
+    return steps / baseSteps;
   }
 
   /** The n-gram model of this order of the tokens that a run was trained on. */
@@ -85,8 +100,43 @@ export class Runner {
     return exportTokens(corpusOf(experiment), experiment.data, tokens, signal);
   }
 
-  #run(command: string, args: string[]): Promise<string> {
-    const { threads, signal } = this.#options;
+  async #train<Answer>(
+    experiment: Experiment,
+    name: string,
+    {
+      flags,
+      whileThere,
+    }: {
+      flags: string[];
+      /** What was printed, and the run's directory, which is removed after this. */
+      whileThere: (output: string, runDirectory: string) => Answer | Promise<Answer>;
+    },
+  ): Promise<Answer> {
+    const { directory } = this.#options;
+    const threads = this.#threadsOf(experiment);
+    const out = join(directory, `${experiment.name}-${name}`.replace(/\W+/g, '-'));
+    try {
+      const output = await this.#run(
+        process.execPath,
+        [
+          ...[...PROGRAM, 'train', corpusOf(experiment), ...flags],
+          ...['--threads', `${threads}`, '--out', out, '--overwrite', '--json'],
+        ],
+        threads,
+      );
+      return await whileThere(output, out);
+    } finally {
+      await rm(out, { recursive: true, force: true });
+    }
+  }
+
+  /** Runs of an equal count of steps have one each, so that several can be at work at once. */
+  #threadsOf({ seconds }: Experiment): number {
+    return seconds === undefined ? 1 : this.#options.threads;
+  }
+
+  #run(command: string, args: string[], threads = this.#options.threads): Promise<string> {
+    const { signal } = this.#options;
     return runToEnd(command, args, { threads, signal });
   }
 }

@@ -20,6 +20,9 @@ const CHARACTERS = {
   ngrams: [5, 7],
 };
 const CHARACTER_MODEL = [...COMMON, ...MUON, ...MODEL, '--embedding', '64'];
+const FIVE_MINUTES = [
+  ...[...CHARACTER_MODEL, ...stack(4, 256), '--lr', '1.5e-2', '--weight-decay', '0.3'],
+];
 
 const WORDS = {
   text: 'presidential-addresses.txt',
@@ -35,6 +38,7 @@ const CELLS = {
   'reset after': ['--gru-variant', 'reset-after'],
   lstm: ['--cell', 'lstm'],
   mingru: ['--cell', 'mingru'],
+  'plain, tanh': ['--cell', 'rnn'],
 };
 const AROUND_LAYERS = {
   residual: ['--residual'],
@@ -43,8 +47,7 @@ const AROUND_LAYERS = {
   attention: ['--attention'],
 };
 const REGULARISATION = {
-  'no decay': ['--weight-decay', '0'],
-  'dropout by step': ['--dropout-mask', 'step'],
+  'no weight decay': ['--weight-decay', '0'],
   'dropout of embeddings 0.1': ['--dropout-embedding', '0.1'],
   'weight drop 0.2': ['--weight-drop', '0.2'],
   'activation regularisation': ['--activation-reg', '2', '--temporal-reg', '1'],
@@ -52,13 +55,18 @@ const REGULARISATION = {
 const LEARNING = {
   'one cycle': ['--lr-decay', 'one-cycle'],
   'linear decay': ['--lr-decay', 'linear'],
+  'exponential decay': ['--lr-decay', 'exponential'],
+  'constant rate': ['--lr-decay', 'none'],
   'windows that grow': ['--bptt-schedule', 'grow'],
   'windows by chance': ['--bptt-schedule', 'random'],
 };
-const adam = (rate: string) => ['--optimizer', 'adam', '--batch-size', '32', '--lr', rate];
-const adamw = (rate: string) => ['--optimizer', 'adamw', '--batch-size', '32', '--lr', rate];
+const by = (optimizer: string, rate: string) => ['--optimizer', optimizer, '--lr', rate];
 
-/** Settings that are tried for a given time, to choose the defaults by. */
+/**
+ * Settings that are tried for a given time.
+ *
+ * The bases are what the rule takes of that time, which these tables are the grounds of.
+ */
 export const experiments: readonly Experiment[] = [
   {
     name: 'minute',
@@ -68,20 +76,7 @@ export const experiments: readonly Experiment[] = [
     base: [...CHARACTER_MODEL, ...stack(3, 192), '--lr', '1.5e-2', '--weight-decay', '0.2'],
     settings: {
       base: [],
-      adam: adam('6e-3'),
-      adamw: adamw('6e-3'),
-      ...CELLS,
-      ...AROUND_LAYERS,
-      'no decay': ['--weight-decay', '0'],
-      'decay 0.1': ['--weight-decay', '0.1'],
-      'decay 0.3': ['--weight-decay', '0.3'],
-      'rate 8e-3': ['--lr', '8e-3'],
-      'rate 1.8e-2': ['--lr', '1.8e-2'],
       'two layers of 256': [...stack(2, 256), '--lr', '1e-2'],
-      'four layers of 160': stack(4, 160),
-      'batch 32': ['--batch-size', '32'],
-      ema: ['--ema', '0.98'],
-      ...LEARNING,
     },
   },
   {
@@ -89,26 +84,8 @@ export const experiments: readonly Experiment[] = [
     title: 'tinyshakespeare, characters, five minutes',
     ...CHARACTERS,
     seconds: minutes(5),
-    base: [...CHARACTER_MODEL, ...stack(4, 256), '--lr', '1.5e-2', '--weight-decay', '0.3'],
-    settings: {
-      base: [],
-      adam: adam('4e-3'),
-      adamw: adamw('4e-3'),
-      ...CELLS,
-      ...AROUND_LAYERS,
-      ...REGULARISATION,
-      'dropout 0.1': ['--dropout', '0.1'],
-      'decay 0.1': ['--weight-decay', '0.1'],
-      'decay 0.5': ['--weight-decay', '0.5'],
-      tied: ['--embedding', '256', '--tied'],
-      ema: ['--ema', '0.99'],
-      'two layers of 256': stack(2, 256),
-      'two layers of 384': [...stack(2, 384), '--lr', '1e-2'],
-      'three layers of 256': stack(3, 256),
-      'six layers of 192': stack(6, 192),
-      'batch 32': ['--batch-size', '32'],
-      ...LEARNING,
-    },
+    base: FIVE_MINUTES,
+    settings: { base: [] },
   },
   {
     name: 'quarter',
@@ -116,38 +93,7 @@ export const experiments: readonly Experiment[] = [
     ...CHARACTERS,
     seconds: minutes(15),
     base: [...CHARACTER_MODEL, ...stack(4, 384), '--lr', '1e-2', '--weight-decay', '0.4'],
-    settings: {
-      base: [],
-      'dropout 0.1': ['--dropout', '0.1'],
-      'decay 0.6': ['--weight-decay', '0.6'],
-      'four layers of 256': [...stack(4, 256), '--lr', '1.5e-2'],
-      'six layers of 256': [...stack(6, 256), '--lr', '1.2e-2'],
-    },
-  },
-  {
-    name: 'words',
-    title: 'presidential-addresses, 10,000 words, fifteen minutes',
-    ...WORDS,
-    seconds: minutes(15),
-    base: WORD_MODEL,
-    settings: {
-      base: [],
-      adam: adam('2e-3'),
-      adamw: adamw('2e-3'),
-      'nt-asgd': [
-        ...['--optimizer', 'nt-asgd', '--batch-size', '32', '--lr', '30', '--lr-decay', 'none'],
-        ...['--clip-norm', '0.25', '--eval-every', '100'],
-      ],
-      ...CELLS,
-      ...AROUND_LAYERS,
-      ...REGULARISATION,
-      'not tied': ['--no-tied'],
-      'adaptive softmax': ['--no-tied', '--softmax', 'adaptive'],
-      'dropout 0.2': ['--dropout', '0.2'],
-      'dropout 0.6': ['--dropout', '0.6'],
-      ema: ['--ema', '0.99'],
-      ...LEARNING,
-    },
+    settings: { base: [] },
   },
   {
     name: 'words10',
@@ -159,27 +105,52 @@ export const experiments: readonly Experiment[] = [
     settings: { base: [] },
   },
   {
-    name: 'sift',
-    title: 'tinyshakespeare, characters, 700 steps of 64 × 64',
+    name: 'character-techniques',
+    title: 'tinyshakespeare, characters, the time of 1,300 steps',
     ...CHARACTERS,
-    steps: 700,
-    base: [...CHARACTER_MODEL, ...stack(3, 192), '--lr', '1.5e-2', '--weight-decay', '0.2'],
+    steps: 1300,
+    base: [...FIVE_MINUTES, '--dropout', '0', '--eval-every', '1300'],
     settings: {
       base: [],
       ...CELLS,
       ...AROUND_LAYERS,
-      'no decay': ['--weight-decay', '0'],
-      'decay 0.3': ['--weight-decay', '0.3'],
+      ...REGULARISATION,
+      'weight decay 0.1': ['--weight-decay', '0.1'],
+      'weight decay 0.5': ['--weight-decay', '0.5'],
+      'dropout 0.1': ['--dropout', '0.1'],
+      'dropout 0.1 by step': ['--dropout', '0.1', '--dropout-mask', 'step'],
+      tied: ['--embedding', '256', '--tied'],
+      adam: by('adam', '4e-3'),
+      adamw: by('adamw', '4e-3'),
+      rmsprop: by('rmsprop', '2e-3'),
+      'sgd with momentum': [...by('sgd', '0.5'), '--momentum', '0.9'],
+      ema: ['--ema', '0.99'],
       ...LEARNING,
     },
   },
   {
-    name: 'screen',
-    title: 'presidential-addresses, 10,000 words, 800 steps',
+    name: 'word-techniques',
+    title: 'presidential-addresses, 10,000 words, the time of 600 steps',
     ...WORDS,
-    steps: 800,
-    ngrams: [],
-    base: WORD_MODEL,
-    settings: { base: [], ...CELLS, ...AROUND_LAYERS, ...REGULARISATION },
+    steps: 600,
+    base: [...WORD_MODEL, '--eval-every', '600'],
+    settings: {
+      base: [],
+      ...CELLS,
+      ...AROUND_LAYERS,
+      ...REGULARISATION,
+      'no dropout': ['--dropout', '0'],
+      'dropout 0.5': ['--dropout', '0.5'],
+      'dropout by step': ['--dropout-mask', 'step'],
+      'not tied': ['--no-tied'],
+      'adaptive softmax': ['--no-tied', '--softmax', 'adaptive'],
+      adamw: by('adamw', '2e-3'),
+      'nt-asgd': [
+        ...['--optimizer', 'nt-asgd', '--lr', '30', '--lr-decay', 'none'],
+        ...['--clip-norm', '0.25', '--eval-every', '60'],
+      ],
+      ema: ['--ema', '0.99'],
+      ...LEARNING,
+    },
   },
 ];
