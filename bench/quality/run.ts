@@ -75,9 +75,17 @@ const runner = new Runner({
 
 type Wanted = Omit<Job, 'pace'>;
 
+/** As `--only` takes it. */
+function nameOf({ experiment, row }: Pick<Job, 'experiment' | 'row'>): string {
+  return `${experiment.name}/${row.name}`;
+}
+
 /** All that is wanted with the first seed, then all with the second, without what is there already. */
 async function wantedRuns(): Promise<Wanted[]> {
   const seeds = options.seeds.split(',').map(Number);
+  if (!seeds.every((seed) => Number.isSafeInteger(seed) && seed >= 0)) {
+    throw new Error(`--seeds: expected numbers with commas between, found ${options.seeds}`);
+  }
   const found = ofProcessor(await ledger.read(), machine);
   const all = seeds.flatMap((seed) =>
     experiments.flatMap((experiment) =>
@@ -85,7 +93,7 @@ async function wantedRuns(): Promise<Wanted[]> {
     ),
   );
   return all.filter(({ experiment, row, seed }) => {
-    const names = [experiment.name, `${experiment.name}/${row.name}`];
+    const names = [experiment.name, nameOf({ experiment, row })];
     const isWanted = wanted === undefined || names.some((name) => wanted.includes(name));
     const isDone = runsOf(experiment, row, found).some((run) => run.seed === seed);
     // N-grams are counted beside the base.
@@ -93,23 +101,41 @@ async function wantedRuns(): Promise<Wanted[]> {
   });
 }
 
-/** With the paces that are there, or else are measured now, by one pair of runs after the other. */
-async function withPaces(runs: readonly Wanted[]): Promise<Job[]> {
-  const jobs: Job[] = [];
-  for (const run of runs) {
-    if (signal.aborted) break;
-    const pace = run.row.isPaced ? await paceOf(run) : 1;
-    if (pace !== undefined) jobs.push({ ...run, pace });
-  }
-  return jobs;
+/** Does `work` with all that is left, with so many at once; `slot` numbers those at work from 0. */
+async function forAll<Item>(
+  items: readonly Item[],
+  work: (item: Item, slot: number) => Promise<void>,
+): Promise<void> {
+  const left = items.values();
+  const goOn = async (slot: number) => {
+    for (const item of left) {
+      if (signal.aborted) return;
+      await work(item, slot);
+    }
+  };
+  await Promise.all(Array.from({ length: atOnce }, (_, slot) => goOn(slot)));
 }
 
-async function paceOf({ experiment, row }: Wanted): Promise<number | undefined> {
+/** With the paces that are there, or else are measured now. */
+async function withPaces(runs: readonly Wanted[]): Promise<Job[]> {
+  const rows = new Map(runs.filter(({ row }) => row.isPaced).map((run) => [nameOf(run), run]));
+  const found = new Map<string, number>();
+  await forAll([...rows], async ([name, run], slot) => {
+    const pace = await paceOf(run, slot);
+    if (pace !== undefined) found.set(name, pace);
+  });
+  return runs.flatMap((run) => {
+    const pace = run.row.isPaced ? found.get(nameOf(run)) : 1;
+    return pace === undefined ? [] : [{ ...run, pace }];
+  });
+}
+
+async function paceOf({ experiment, row }: Wanted, processor: number): Promise<number | undefined> {
   const known = runsOf(experiment, row, ofProcessor(await paces.read(), machine)).at(-1);
   if (known) return known.pace;
-  const name = `${experiment.name}/${row.name}`;
+  const name = nameOf({ experiment, row });
   try {
-    const pace = await runner.pace(experiment, row);
+    const pace = await runner.pace(experiment, row, processor);
     const told = { experiment: experiment.name, row: row.name, ...machine };
     const date = new Date().toISOString();
     await paces.add({ ...told, date, pace, flags: row.flags.join(' ') });
@@ -127,18 +153,11 @@ async function measure(jobs: readonly Job[]): Promise<void> {
     const { name } = timed.experiment;
     throw new Error(`--parallel is for experiments by steps: expected others than ${name}`);
   }
-  const left = jobs.values();
-  const work = async () => {
-    for (const job of left) {
-      if (signal.aborted) return;
-      await measureOne(job);
-    }
-  };
-  await Promise.all(Array.from({ length: atOnce }, work));
+  await forAll(jobs, measureOne);
 }
 
 async function measureOne(job: Job): Promise<void> {
-  const name = `${job.experiment.name}/${job.row.name}, seed ${job.seed}`;
+  const name = `${nameOf(job)}, seed ${job.seed}`;
   try {
     const outcome = await outcomeOf(job);
     await keep(job, outcome);
@@ -166,7 +185,7 @@ async function countNgrams({ experiment, seed }: Job, run: string): Promise<void
       await keep({ experiment, row, seed, pace: 1 }, outcome);
     } catch (error) {
       if (signal.aborted) throw error;
-      console.error(`${experiment.name}/${row.name}: ${errorMessage(error)}`);
+      console.error(`${nameOf({ experiment, row })}: ${errorMessage(error)}`);
     }
   }
 }

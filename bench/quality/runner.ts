@@ -19,8 +19,16 @@ export interface Job {
   pace: number;
 }
 
-/** How long a pace is measured for. */
-const PACE_SECONDS = 20;
+interface Training<Answer> {
+  flags: string[];
+  /** The number of a processor. */
+  onlyOn?: number;
+  /** What was printed, and the run's directory, which is removed after this. */
+  whileThere: (output: string, runDirectory: string) => Answer | Promise<Answer>;
+}
+
+/** How long a pace is measured for: each of the two has half of it. */
+const PACE_SECONDS = 45;
 
 export interface RunnerOptions {
   /** For runs while they last, and for tokens. */
@@ -53,13 +61,17 @@ export class Runner {
     });
   }
 
-  /** How many steps a row makes for one of the base's, by having both run at once. */
-  async pace(experiment: Experiment, row: Row): Promise<number> {
+  /**
+   * How many steps a row makes for one of the base's. Both run at once and take turns on one processor, so
+   * that whatever else has that processor slows both.
+   */
+  async pace(experiment: Experiment, row: Row, processor: number): Promise<number> {
     const { data, base } = experiment;
     const short = ['--max-time', `${PACE_SECONDS}s`, '--valid-split', '0.01'];
     const count = (name: string, changed: string[]) =>
-      this.#train(experiment, name, {
+      this.#train(experiment, `${name}-on-${processor}`, {
         flags: [...data, ...base, ...changed, ...short],
+        onlyOn: processor,
         whileThere: stepsOf,
       });
     const [steps, baseSteps] = await Promise.all([
@@ -103,27 +115,21 @@ export class Runner {
   async #train<Answer>(
     experiment: Experiment,
     name: string,
-    {
-      flags,
-      whileThere,
-    }: {
-      flags: string[];
-      /** What was printed, and the run's directory, which is removed after this. */
-      whileThere: (output: string, runDirectory: string) => Answer | Promise<Answer>;
-    },
+    { flags, onlyOn, whileThere }: Training<Answer>,
   ): Promise<Answer> {
     const { directory } = this.#options;
     const threads = this.#threadsOf(experiment);
     const out = join(directory, `${experiment.name}-${name}`.replace(/\W+/g, '-'));
+    const command = [
+      // What is left to the system elsewhere.
+      ...(onlyOn === undefined || process.platform !== 'linux'
+        ? []
+        : ['taskset', '-c', `${onlyOn}`]),
+      ...[process.execPath, ...PROGRAM, 'train', corpusOf(experiment), ...flags],
+      ...['--threads', `${threads}`, '--out', out, '--overwrite', '--json'],
+    ];
     try {
-      const output = await this.#run(
-        process.execPath,
-        [
-          ...[...PROGRAM, 'train', corpusOf(experiment), ...flags],
-          ...['--threads', `${threads}`, '--out', out, '--overwrite', '--json'],
-        ],
-        threads,
-      );
+      const output = await this.#run(command[0]!, command.slice(1), threads);
       return await whileThere(output, out);
     } finally {
       await rm(out, { recursive: true, force: true });

@@ -38,7 +38,7 @@ const CELLS = {
   'reset after': ['--gru-variant', 'reset-after'],
   lstm: ['--cell', 'lstm'],
   mingru: ['--cell', 'mingru'],
-  'plain, tanh': ['--cell', 'rnn'],
+  'plain rnn': ['--cell', 'rnn'],
 };
 const AROUND_LAYERS = {
   residual: ['--residual'],
