@@ -24,9 +24,13 @@ export function outcomeOf(output: string): Outcome {
   };
 }
 
-/** How many steps there were. */
-export function stepsOf(output: string): number {
-  return lastOf('step', eventsOf(output)).step as number;
+/** Steps a second from the end of the first that is told of to the end of the last. */
+export function stepsPerSecondOf(output: string): number {
+  const events = eventsOf(output);
+  const [first, last] = [events.find(({ event }) => event === 'step'), lastOf('step', events)];
+  const between = (name: string) => (last[name] as number) - (first?.[name] as number);
+  if (first === last) throw new Error('expected two steps or more, found one');
+  return between('step') / between('elapsedSeconds');
 }
 
 type Event = Record<string, unknown>;

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { type Experiment, flagsAt, rowsOf } from './experiment.ts';
-import { outcomeOf } from './outcome.ts';
+import { outcomeOf, stepsPerSecondOf } from './outcome.ts';
 import { type Result, resultOf, runsOf, tableOf } from './results.ts';
 
 const experiment: Experiment = {
@@ -123,5 +123,13 @@ describe('the outcome of a run', () => {
   it('is that of the final weights', () => {
     expect(outcomeOf(lines(2))).toEqual({ steps: 2, tokensPerSecond: 20, natsPerToken: 2 });
     expect(() => outcomeOf(lines(1))).toThrow('expected the weights of step 2 evaluated, not 1');
+  });
+
+  it('tells how many steps a second takes, without the first, which makes things ready', () => {
+    const steps = [9, 11, 13, 17].map((elapsedSeconds, i) =>
+      JSON.stringify({ event: 'step', step: i + 1, elapsedSeconds }),
+    );
+    expect(stepsPerSecondOf(['{"event":"start"}', ...steps].join('\n'))).toBe(3 / 8);
+    expect(() => stepsPerSecondOf(`{"event":"start"}\n${steps[0]}`)).toThrow('two steps or more');
   });
 });

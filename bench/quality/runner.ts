@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { root, runToEnd } from '../child.ts';
 import { type Experiment, flagsAt, type Row } from './experiment.ts';
 import { type ExportedTokens, exportTokens } from './export-tokens.ts';
-import { type Outcome, outcomeOf, stepsOf } from './outcome.ts';
+import { type Outcome, outcomeOf, stepsPerSecondOf } from './outcome.ts';
 
 const RECIPE = fileURLToPath(new URL('pytorch_word_model.py', import.meta.url));
 const PROGRAM = ['--import', 'tsx', 'bin/gru-lm.js'];
@@ -68,17 +68,17 @@ export class Runner {
   async pace(experiment: Experiment, row: Row, processor: number): Promise<number> {
     const { data, base } = experiment;
     const short = ['--max-time', `${PACE_SECONDS}s`, '--valid-split', '0.01'];
-    const count = (name: string, changed: string[]) =>
+    const speedOf = (name: string, changed: string[]) =>
       this.#train(experiment, `${name}-on-${processor}`, {
         flags: [...data, ...base, ...changed, ...short],
         onlyOn: processor,
-        whileThere: stepsOf,
+        whileThere: stepsPerSecondOf,
       });
-    const [steps, baseSteps] = await Promise.all([
-      count(row.name, row.changed),
-      count('beside', []),
+    const [speed, baseSpeed] = await Promise.all([
+      speedOf(row.name, row.changed),
+      speedOf('beside', []),
     ]);
-    return steps / baseSteps;
+    return speed / baseSpeed;
   }
 
   /** The n-gram model of this order of the tokens that a run was trained on. */

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { concatenated, sliceOf, TokenArray } from './token-sequence.ts';
+import { blocksOf, concatenated, sliceOf, TokenArray } from './token-sequence.ts';
 
 const ids = fc.array(fc.nat(1000), { maxLength: 20 });
 
@@ -39,3 +39,27 @@ describe('sequences of sequences', () => {
 function ascending(a: number, b: number): number {
   return a - b;
 }
+
+describe('a walk through a sequence', () => {
+  const tokens = new TokenArray(Int32Array.from({ length: 70_000 }, (_, i) => i));
+
+  it('comes by all tokens in order, and tells how far it is', async () => {
+    const [walked, shares]: [number[], number[]] = [[], []];
+    const onProgress = (share: number) => shares.push(share);
+    for await (const block of blocksOf(tokens, { onProgress })) walked.push(...block);
+    expect(walked).toEqual(readAll(tokens));
+    expect(shares).toEqual([32_768 / 70_000, 65_536 / 70_000, 1]);
+  });
+
+  it('ends where it is told to, and lets others have their turn before', async () => {
+    const controller = new AbortController();
+    const stopped = new Error('stopped');
+    const walk = async () => {
+      for await (const _ of blocksOf(tokens, controller)) {
+        setImmediate(() => controller.abort(stopped));
+      }
+    };
+    await expect(walk()).rejects.toBe(stopped);
+    await expect(blocksOf(tokens, controller).next()).rejects.toBe(stopped);
+  });
+});

@@ -1,3 +1,5 @@
+import { turnEventLoop } from '../event-loop.ts';
+
 /** Token ids to be read in windows, wherever they are kept. */
 export interface TokenSequence {
   /** The number of tokens. */
@@ -9,6 +11,32 @@ export interface TokenSequence {
    * Throws RangeError unless all of them lie within the sequence.
    */
   read(start: number, target: Int32Array, pass?: number): void;
+}
+
+/** Tokens gone through at a time: no signal waits longer. */
+const BLOCK_TOKENS = 1 << 15;
+
+export interface WalkOptions {
+  /** Called now and then with the share of the tokens that was gone through, in [0, 1]. */
+  onProgress?: ((share: number) => void) | undefined;
+  /** Its reason is thrown once it is aborted. */
+  signal?: AbortSignal | undefined;
+}
+
+/** All tokens in order, each block in an array of its own, with pauses for other work. */
+export async function* blocksOf(
+  tokens: TokenSequence,
+  { onProgress, signal }: WalkOptions = {},
+): AsyncGenerator<Int32Array, void, void> {
+  signal?.throwIfAborted();
+  for (let start = 0; start < tokens.length; start += BLOCK_TOKENS) {
+    const ids = new Int32Array(Math.min(BLOCK_TOKENS, tokens.length - start));
+    tokens.read(start, ids);
+    yield ids;
+    onProgress?.((start + ids.length) / tokens.length);
+    await turnEventLoop();
+    signal?.throwIfAborted();
+  }
 }
 
 /** A sequence in memory. */

@@ -16,10 +16,10 @@ function readAll(tokens: TokenSequence, pass: number): number[] {
 describe('tokens with unknown ones among them', () => {
   const texts = fc.array(fc.integer({ min: 0, max: 59 }), { maxLength: 120 });
 
-  it('are unknown in one of two passes if they occur once, and else as they are', () => {
-    fc.assert(
-      fc.property(texts, fc.nat(9), (ids, pass) => {
-        const tokens = withUnknowns(new TokenArray(Int32Array.from(ids)), words);
+  it('are unknown in one of two passes if they occur once, and else as they are', async () => {
+    await fc.assert(
+      fc.asyncProperty(texts, fc.nat(9), async (ids, pass) => {
+        const tokens = await withUnknowns(new TokenArray(Int32Array.from(ids)), words);
         const [one, other] = [readAll(tokens, pass), readAll(tokens, pass + 1)];
         for (const [i, id] of ids.entries()) {
           const isRare = id !== END && ids.filter((each) => each === id).length === 1;
@@ -31,10 +31,10 @@ describe('tokens with unknown ones among them', () => {
     );
   });
 
-  it('are the same in whatever windows they are read', () => {
-    fc.assert(
-      fc.property(texts, fc.nat(120), fc.nat(3), (ids, cut, pass) => {
-        const tokens = withUnknowns(new TokenArray(Int32Array.from(ids)), words);
+  it('are the same in whatever windows they are read', async () => {
+    await fc.assert(
+      fc.asyncProperty(texts, fc.nat(120), fc.nat(3), async (ids, cut, pass) => {
+        const tokens = await withUnknowns(new TokenArray(Int32Array.from(ids)), words);
         const first = new Int32Array(Math.min(cut, ids.length));
         const rest = new Int32Array(ids.length - first.length);
         tokens.read(0, first, pass);
@@ -44,23 +44,23 @@ describe('tokens with unknown ones among them', () => {
     );
   });
 
-  it('are unknown by halves in each pass, over more than a block of text', () => {
+  it('are unknown by halves in each pass, over more than a block of text', async () => {
     const count = 100_000;
     const ids = Int32Array.from({ length: count }, (_, i) => i + 2);
     const all = { ...words, vocabularySize: count + 2 };
-    const tokens = withUnknowns(new TokenArray(ids), all);
+    const tokens = await withUnknowns(new TokenArray(ids), all);
     for (const pass of [0, 1]) {
       const unknown = readAll(tokens, pass).filter((id) => id === UNKNOWN).length;
       expect(Math.abs(unknown / count - 0.5)).toBeLessThan(0.001);
     }
   });
 
-  it('are left alone where nothing is unknown, nothing is rare, or the vocabulary is another’s', () => {
+  it('are left alone where nothing is unknown, nothing is rare, or the vocabulary is another’s', async () => {
     const rare = new TokenArray(Int32Array.of(2, 3, 3));
-    expect(withUnknowns(rare, { ...words, unknownId: undefined })).toBe(rare);
-    expect(withUnknowns(rare, { ...words, kind: 'file' })).toBe(rare);
+    expect(await withUnknowns(rare, { ...words, unknownId: undefined })).toBe(rare);
+    expect(await withUnknowns(rare, { ...words, kind: 'file' })).toBe(rare);
     const frequent = new TokenArray(Int32Array.of(2, 2, 3, 3, END));
-    expect(withUnknowns(frequent, words)).toBe(frequent);
-    expect(withUnknowns(new TokenArray(new Int32Array()), words)).toHaveLength(0);
+    expect(await withUnknowns(frequent, words)).toBe(frequent);
+    expect(await withUnknowns(new TokenArray(new Int32Array()), words)).toHaveLength(0);
   });
 });

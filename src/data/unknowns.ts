@@ -8,11 +8,10 @@
  * second pass over the text, and itself in the others, as singletons are in C. Dyer et al., "Transition-Based
  * Dependency Parsing with Stack Long Short-Term Memory", ACL 2015, there by chance.
  */
-import type { TokenSequence } from './token-sequence.ts';
+import { blocksOf, type TokenSequence } from './token-sequence.ts';
 import type { Tokenizer } from './tokenizer.ts';
 
 const GOLDEN_RATIO = 0x9e3779b9;
-const BLOCK = 65_536;
 
 type Vocabulary = Pick<Tokenizer, 'kind' | 'unknownId' | 'endOfTextId' | 'vocabularySize'>;
 
@@ -21,10 +20,13 @@ type Vocabulary = Pick<Tokenizer, 'kind' | 'unknownId' | 'endOfTextId' | 'vocabu
  * pass; in the first pass it is about half of them. The same for a vocabulary without an unknown token, and for
  * one that was made elsewhere: there a rare token is a piece of a word.
  */
-export function withUnknowns(tokens: TokenSequence, vocabulary: Vocabulary): TokenSequence {
+export async function withUnknowns(
+  tokens: TokenSequence,
+  vocabulary: Vocabulary,
+): Promise<TokenSequence> {
   const { kind, unknownId, endOfTextId } = vocabulary;
   if (unknownId === undefined || kind === 'file') return tokens;
-  const counts = countsToTwo(tokens, vocabulary.vocabularySize);
+  const counts = await countsToTwo(tokens, vocabulary.vocabularySize);
   if (endOfTextId !== undefined) counts[endOfTextId] = 2;
   if (!counts.includes(1)) return tokens;
   return {
@@ -42,12 +44,9 @@ export function withUnknowns(tokens: TokenSequence, vocabulary: Vocabulary): Tok
 }
 
 /** How often each id occurs, `[vocabularySize]`: 0, 1, or 2 for more. */
-function countsToTwo(tokens: TokenSequence, vocabularySize: number): Uint8Array {
+async function countsToTwo(tokens: TokenSequence, vocabularySize: number): Promise<Uint8Array> {
   const counts = new Uint8Array(vocabularySize);
-  const block = new Int32Array(Math.min(BLOCK, tokens.length));
-  for (let start = 0; start < tokens.length; start += block.length) {
-    const ids = block.subarray(0, tokens.length - start);
-    tokens.read(start, ids);
+  for await (const ids of blocksOf(tokens)) {
     for (const id of ids) if (counts[id]! < 2) counts[id]! += 1;
   }
   return counts;

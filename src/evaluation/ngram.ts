@@ -16,7 +16,7 @@
  * The text is one stream, as for the models that are compared: an n-gram may reach over the end of a line
  * or a document, which are tokens as others are, and nothing is made up before the first token.
  */
-import type { TokenSequence } from '../data/token-sequence.ts';
+import { blocksOf, type TokenSequence, type WalkOptions } from '../data/token-sequence.ts';
 import { UserError } from '../errors.ts';
 import { turnEventLoop } from '../event-loop.ts';
 import type { ScoredTokens } from './evaluate.ts';
@@ -25,13 +25,7 @@ import { GramTable } from './gram-table.ts';
 /** What is taken off counts of 1, 2, and 3 or more. */
 export type Discounts = readonly [number, number, number];
 
-interface WorkOptions {
-  /** Called now and then with the share of the tokens that was gone through, in [0, 1]. */
-  onProgress?: ((share: number) => void) | undefined;
-  signal?: AbortSignal | undefined;
-}
-
-export interface NgramOptions extends WorkOptions {
+export interface NgramOptions extends WalkOptions {
   /** N: a token is predicted from the N − 1 before it. At least 1. */
   order: number;
   /** V: every id is below it. */
@@ -40,8 +34,6 @@ export interface NgramOptions extends WorkOptions {
   mostGrams?: number | undefined;
 }
 
-/** Tokens gone through at a time: no signal waits longer. */
-const BLOCK_TOKENS = 1 << 15;
 /** N-grams whose statistics are taken at a time. */
 const BLOCK_GRAMS = 1 << 20;
 const MOST_GRAMS = 1 << 25;
@@ -107,7 +99,7 @@ export interface NgramScoredTokens extends ScoredTokens {
 export async function scoreTokensByNgram(
   model: NgramModel,
   tokens: TokenSequence,
-  { onLosses, ...work }: WorkOptions & { onLosses: (scored: NgramScoredTokens) => void },
+  { onLosses, ...work }: WalkOptions & { onLosses: (scored: NgramScoredTokens) => void },
 ): Promise<void> {
   const cursor = new NgramCursor(model);
   let place = 0;
@@ -273,21 +265,6 @@ async function orderOf(
 /** D(c): 0 for a count of 0. */
 function discountOf(count: number, discounts: Discounts): number {
   return count === 0 ? 0 : discounts[count < 3 ? count - 1 : 2]!;
-}
-
-/** All tokens in order, with pauses for other work. */
-async function* blocksOf(
-  tokens: TokenSequence,
-  { onProgress, signal }: WorkOptions,
-): AsyncGenerator<Int32Array, void, void> {
-  signal?.throwIfAborted();
-  for (let start = 0; start < tokens.length; start += BLOCK_TOKENS) {
-    const ids = new Int32Array(Math.min(BLOCK_TOKENS, tokens.length - start));
-    tokens.read(start, ids);
-    yield ids;
-    onProgress?.((start + ids.length) / tokens.length);
-    await pause(signal);
-  }
 }
 
 async function pause(signal: AbortSignal | undefined): Promise<void> {

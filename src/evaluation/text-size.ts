@@ -3,10 +3,9 @@ import type { TokenizedPart } from '../data/dataset.ts';
 import { countCharacters } from '../data/measure-text.ts';
 import type { TextChunks } from '../data/text-chunk.ts';
 import { textLines } from '../data/text-lines.ts';
-import type { TokenSequence } from '../data/token-sequence.ts';
+import { blocksOf, sliceOf, type TokenSequence } from '../data/token-sequence.ts';
 import type { Tokenizer } from '../data/tokenizer.ts';
 import { WordCount } from '../data/word-count.ts';
-import { turnEventLoop } from '../event-loop.ts';
 
 export interface TextSize {
   /** Characters (code points). */
@@ -16,8 +15,6 @@ export interface TextSize {
   /** Words between white space, line ends, and ends of documents that are tokens. */
   words: number;
 }
-
-const BLOCK_TOKENS = 1 << 16;
 
 /**
  * What is scored of a text that is cut into `streams` of equal length: all but the first token of each
@@ -62,9 +59,7 @@ async function wordsOf(
   const counted = new WordCount();
   const decoder = tokenizer.decoder();
   let documents = 0;
-  for (let done = 0; done < count; done += BLOCK_TOKENS) {
-    const ids = new Int32Array(Math.min(BLOCK_TOKENS, count - done));
-    sequence.read(start + done, ids);
+  for await (const ids of blocksOf(sliceOf(sequence, start, count), { signal })) {
     let text = '';
     for (const id of ids) {
       text += decoder.push(id);
@@ -75,8 +70,6 @@ async function wordsOf(
       text = '';
     }
     counted.write(Buffer.from(text));
-    await turnEventLoop();
-    signal?.throwIfAborted();
   }
   counted.write(Buffer.from(decoder.end()));
   counted.end();

@@ -3,7 +3,6 @@
  * iterates it shows the events and saves the checkpoints that it hands out.
  */
 import { setImmediate } from 'node:timers/promises';
-import type { TokenSequence } from '../data/token-sequence.ts';
 import { withUnknowns } from '../data/unknowns.ts';
 import { scoreTokens } from '../evaluation/evaluate.ts';
 import { LossTotals } from '../evaluation/report.ts';
@@ -51,7 +50,8 @@ export async function* trainRun(
   data: RunData,
   options: RunOptions = {},
 ): AsyncGenerator<RunEvent, void, void> {
-  const run = new Run(config, data, options);
+  const train = await withUnknowns(data.train, data.tokenizer);
+  const run = new Run(config, { ...data, train }, options);
   try {
     yield* run.events();
   } finally {
@@ -79,7 +79,6 @@ class Run {
   readonly #config: RunConfig;
   readonly #data: RunData;
   readonly #options: RunOptions;
-  readonly #trainTokens: TokenSequence;
   readonly #watch: Stopwatch;
   readonly #spikes = new LossSpikes();
   #trainer: Trainer;
@@ -94,8 +93,7 @@ class Run {
     this.#options = options;
     this.#watch = new Stopwatch(resumeFrom?.clock.elapsedSeconds ?? 0, now);
     this.#record = new RunRecord(resumeFrom);
-    this.#trainTokens = withUnknowns(data.train, data.tokenizer);
-    this.#trainer = new Trainer(config, this.#trainTokens, resumeFrom);
+    this.#trainer = new Trainer(config, data.train, resumeFrom);
   }
 
   dispose(): void {
@@ -238,7 +236,7 @@ class Run {
     }
     const snapshot = saved ? await saved.load() : this.#options.resumeFrom;
     this.#trainer.dispose();
-    this.#trainer = new Trainer(this.#config, this.#trainTokens, snapshot);
+    this.#trainer = new Trainer(this.#config, this.#data.train, snapshot);
     this.#record = new RunRecord(snapshot);
     this.#record.rollbacks = rollbacks + 1;
     this.#isSaved = true;
