@@ -146,7 +146,7 @@ export const experiments: readonly Experiment[] = [
       'adaptive softmax': ['--no-tied', '--softmax', 'adaptive'],
       adamw: by('adamw', '2e-3'),
       'nt-asgd': [
-        ...['--optimizer', 'nt-asgd', '--lr', '10', '--lr-decay', 'none'],
+        ...['--optimizer', 'nt-asgd', '--lr', '5', '--lr-decay', 'none'],
         ...['--clip-norm', '0.25', '--eval-every', '50'],
       ],
       ema: ['--ema', '0.99'],
