@@ -135,7 +135,7 @@ async function paceOf({ experiment, row }: Wanted, processor: number): Promise<n
   if (known) return known.pace;
   const name = nameOf({ experiment, row });
   try {
-    const pace = await runner.pace(experiment, row, processor);
+    const pace = await runner.pace(experiment, row, processor % machine.cores);
     const told = { experiment: experiment.name, row: row.name, ...machine };
     const date = new Date().toISOString();
     await paces.add({ ...told, date, pace, flags: row.flags.join(' ') });
