@@ -121,7 +121,7 @@ export const experiments: readonly Experiment[] = [
       'dropout 0.1 by step': ['--dropout', '0.1', '--dropout-mask', 'step'],
       tied: ['--embedding', '256', '--tied'],
       adam: by('adam', '4e-3'),
-      adamw: by('adamw', '4e-3'),
+      adamw: [...by('adamw', '4e-3'), '--weight-decay', '0.05'],
       rmsprop: by('rmsprop', '1e-3'),
       'sgd with momentum': [...by('sgd', '0.2'), '--momentum', '0.9'],
       ema: ['--ema', '0.99'],
@@ -144,7 +144,7 @@ export const experiments: readonly Experiment[] = [
       'dropout by step': ['--dropout-mask', 'step'],
       'not tied': ['--no-tied'],
       'adaptive softmax': ['--no-tied', '--softmax', 'adaptive'],
-      adamw: by('adamw', '2e-3'),
+      adamw: [...by('adamw', '2e-3'), '--weight-decay', '0.05'],
       'nt-asgd': [
         ...['--optimizer', 'nt-asgd', '--lr', '5', '--lr-decay', 'none'],
         ...['--clip-norm', '0.25', '--eval-every', '50'],
