@@ -121,7 +121,7 @@ export const experiments: readonly Experiment[] = [
       'dropout 0.1 by step': ['--dropout', '0.1', '--dropout-mask', 'step'],
       tied: ['--embedding', '256', '--tied'],
       adam: by('adam', '4e-3'),
-      adamw: [...by('adamw', '4e-3'), '--weight-decay', '0.05'],
+      adamw: by('adamw', '4e-3'),
       rmsprop: by('rmsprop', '1e-3'),
       'sgd with momentum': [...by('sgd', '0.2'), '--momentum', '0.9'],
       ema: ['--ema', '0.99'],
