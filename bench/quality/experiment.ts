@@ -31,11 +31,11 @@ export type Row = {
   name: string;
   /** Its name in the table. */
   label: string;
-  /** What it is run with, but for a number that hangs on its pace; see `flagsAt`. A row whose flags have
-   * changed since is run anew. */
+  /**
+   * What it is run with, but for a number that hangs on its pace (see `flagsAt`). A row whose flags have
+   * changed since is run anew.
+   */
   flags: string[];
-  /** Whether its steps may take another time than the base's. */
-  isPaced: boolean;
   /** What of the flags is shown. */
   changed: string[];
 } & (
@@ -53,28 +53,30 @@ export function rowsOf(experiment: Experiment): Row[] {
   const { data, base, settings, ngrams, recipeRates = [], seconds, steps } = experiment;
   return [
     ...Object.entries(settings).map(([name, changed]): Row => {
-      const isPaced = seconds === undefined && changesWork(changed);
       const limit =
         seconds === undefined
-          ? ['--max-steps', isPaced ? `${steps}×pace` : `${steps}`]
+          ? ['--max-steps', changesWork(changed) ? `${steps}×pace` : `${steps}`]
           : timeLimit(seconds);
       const flags = [...data, ...base, ...changed, ...limit];
-      return { kind: 'setting', name, label: name, changed, flags, isPaced };
+      return { kind: 'setting', name, label: name, flags, changed };
     }),
     ...recipeRates.map((rate): Row => {
       if (seconds === undefined) throw new Error(`${experiment.name}: the recipe is run by time`);
       const label = `PyTorch’s word-language-model recipe, GRU 2×200, lr ${rate}`;
       const flags = [...data, '--lr', `${rate}`, ...timeLimit(seconds)];
-      const told = { name: `recipe-${rate}`, label, flags, changed: [], isPaced: false };
-      return { kind: 'recipe', ...told, rate, seconds };
+      return { kind: 'recipe', name: `recipe-${rate}`, label, flags, changed: [], rate, seconds };
     }),
     ...ngrams.map((order): Row => {
       const flags = [...data, '--baseline', `ngram:${order}`];
       const label = `Kneser–Ney, ${order}-grams`;
-      const told = { name: `ngram-${order}`, label, flags, changed: [], isPaced: false };
-      return { kind: 'ngram', ...told, order };
+      return { kind: 'ngram', name: `ngram-${order}`, label, flags, changed: [], order };
     }),
   ];
+}
+
+/** Whether a row's steps may take another time than the base's. */
+export function isPaced({ flags }: Row): boolean {
+  return flags.some((flag) => TIMES_PACE.test(flag));
 }
 
 /** The flags of a row whose steps are `pace` times as fast as the base's. */
@@ -85,7 +87,6 @@ export function flagsAt({ flags }: Row, pace: number): string[] {
   });
 }
 
-/** Pairs of a flag and its value, or flags alone. */
 function changesWork(changed: readonly string[]): boolean {
   return changed.some((flag) => flag.startsWith('--') && !SAME_WORK.includes(flag));
 }

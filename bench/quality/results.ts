@@ -2,34 +2,33 @@
 import { describeProcessor, type Processor } from '../machine.ts';
 import { median } from '../statistics.ts';
 import { columnsOf, type Table } from '../table.ts';
-import { type Experiment, type Row, rowsOf } from './experiment.ts';
+import { type Experiment, isPaced, type Row, rowsOf } from './experiment.ts';
 import type { Outcome } from './outcome.ts';
 import type { Job } from './runner.ts';
 
-/** One run. */
-export interface Result extends Outcome, Processor {
+/** Of what, when, and where. */
+interface Measured extends Processor {
   experiment: string;
   /** The row's name. */
   row: string;
-  seed: number;
   /** Of the end, by ISO 8601. */
   date: string;
+  flags: string;
+}
+
+/** One run. */
+export interface Result extends Outcome, Measured {
+  seed: number;
   /** What its flags say, if they do. */
   precision?: string;
-  flags: string;
   /** Of rows that have one: what `×pace` of the flags was. */
   pace?: number;
 }
 
 /** How fast a row's steps are. */
-export interface Pace extends Processor {
-  experiment: string;
-  row: string;
-  /** Of the end, by ISO 8601. */
-  date: string;
+export interface Pace extends Measured {
   /** Steps in a time, over the base's beside it. */
   pace: number;
-  flags: string;
 }
 
 /** The result of a run that has just ended. */
@@ -46,12 +45,12 @@ export function resultOf(
     ...{ date: date.toISOString(), processor, cores },
     ...(row.flags.includes('--precision') && precision !== undefined ? { precision } : {}),
     flags: row.flags.join(' '),
-    ...(row.isPaced ? { pace } : {}),
+    ...(isPaced(row) ? { pace } : {}),
   };
 }
 
 /** The runs of a row as it is now, or its paces. */
-export function runsOf<Found extends Result | Pace>(
+export function runsOf<Found extends Measured>(
   experiment: Experiment,
   row: Row,
   results: readonly Found[],

@@ -24,7 +24,7 @@ import { withBlock } from '../docs.ts';
 import { ensurePython, frameworks } from '../environment.ts';
 import { thisProcessor } from '../machine.ts';
 import { markdownTable, textTable } from '../table.ts';
-import { rowsOf } from './experiment.ts';
+import { isPaced, rowsOf } from './experiment.ts';
 import { Ledger } from './ledger.ts';
 import type { Outcome } from './outcome.ts';
 import { ofProcessor, type Pace, type Result, resultOf, runsOf, tableOf } from './results.ts';
@@ -118,14 +118,14 @@ async function forAll<Item>(
 
 /** With the paces that are there, or else are measured now. */
 async function withPaces(runs: readonly Wanted[]): Promise<Job[]> {
-  const rows = new Map(runs.filter(({ row }) => row.isPaced).map((run) => [nameOf(run), run]));
+  const rows = new Map(runs.filter(({ row }) => isPaced(row)).map((run) => [nameOf(run), run]));
   const found = new Map<string, number>();
   await forAll([...rows], async ([name, run], slot) => {
     const pace = await paceOf(run, slot);
     if (pace !== undefined) found.set(name, pace);
   });
   return runs.flatMap((run) => {
-    const pace = run.row.isPaced ? found.get(nameOf(run)) : 1;
+    const pace = isPaced(run.row) ? found.get(nameOf(run)) : 1;
     return pace === undefined ? [] : [{ ...run, pace }];
   });
 }

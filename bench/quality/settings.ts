@@ -21,7 +21,8 @@ const CHARACTERS = {
 };
 const CHARACTER_MODEL = [...COMMON, ...MUON, ...MODEL, '--embedding', '64'];
 const FIVE_MINUTES = [
-  ...[...CHARACTER_MODEL, ...stack(4, 256), '--lr', '1.5e-2', '--weight-decay', '0.3'],
+  ...[...CHARACTER_MODEL, ...stack(4, 256)],
+  ...['--lr', '1.5e-2', '--weight-decay', '0.3'],
 ];
 
 const WORDS = {

@@ -23,19 +23,19 @@ export interface WalkOptions {
   signal?: AbortSignal | undefined;
 }
 
-/** All tokens in order, each block in an array of its own, with pauses for other work. */
+/** All tokens in order, each block of `blockTokens` in an array of its own, with pauses for other work. */
 export async function* blocksOf(
   tokens: TokenSequence,
   { onProgress, signal }: WalkOptions = {},
+  blockTokens = BLOCK_TOKENS,
 ): AsyncGenerator<Int32Array, void, void> {
   signal?.throwIfAborted();
-  for (let start = 0; start < tokens.length; start += BLOCK_TOKENS) {
-    const ids = new Int32Array(Math.min(BLOCK_TOKENS, tokens.length - start));
+  for (let start = 0; start < tokens.length; start += blockTokens) {
+    const ids = new Int32Array(Math.min(blockTokens, tokens.length - start));
     tokens.read(start, ids);
     yield ids;
     onProgress?.((start + ids.length) / tokens.length);
-    await turnEventLoop();
-    signal?.throwIfAborted();
+    await turnEventLoop(signal);
   }
 }
 

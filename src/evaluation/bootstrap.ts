@@ -63,8 +63,7 @@ export async function pairedBootstrap(
     draws += n;
     if (draws < PAUSE_DRAWS) continue;
     draws = 0;
-    await turnEventLoop();
-    signal?.throwIfAborted();
+    await turnEventLoop(signal);
   }
   values.sort();
   const k = Math.max(1, Math.floor(((resamples + 1) * (1 - level)) / 2));

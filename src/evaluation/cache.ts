@@ -79,8 +79,7 @@ export async function scoreTokensWithCache(
       features.dispose();
       onScores({ start: first + 1, targets, losses, ...remembered });
       onProgress?.((first + targets.length) / count);
-      await turnEventLoop();
-      signal?.throwIfAborted();
+      await turnEventLoop(signal);
     }
   } finally {
     tf.dispose(state);

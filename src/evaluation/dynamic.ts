@@ -101,8 +101,7 @@ export async function scoreTokensDynamic(
       learner.learn(read.gradients);
       await onLosses({ start: first + 1, targets: ids.subarray(1), losses: read.losses });
       onProgress?.(firstShare + ((first + ids.length - 1) / count) * (1 - firstShare));
-      await turnEventLoop();
-      signal?.throwIfAborted();
+      await turnEventLoop(signal);
     }
   } finally {
     tf.dispose(state);

@@ -51,8 +51,7 @@ export async function gradientSizes(
           tf.dispose(found.gradients);
           done += 1;
           onProgress?.(done / (plan.starts.length * plan.windows));
-          await turnEventLoop();
-          signal?.throwIfAborted();
+          await turnEventLoop(signal);
         }
       } finally {
         tf.dispose(state);

@@ -254,7 +254,7 @@ async function orderOf(
     const count = grams.counts[id]!;
     totals[context]! += count;
     backoffs[context]! += discountOf(count, discounts);
-    if (id % BLOCK_GRAMS === 0) await pause(signal);
+    if (id % BLOCK_GRAMS === 0) await turnEventLoop(signal);
   }
   for (let context = 0; context < contexts; context++) {
     if (totals[context]! > 0) backoffs[context]! /= totals[context]!;
@@ -265,11 +265,6 @@ async function orderOf(
 /** D(c): 0 for a count of 0. */
 function discountOf(count: number, discounts: Discounts): number {
   return count === 0 ? 0 : discounts[count < 3 ? count - 1 : 2]!;
-}
-
-async function pause(signal: AbortSignal | undefined): Promise<void> {
-  await turnEventLoop();
-  signal?.throwIfAborted();
 }
 
 function tooLarge(order: number, mostGrams: number): UserError {

@@ -56,8 +56,7 @@ export async function scoreStreams(
         await onLosses({ start: place, targets: ids.subarray(1), losses });
       }
       onProgress?.((start + steps) / (length - 1));
-      await turnEventLoop();
-      signal?.throwIfAborted();
+      await turnEventLoop(signal);
     }
   } finally {
     tf.dispose(state);

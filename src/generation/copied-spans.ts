@@ -1,7 +1,6 @@
 /** What of made texts stands word for word in another text, such as that which a model was trained on. */
-import type { TokenSequence } from '../data/token-sequence.ts';
+import { blocksOf, type TokenSequence, type WalkOptions } from '../data/token-sequence.ts';
 import type { Tokenizer, TokenizerKind } from '../data/tokenizer-types.ts';
-import { turnEventLoop } from '../event-loop.ts';
 import { MatchingStep } from './matching-step.ts';
 import { SuffixAutomaton } from './suffix-automaton.ts';
 
@@ -22,13 +21,13 @@ export interface CopiedSpans {
   readonly share: number;
 }
 
-export interface CopyOptions {
+export interface CopyOptions extends WalkOptions {
   /** Spans of fewer tokens have no part in the share. */
   readonly shortest: number;
-  readonly signal?: AbortSignal | undefined;
-  /** Told the share of the source that is done. */
-  readonly onProgress?: ((share: number) => void) | undefined;
 }
+
+/** Tokens of the source that are read at once. */
+const WINDOW = 1 << 18;
 
 /** From so many tokens on a span counts as copied: about as much text of each kind. */
 export const SHORTEST_COPIED: Record<TokenizerKind, number> = {
@@ -38,9 +37,6 @@ export const SHORTEST_COPIED: Record<TokenizerKind, number> = {
   bpe: 5,
   file: 5,
 };
-
-/** Tokens of the source that are read at once. */
-const WINDOW = 1 << 18;
 
 /**
  * Looks for every part of `texts` in `source`. It is exact: the source goes once through the suffix automaton
@@ -58,15 +54,7 @@ export async function findCopies(
 ): Promise<CopiedSpans[]> {
   const symbols = symbolsOf(texts, tokenizer.vocabularySize);
   const matcher = new Matcher(joined(texts, symbols), tokenizer, symbols);
-  const window = new Int32Array(WINDOW);
-  for (let start = 0; start < source.length; start += WINDOW) {
-    const ids = window.subarray(0, Math.min(WINDOW, source.length - start));
-    source.read(start, ids);
-    matcher.scan(ids);
-    onProgress?.((start + ids.length) / source.length);
-    await turnEventLoop();
-    signal?.throwIfAborted();
-  }
+  for await (const ids of blocksOf(source, { onProgress, signal }, WINDOW)) matcher.scan(ids);
   matcher.spread();
   let at = 0;
   return texts.map((ids) => {
