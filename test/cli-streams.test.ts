@@ -96,14 +96,23 @@ describe.concurrent('on a pipe', () => {
     };
     const endless = [...base, '--max-steps', '1000000', '--eval-every', '5'];
 
+    // After a step: a reader that leaves before the first one leaves nothing to save.
     test.for([
-      ['--json', '| head -n 1'],
-      ['--no-color', '2>&1 | head -n 1'],
+      ['--json', `| grep -m 1 '"event":"step"'`],
+      ['--no-color', '2>&1 | grep -m 1 "^step"'],
     ] as const)('train %s %s saves', async ([flag, reader]) => {
       const out = `closed${flag}`;
       expect(await closed([...endless, '--out', out, flag], reader)).toBe('0\n');
       const { stdout } = await runCli(['info', `${out}/last`, '--json'], { cwd });
       expect((JSON.parse(stdout) as { step: number }).step).toBeGreaterThan(0);
+    });
+
+    test('train that nobody reads from the start on leaves its place to the next run', async () => {
+      const command = shellCommand([...endless, '--out', 'unread']);
+      // The reader is gone before there is anything to read.
+      const script = `exec 3> >(true); wait $!; ${command} >&3 2>&3; echo $?`;
+      expect((await runProcess('bash', ['-c', script], { cwd })).stdout).toBe('0\n');
+      expect((await train('unread', ['--quiet'])).exitCode).toBe(0);
     });
 
     test('sample, eval, info and tokenize', async () => {
