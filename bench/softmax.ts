@@ -34,7 +34,7 @@ const FLAGS = [
   ...['--tokenizer', 'word', '--vocab-size', `${VOCABULARY}`],
   ...['--embedding', '256', '--hidden', '256', '--layers', '2', '--gru-variant', 'reset-before'],
   // A full softmax alone can have the embeddings for weights: it would be another model.
-  '--no-tied',
+  ...['--no-tied', '--no-residual'],
   ...['--batch-size', '32', '--bptt', '35', '--dropout', '0.3'],
   ...['--optimizer', 'muon', '--lr', '1.6e-2', '--weight-decay', '0.4'],
 ];

@@ -170,12 +170,13 @@ test('what is not given follows from the text, is told, and stays as it is on --
   );
 });
 
-test('--no-tied takes back what a preset turns on', async () => {
+test('--no-tied and --no-residual take back what a preset turns on', async () => {
   const flags = ['--preset', 'large', '--vocab-size', '300', '--max-steps', '2'];
   const [tied] = await trainTiny(cwd, [...flags, '--out', 'tied']);
-  expect(tied).toMatchObject({ options: { tied: true, dropout: 0.2 } });
-  const [own] = await trainTiny(cwd, [...flags, '--no-tied', '--out', 'untied']);
-  expect(own).toMatchObject({ options: { tied: false, dropout: 0.2 } });
+  expect(tied).toMatchObject({ options: { tied: true, residual: true, dropout: 0.2 } });
+  const taken = ['--no-tied', '--no-residual'];
+  const [own] = await trainTiny(cwd, [...flags, ...taken, '--out', 'untied']);
+  expect(own).toMatchObject({ options: { tied: false, residual: false, dropout: 0.2 } });
 });
 
 describe('ways to train', () => {

@@ -31,7 +31,8 @@ const WORDS = {
   ngrams: [5],
 };
 const WORD_MODEL = [
-  ...[...COMMON, ...MUON, ...MODEL, '--embedding', '384', ...stack(2, 384), '--tied'],
+  ...[...COMMON, ...MUON, ...MODEL, '--embedding', '384', ...stack(2, 384)],
+  ...['--tied', '--no-residual'],
   ...['--lr', '1.6e-2', '--weight-decay', '1', '--dropout', '0.3'],
 ];
 
@@ -66,7 +67,8 @@ const by = (optimizer: string, rate: string) => ['--optimizer', optimizer, '--lr
 /**
  * Settings that are tried for a given time.
  *
- * The bases are what the rule takes of that time, which these tables are the grounds of.
+ * The bases are what the rule takes of that time, which these tables are the grounds of; of words, what it took
+ * before them.
  */
 export const experiments: readonly Experiment[] = [
   {

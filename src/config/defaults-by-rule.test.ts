@@ -38,7 +38,7 @@ describe('defaults by rule', () => {
   ])('for a million characters and %d seconds are as measured', (maxTime, expected) => {
     expect(ruled(1_000_000, maxTime, { machine: fast })).toEqual({
       ...{ ...expected, dropout: 0, embeddingSize: 64, batchSize: 64, optimizer: 'muon' },
-      ...{ gruVariant: 'reset-before', precision: 'bfloat16', tied: false },
+      ...{ gruVariant: 'reset-before', precision: 'bfloat16', tied: false, residual: false },
     });
   });
 
@@ -50,7 +50,8 @@ describe('defaults by rule', () => {
   ])('without native operations, for as many and %d seconds, go with Adam', (maxTime, expected) => {
     expect(ruled(1_000_000, maxTime)).toEqual({
       ...{ ...expected, layers: 2, embeddingSize: 64, batchSize: 32, optimizer: 'adam' },
-      ...{ gruVariant: 'reset-after', precision: 'float32', tied: false, weightDecay: 0.01 },
+      ...{ gruVariant: 'reset-after', precision: 'float32', weightDecay: 0.01 },
+      ...{ tied: false, residual: false },
     });
   });
 
@@ -67,10 +68,17 @@ describe('defaults by rule', () => {
 
   it('drop more of less text, and more in more time', () => {
     fc.assert(
-      fc.property(pairOf(tokens), pairOf(seconds), ([few, many], [short, long]) => {
-        expect(ruled(few, short).dropout).toBeGreaterThanOrEqual(ruled(many, short).dropout);
-        expect(ruled(few, short).dropout).toBeLessThanOrEqual(ruled(few, long).dropout);
-      }),
+      fc.property(
+        pairOf(tokens),
+        pairOf(seconds),
+        vocabulary,
+        ([few, many], [short, long], vocabularySize) => {
+          const dropout = (text: number, time: number) =>
+            ruled(text, time, { vocabularySize }).dropout;
+          expect(dropout(few, short)).toBeGreaterThanOrEqual(dropout(many, short));
+          expect(dropout(few, short)).toBeLessThanOrEqual(dropout(few, long));
+        },
+      ),
     );
   });
 
@@ -150,12 +158,36 @@ describe('defaults by rule', () => {
     expect(ruled(1e6, 60, { machine, cell: 'lstm' }).gruVariant).toBe('reset-after');
   });
 
-  it('score many words by their embeddings, and drop more of them', () => {
-    const words = { vocabularySize: 10_000 };
+  it.each([
+    [{ maxTime: 60 }, 0],
+    [{ maxTime: 300 }, 0.15],
+    [{ maxTime: 600 }, 0.3],
+    [{ epochs: 2, maxTime: 600 }, 0],
+    [{ epochs: 5 }, 0.15],
+    [{ maxSteps: 1100 }, 0.3],
+  ])(
+    'drop more of half a million words in %j, which is to read them again and again',
+    (budget, dropout) => {
+      const words = { vocabularySize: 10_000, machine: fast };
+      expect(ruled(448_123, 0, { ...words, budget }).dropout).toBe(dropout);
+    },
+  );
+
+  it('score many words by their embeddings, and add what layers read', () => {
+    const words = { vocabularySize: 10_000, machine: fast };
     expect(ruled(1e6, 60, words)).toMatchObject({
-      ...{ tied: true, hiddenSize: 256, embeddingSize: 256, dropout: 0.3 },
+      ...{ tied: true, residual: true, hiddenSize: 192, embeddingSize: 192, dropout: 0 },
     });
     expect(ruled(1e6, 60, { ...words, fullSoftmax: false }).tied).toBe(false);
+  });
+
+  it('leave many words two matrices where each number goes as far as any other', () => {
+    const words = { vocabularySize: 10_000 };
+    expect(ruled(1e6, 60, words)).toMatchObject({
+      ...{ optimizer: 'adam', tied: false, residual: true, embeddingSize: 256 },
+    });
+    expect(ruled(1e6, 60, { ...words, optimizer: 'rmsprop' }).tied).toBe(false);
+    expect(ruled(1e6, 60, { ...words, optimizer: 'sgd' }).tied).toBe(true);
   });
 
   it('go with an optimizer that is chosen already', () => {

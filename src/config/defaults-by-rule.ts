@@ -19,6 +19,7 @@ export interface RuledOptions {
   batchSize: number;
   learningRate: number;
   tied: boolean;
+  residual: boolean;
   weightDecay: number;
   gruVariant: GruVariant;
   optimizer: OptimizerKind['optimizer'];
@@ -160,27 +161,35 @@ const BY_OTHERS: readonly Row[] = [
 ];
 
 /**
- * By the vocabulary's size: the embeddings', at most that of a layer. Where most
- * tokens are rare they are scored by their embeddings, which then are learned from what precedes them, too;
- * and a text has fewer of them than characters to learn so much from, so that more is dropped; a lower rate only
- * learns less (10,000 words, two layers of 384: 0.016 was better than 0.008, and that than 0.004). What more layers
- * bring was measured for characters alone.
+ * By the vocabulary's size: the embeddings', at most that of a layer. Where most tokens are rare they are
+ * scored by their embeddings, which then are learned from what precedes them, too, and layers add what they
+ * read to their outputs; and a text has fewer of them than characters to learn so much from, so that more is
+ * dropped where it is read again and again; a lower rate only learns less (10,000 words, two layers of 384: 0.016 was
+ * better than 0.008, and that than 0.004). What more layers bring was measured for characters alone.
  */
 const BY_VOCABULARY = [
-  { from: 0, embeddingSize: 64, tied: false, moreDropout: 0, mostLayers: 16 },
-  { from: 1000, embeddingSize: 128, tied: false, moreDropout: 0, mostLayers: 2 },
-  {
-    from: 5000,
-    embeddingSize: 65_536,
-    tied: true,
-    moreDropout: 0.3,
-    mostLayers: 2,
-  },
+  { from: 0, embeddingSize: 64, ofWords: false, mostLayers: 16 },
+  { from: 1000, embeddingSize: 128, ofWords: false, mostLayers: 2 },
+  { from: 5000, embeddingSize: 65_536, ofWords: true, mostLayers: 2 },
 ] as const;
+/** By how often a text of words is read: what is dropped besides. */
+const MORE_DROPOUT = [
+  { from: 0, more: 0 },
+  { from: 3, more: 0.15 },
+  { from: 8, more: 0.3 },
+] as const;
+/**
+ * Those by which each number goes as far as any other in its first steps: the embeddings of all the words that
+ * are not seen yet then go the same way, so that one is as good as another to read. Of 10,000 words such a
+ * model has learned hardly more than how frequent they are when one that is not tied has learned what follows what.
+ */
+const BY_SIGN: readonly OptimizerKind['optimizer'][] = ['adam', 'adamw', 'rmsprop'];
 const MOST_DROPOUT = 0.6;
 
 /** What a second is taken to be good for where a limit is one of steps or epochs. */
 const TOKENS_PER_SECOND = 40_000;
+/** How many words a second of training is taken for: their scores take the most of it. */
+const WORDS_PER_SECOND = 8000;
 /** The least that the text should give each pass; batches of short texts have fewer streams for it. */
 const WINDOWS_A_PASS = 8;
 
@@ -193,15 +202,17 @@ export function defaultsByRule(input: RuleInput): RuledOptions {
   const seconds = secondsOf(input, batchSize);
   const column = FROM_SECONDS.findLastIndex((from) => seconds >= from);
   const { hiddenSize, layers, dropout, learningRate, weightDecay } = row.bySeconds[column] as Size;
-  const words = lastFrom(BY_VOCABULARY, input.vocabularySize);
+  const { embeddingSize, ofWords, mostLayers } = lastFrom(BY_VOCABULARY, input.vocabularySize);
+  const moreDropout = ofWords ? lastFrom(MORE_DROPOUT, wordPassesOf(input, batchSize)).more : 0;
   return {
-    embeddingSize: Math.min(words.embeddingSize, hiddenSize),
+    embeddingSize: Math.min(embeddingSize, hiddenSize),
     hiddenSize,
-    layers: Math.min(words.mostLayers, input.attention ? Math.max(2, layers) : layers),
-    dropout: Math.min(MOST_DROPOUT, Number((dropout + words.moreDropout).toPrecision(2))),
+    layers: Math.min(mostLayers, input.attention ? Math.max(2, layers) : layers),
+    dropout: Math.min(MOST_DROPOUT, Number((dropout + moreDropout).toPrecision(2))),
     batchSize,
     learningRate,
-    tied: words.tied && input.fullSoftmax,
+    tied: ofWords && input.fullSoftmax && !BY_SIGN.includes(optimizer),
+    residual: ofWords,
     weightDecay,
     gruVariant: isNativeGru(cell, activation, machine) ? 'reset-before' : 'reset-after',
     optimizer,
@@ -252,6 +263,14 @@ function secondsOf({ budget, trainTokens, bptt }: RuleInput, batchSize: number):
     maxTime ?? Number.POSITIVE_INFINITY,
     ...tokens.map((limit) => limit / TOKENS_PER_SECOND),
   );
+}
+
+/** About how often the budget allows a text of words to be read. */
+function wordPassesOf({ budget, trainTokens, bptt }: RuleInput, batchSize: number): number {
+  const never = Number.POSITIVE_INFINITY;
+  const { epochs = never, maxSteps = never, maxTime = never } = budget;
+  const tokens = Math.min(maxSteps * batchSize * bptt, maxTime * WORDS_PER_SECOND);
+  return Math.min(epochs, tokens / trainTokens);
 }
 
 /** The last entry that begins at `value` or below. */

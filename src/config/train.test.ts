@@ -97,6 +97,7 @@ describe('training options', () => {
       batchSize: 32,
       learningRate: 0.006,
       tied: false,
+      residual: false,
       weightDecay: 0.01,
       ...ofMachine,
     });

@@ -202,6 +202,7 @@ export const trainOptions = {
   residual: {
     flag: 'residual',
     type: 'switch',
+    negatable: true,
     help: 'add what a layer reads to its outputs; at the first only where --embedding is --hidden',
     group: MODEL,
   },
