@@ -96,8 +96,9 @@ function rowsOf({
       `${byteCount(preflight.expectedBytes)} of memory`,
     ]);
   }
+  // What is off or 0 is as good as not there.
   const decided = (Object.keys(byRule) as (keyof RuledOptions)[])
-    .filter((name) => byRule[name] !== false)
+    .filter((name) => byRule[name])
     .map((name) => {
       const { flag } = trainOptions[name];
       return byRule[name] === true ? flag : `${flag} ${byRule[name]}`;

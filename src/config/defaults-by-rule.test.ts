@@ -37,7 +37,8 @@ describe('defaults by rule', () => {
     [900, { hiddenSize: 384, layers: 4, learningRate: 0.01, weightDecay: 0.4 }],
   ])('for a million characters and %d seconds are as measured', (maxTime, expected) => {
     expect(ruled(1_000_000, maxTime, { machine: fast })).toEqual({
-      ...{ ...expected, dropout: 0, embeddingSize: 64, batchSize: 64, optimizer: 'muon' },
+      ...{ ...expected, dropout: 0, dropoutEmbedding: 0, embeddingSize: 64 },
+      ...{ batchSize: 64, optimizer: 'muon' },
       ...{ gruVariant: 'reset-before', precision: 'bfloat16', tied: false, residual: false },
     });
   });
@@ -51,7 +52,7 @@ describe('defaults by rule', () => {
     expect(ruled(1_000_000, maxTime)).toEqual({
       ...{ ...expected, layers: 2, embeddingSize: 64, batchSize: 32, optimizer: 'adam' },
       ...{ gruVariant: 'reset-after', precision: 'float32', weightDecay: 0.01 },
-      ...{ tied: false, residual: false },
+      ...{ tied: false, residual: false, dropoutEmbedding: 0 },
     });
   });
 
@@ -141,9 +142,10 @@ describe('defaults by rule', () => {
   });
 
   it('leave alone what a user or a preset decides', () => {
-    const { hiddenSize, dropout, ...rest } = ruled(1e6, 60);
+    const { hiddenSize, dropout, dropoutEmbedding, ...rest } = ruled(1e6, 60);
     const input = { ...usual, trainTokens: 1e6, budget: { maxTime: 60 } };
     expect(chosenByRule(input, { dropout: 0 }, { hiddenSize: 8 })).toEqual(rest);
+    expect(chosenByRule(input, { dropoutEmbedding: 0.2 })).toMatchObject({ dropout });
   });
 
   it('take what the native operations make fast, where they are', () => {
@@ -159,17 +161,18 @@ describe('defaults by rule', () => {
   });
 
   it.each([
-    [{ maxTime: 60 }, 0],
-    [{ maxTime: 300 }, 0.15],
-    [{ maxTime: 600 }, 0.3],
-    [{ epochs: 2, maxTime: 600 }, 0],
-    [{ epochs: 5 }, 0.15],
-    [{ maxSteps: 1100 }, 0.3],
+    [{ maxTime: 60 }, [0, 0]],
+    [{ maxTime: 300 }, [0, 0.1]],
+    [{ maxTime: 600 }, [0.3, 0.1]],
+    [{ epochs: 2, maxTime: 600 }, [0, 0]],
+    [{ epochs: 5 }, [0, 0.1]],
+    [{ maxSteps: 1100 }, [0.3, 0.1]],
   ])(
     'drop more of half a million words in %j, which is to read them again and again',
-    (budget, dropout) => {
+    (budget, expected) => {
       const words = { vocabularySize: 10_000, machine: fast };
-      expect(ruled(448_123, 0, { ...words, budget }).dropout).toBe(dropout);
+      const { dropout, dropoutEmbedding } = ruled(448_123, 0, { ...words, budget });
+      expect([dropout, dropoutEmbedding]).toEqual(expected);
     },
   );
 

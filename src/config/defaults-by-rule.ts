@@ -16,6 +16,7 @@ export interface RuledOptions {
   hiddenSize: number;
   layers: number;
   dropout: number;
+  dropoutEmbedding: number;
   batchSize: number;
   learningRate: number;
   tied: boolean;
@@ -172,11 +173,11 @@ const BY_VOCABULARY = [
   { from: 1000, embeddingSize: 128, ofWords: false, mostLayers: 2 },
   { from: 5000, embeddingSize: 65_536, ofWords: true, mostLayers: 2 },
 ] as const;
-/** By how often a text of words is read: what is dropped besides. */
-const MORE_DROPOUT = [
-  { from: 0, more: 0 },
-  { from: 3, more: 0.15 },
-  { from: 8, more: 0.3 },
+/** By how often a text of words is read: what is dropped of its embeddings, and of outputs besides. */
+const DROPOUT_OF_WORDS = [
+  { from: 0, dropoutEmbedding: 0, moreDropout: 0 },
+  { from: 3, dropoutEmbedding: 0.1, moreDropout: 0 },
+  { from: 8, dropoutEmbedding: 0.1, moreDropout: 0.3 },
 ] as const;
 /**
  * Those by which each number goes as far as any other in its first steps: the embeddings of all the words that
@@ -203,12 +204,14 @@ export function defaultsByRule(input: RuleInput): RuledOptions {
   const column = FROM_SECONDS.findLastIndex((from) => seconds >= from);
   const { hiddenSize, layers, dropout, learningRate, weightDecay } = row.bySeconds[column] as Size;
   const { embeddingSize, ofWords, mostLayers } = lastFrom(BY_VOCABULARY, input.vocabularySize);
-  const moreDropout = ofWords ? lastFrom(MORE_DROPOUT, wordPassesOf(input, batchSize)).more : 0;
+  const wordPasses = ofWords ? wordPassesOf(input, batchSize) : 0;
+  const { dropoutEmbedding, moreDropout } = lastFrom(DROPOUT_OF_WORDS, wordPasses);
   return {
     embeddingSize: Math.min(embeddingSize, hiddenSize),
     hiddenSize,
     layers: Math.min(mostLayers, input.attention ? Math.max(2, layers) : layers),
     dropout: Math.min(MOST_DROPOUT, Number((dropout + moreDropout).toPrecision(2))),
+    dropoutEmbedding,
     batchSize,
     learningRate,
     tied: ofWords && input.fullSoftmax && !BY_SIGN.includes(optimizer),
@@ -234,6 +237,8 @@ export function chosenByRule(
     if (given.some((options) => options[name] !== undefined)) delete chosen[name];
   }
   if (input.cell !== 'gru') delete chosen.gruVariant;
+  // Who decides what is dropped decides that, too.
+  if (chosen.dropout === undefined) delete chosen.dropoutEmbedding;
   return chosen;
 }
 

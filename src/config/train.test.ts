@@ -94,6 +94,7 @@ describe('training options', () => {
       layers: 2,
       embeddingSize: 64,
       dropout: 0,
+      dropoutEmbedding: 0,
       batchSize: 32,
       learningRate: 0.006,
       tied: false,

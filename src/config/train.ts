@@ -157,6 +157,7 @@ export const trainOptions = {
     min: 0,
     below: 1,
     default: 0,
+    defaultNote: 'by the text and the time, unless --dropout is given',
     help: 'share of the embeddings dropped in training',
     group: MODEL,
   },
