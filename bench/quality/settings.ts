@@ -105,7 +105,7 @@ export const experiments: readonly Experiment[] = [
     seconds: minutes(10),
     recipeRates: [20, 5, 1.25],
     base: WORD_MODEL,
-    settings: { base: [] },
+    settings: { base: [], 'by the rule now': ['--residual', '--dropout-embedding', '0.1'] },
   },
   {
     name: 'character-techniques',

@@ -180,9 +180,9 @@ const DROPOUT_OF_WORDS = [
   { from: 8, dropoutEmbedding: 0.1, moreDropout: 0.3 },
 ] as const;
 /**
- * Those by which each number goes as far as any other in its first steps: the embeddings of all the words that
- * are not seen yet then go the same way, so that one is as good as another to read. Of 10,000 words such a
- * model has learned hardly more than how frequent they are when one that is not tied has learned what follows what.
+ * Those by which each number goes about as far as any other. Of 10,000 words a model that scores by its
+ * embeddings learns hardly more by them than how frequent words are, while one that does not learns what follows
+ * what (docs/experiments.md).
  */
 const BY_SIGN: readonly OptimizerKind['optimizer'][] = ['adam', 'adamw', 'rmsprop'];
 const MOST_DROPOUT = 0.6;
