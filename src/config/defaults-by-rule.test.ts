@@ -161,18 +161,22 @@ describe('defaults by rule', () => {
   });
 
   it.each([
-    [{ maxTime: 60 }, [0, 0]],
-    [{ maxTime: 300 }, [0, 0.1]],
-    [{ maxTime: 600 }, [0.3, 0.1]],
-    [{ epochs: 2, maxTime: 600 }, [0, 0]],
-    [{ epochs: 5 }, [0, 0.1]],
-    [{ maxSteps: 1100 }, [0.3, 0.1]],
+    [{ maxTime: 60 }, [0, 0, 0.2]],
+    [{ maxTime: 300 }, [0, 0.1, 1]],
+    [{ maxTime: 600 }, [0.3, 0.1, 1]],
+    [{ epochs: 2, maxTime: 600 }, [0, 0, 0.1]],
+    [{ epochs: 5 }, [0, 0.1, 1]],
+    [{ maxSteps: 1100 }, [0.3, 0.1, 1]],
   ])(
-    'drop more of half a million words in %j, which is to read them again and again',
+    'drop more of half a million words in %j, and let weights decay, if it is to read them again and again',
     (budget, expected) => {
       const words = { vocabularySize: 10_000, machine: fast };
-      const { dropout, dropoutEmbedding } = ruled(448_123, 0, { ...words, budget });
-      expect([dropout, dropoutEmbedding]).toEqual(expected);
+      const options = ruled(448_123, 0, { ...words, budget });
+      const { dropout, dropoutEmbedding, weightDecay } = options;
+      expect([dropout, dropoutEmbedding, weightDecay]).toEqual(expected);
+      expect(options.learningRate).toBe(0.016);
+      const { weightDecay: adams } = ruled(448_123, 0, { ...words, budget, optimizer: 'adamw' });
+      expect(adams).toBe(0.01);
     },
   );
 

@@ -173,12 +173,18 @@ const BY_VOCABULARY = [
   { from: 1000, embeddingSize: 128, ofWords: false, mostLayers: 2 },
   { from: 5000, embeddingSize: 65_536, ofWords: true, mostLayers: 2 },
 ] as const;
-/** By how often a text of words is read: what is dropped of its embeddings, and of outputs besides. */
-const DROPOUT_OF_WORDS = [
-  { from: 0, dropoutEmbedding: 0, moreDropout: 0 },
-  { from: 3, dropoutEmbedding: 0.1, moreDropout: 0 },
-  { from: 8, dropoutEmbedding: 0.1, moreDropout: 0.3 },
+/**
+ * By how often a text of words is read: what is dropped of its embeddings, and of outputs besides, and the least that
+ * weights decay by Muon.
+ */
+const WORDS_BY_PASSES = [
+  { from: 0, dropoutEmbedding: 0, moreDropout: 0, leastDecay: 0 },
+  { from: 3, dropoutEmbedding: 0.1, moreDropout: 0, leastDecay: 1 },
+  { from: 8, dropoutEmbedding: 0.1, moreDropout: 0.3, leastDecay: 1 },
 ] as const;
+/** What Muon's rate for characters is times for words, and at most: see above. */
+const RATE_FOR_WORDS = 1.6;
+const MOST_RATE_FOR_WORDS = 0.016;
 /**
  * Those by which each number goes about as far as any other. Of 10,000 words a model that scores by its
  * embeddings learns hardly more by them than how frequent words are, while one that does not learns what follows
@@ -202,10 +208,11 @@ export function defaultsByRule(input: RuleInput): RuledOptions {
   const batchSize = batchSizeFor(input, row.batchSize);
   const seconds = secondsOf(input, batchSize);
   const column = FROM_SECONDS.findLastIndex((from) => seconds >= from);
-  const { hiddenSize, layers, dropout, learningRate, weightDecay } = row.bySeconds[column] as Size;
+  const { hiddenSize, layers, dropout, ...size } = row.bySeconds[column] as Size;
   const { embeddingSize, ofWords, mostLayers } = lastFrom(BY_VOCABULARY, input.vocabularySize);
   const wordPasses = ofWords ? wordPassesOf(input, batchSize) : 0;
-  const { dropoutEmbedding, moreDropout } = lastFrom(DROPOUT_OF_WORDS, wordPasses);
+  const { dropoutEmbedding, moreDropout, leastDecay } = lastFrom(WORDS_BY_PASSES, wordPasses);
+  const wordsByMuon = ofWords && optimizer === 'muon';
   return {
     embeddingSize: Math.min(embeddingSize, hiddenSize),
     hiddenSize,
@@ -213,10 +220,10 @@ export function defaultsByRule(input: RuleInput): RuledOptions {
     dropout: Math.min(MOST_DROPOUT, Number((dropout + moreDropout).toPrecision(2))),
     dropoutEmbedding,
     batchSize,
-    learningRate,
+    learningRate: wordsByMuon ? rateForWords(size.learningRate) : size.learningRate,
     tied: ofWords && input.fullSoftmax && !BY_SIGN.includes(optimizer),
     residual: ofWords,
-    weightDecay,
+    weightDecay: wordsByMuon ? Math.max(size.weightDecay, leastDecay) : size.weightDecay,
     gruVariant: isNativeGru(cell, activation, machine) ? 'reset-before' : 'reset-after',
     optimizer,
     precision: machine.bfloat16 ? 'bfloat16' : 'float32',
@@ -245,6 +252,10 @@ export function chosenByRule(
 /** Whether a native operation runs the layers, and so either variant as fast as the other. */
 function isNativeGru(cell: Cell, activation: Activation, machine: MachineKind): boolean {
   return machine.nativeOperations && cell === 'gru' && activation === 'tanh';
+}
+
+function rateForWords(rate: number): number {
+  return Math.min(MOST_RATE_FOR_WORDS, Number((RATE_FOR_WORDS * rate).toPrecision(2)));
 }
 
 /** At most `most` streams, of which a pass over the text has some windows; whole parts of a batch. */
