@@ -147,7 +147,14 @@ export const experiments: readonly Experiment[] = [
       'dropout by step': ['--dropout-mask', 'step'],
       'not tied': ['--no-tied'],
       'adaptive softmax': ['--no-tied', '--softmax', 'adaptive'],
+      'embeddings dropped, residual': [
+        ...['--residual', '--dropout', '0', '--dropout-embedding', '0.1'],
+      ],
       adamw: [...by('adamw', '2e-3'), '--weight-decay', '0.05'],
+      'adamw, residual, not tied': [
+        ...[...by('adamw', '4e-3'), '--weight-decay', '0.05'],
+        ...['--residual', '--no-tied'],
+      ],
       'nt-asgd': [
         ...['--optimizer', 'nt-asgd', '--lr', '5', '--lr-decay', 'none'],
         ...['--clip-norm', '0.25', '--eval-every', '50'],
