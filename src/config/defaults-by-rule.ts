@@ -206,12 +206,15 @@ export function defaultsByRule(input: RuleInput): RuledOptions {
   const optimizer = input.optimizer ?? (machine.nativeOperations ? 'muon' : 'adam');
   const row = lastFrom(optimizer === 'muon' ? BY_MUON : BY_OTHERS, input.trainTokens);
   const batchSize = batchSizeFor(input, row.batchSize);
-  const seconds = secondsOf(input, batchSize);
+  const seconds = tokensOf(input, batchSize, TOKENS_PER_SECOND) / TOKENS_PER_SECOND;
   const column = FROM_SECONDS.findLastIndex((from) => seconds >= from);
   const { hiddenSize, layers, dropout, ...size } = row.bySeconds[column] as Size;
   const { embeddingSize, ofWords, mostLayers } = lastFrom(BY_VOCABULARY, input.vocabularySize);
-  const wordPasses = ofWords ? wordPassesOf(input, batchSize) : 0;
-  const { dropoutEmbedding, moreDropout, leastDecay } = lastFrom(WORDS_BY_PASSES, wordPasses);
+  const words = ofWords ? tokensOf(input, batchSize, WORDS_PER_SECOND) : 0;
+  const { dropoutEmbedding, moreDropout, leastDecay } = lastFrom(
+    WORDS_BY_PASSES,
+    words / input.trainTokens,
+  );
   const wordsByMuon = ofWords && optimizer === 'muon';
   return {
     embeddingSize: Math.min(embeddingSize, hiddenSize),
@@ -268,25 +271,15 @@ function batchSizeFor(
   return parts * Math.max(1, Math.floor(streams / parts));
 }
 
-/** About what the budget, whichever limit comes first, allows. */
-function secondsOf({ budget, trainTokens, bptt }: RuleInput, batchSize: number): number {
-  const { epochs, maxSteps, maxTime } = budget;
-  const tokens = [
-    epochs === undefined ? undefined : epochs * trainTokens,
-    maxSteps === undefined ? undefined : maxSteps * batchSize * bptt,
-  ].filter((limit) => limit !== undefined);
-  return Math.min(
-    maxTime ?? Number.POSITIVE_INFINITY,
-    ...tokens.map((limit) => limit / TOKENS_PER_SECOND),
-  );
-}
-
-/** About how often the budget allows a text of words to be read. */
-function wordPassesOf({ budget, trainTokens, bptt }: RuleInput, batchSize: number): number {
+/** The tokens that the budget, whichever limit comes first, allows, where a second is good for so many. */
+function tokensOf(
+  { budget, trainTokens, bptt }: RuleInput,
+  batchSize: number,
+  tokensPerSecond: number,
+): number {
   const never = Number.POSITIVE_INFINITY;
   const { epochs = never, maxSteps = never, maxTime = never } = budget;
-  const tokens = Math.min(maxSteps * batchSize * bptt, maxTime * WORDS_PER_SECOND);
-  return Math.min(epochs, tokens / trainTokens);
+  return Math.min(epochs * trainTokens, maxSteps * batchSize * bptt, maxTime * tokensPerSecond);
 }
 
 /** The last entry that begins at `value` or below. */
