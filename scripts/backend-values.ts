@@ -6,7 +6,8 @@
 import { writeFileSync } from 'node:fs';
 import '@tensorflow/tfjs-backend-cpu';
 import * as tf from '@tensorflow/tfjs-core';
-import { modelConfigOf, resolveTrainOptions, type TrainOptions } from '../src/config/train.ts';
+import { modelConfigOf, resolveTrainOptions } from '../src/config/train.ts';
+import type { TrainOptions } from '../src/config/train-options.ts';
 import { learnedNames, windowGradients } from '../src/evaluation/window-gradients.ts';
 import { forward, logitsOf, zeroState } from '../src/model/language-model.ts';
 import { type ModelConfig, weightSpecs } from '../src/model/parameters.ts';

@@ -17,7 +17,8 @@ import { presetHelp } from './config/preset-help.ts';
 import { reportOptions } from './config/report-options.ts';
 import { sampleNotes, sampleOptions } from './config/sample.ts';
 import { serveOptions } from './config/serve.ts';
-import { LIMITS, trainOptions } from './config/train.ts';
+import { LIMITS } from './config/train.ts';
+import { trainOptions } from './config/train-options.ts';
 
 export const commands: readonly CommandSpec[] = [
   {

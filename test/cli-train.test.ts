@@ -3,7 +3,7 @@ import { existsSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSyn
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { beforeAll, describe, expect, test } from 'vitest';
-import { trainOptions } from '../src/config/train.ts';
+import { trainOptions } from '../src/config/train-options.ts';
 import {
   type JsonLine,
   jsonLines,

@@ -9,12 +9,8 @@ import { openCheckpoint } from '../src/checkpoint/model.ts';
 import { ALL_PARTS } from '../src/checkpoint/resumable.ts';
 import { saveCheckpoint } from '../src/checkpoint/save.ts';
 import { contentsOf, snapshotOf } from '../src/commands/train-checkpoint.ts';
-import {
-  modelConfigOf,
-  resolveTrainOptions,
-  type TrainOptions,
-  type trainOptions,
-} from '../src/config/train.ts';
+import { modelConfigOf, resolveTrainOptions } from '../src/config/train.ts';
+import type { TrainOptions, trainOptions } from '../src/config/train-options.ts';
 import { TokenArray } from '../src/data/token-sequence.ts';
 import { trainTokenizer } from '../src/data/tokenizer.ts';
 import { UserError } from '../src/errors.ts';

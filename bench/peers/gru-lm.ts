@@ -1,6 +1,7 @@
 /** What the measurements of this project share: its backend and its model, as the product has them. */
 import * as tf from '@tensorflow/tfjs-core';
-import { modelConfigOf, resolveTrainOptions, type TrainOptions } from '../../src/config/train.ts';
+import { modelConfigOf, resolveTrainOptions } from '../../src/config/train.ts';
+import type { TrainOptions } from '../../src/config/train-options.ts';
 import { TokenArray } from '../../src/data/token-sequence.ts';
 import type { ModelConfig } from '../../src/model/parameters.ts';
 import { Random } from '../../src/random.ts';

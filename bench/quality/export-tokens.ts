@@ -3,7 +3,8 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { openTexts } from '../../src/commands/open-dataset.ts';
-import { resolveTrainOptions, trainOptions } from '../../src/config/train.ts';
+import { resolveTrainOptions } from '../../src/config/train.ts';
+import { trainOptions } from '../../src/config/train-options.ts';
 import type { TokenizedPart } from '../../src/data/dataset.ts';
 import { type OptionTable, parseOption } from '../../src/option-table.ts';
 

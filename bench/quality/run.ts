@@ -17,8 +17,7 @@
  */
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { parseArgs } from 'node:util';
-import { errorMessage } from '../../src/errors.ts';
+import { errorMessage, UserError } from '../../src/errors.ts';
 import { root } from '../child.ts';
 import { withBlock } from '../docs.ts';
 import { ensurePython, frameworks } from '../environment.ts';
@@ -26,6 +25,7 @@ import { thisProcessor } from '../machine.ts';
 import { markdownTable, textTable } from '../table.ts';
 import { isPaced, rowsOf } from './experiment.ts';
 import { Ledger } from './ledger.ts';
+import { nameOf, type Options, parseOptions } from './options.ts';
 import type { Outcome } from './outcome.ts';
 import { ofProcessor, type Pace, type Result, resultOf, runsOf, tableOf } from './results.ts';
 import { type Job, Runner } from './runner.ts';
@@ -33,19 +33,7 @@ import { experiments } from './settings.ts';
 
 const DOCUMENT = join(root, 'docs/experiments.md');
 
-const { values: options } = parseArgs({
-  options: {
-    only: { type: 'string' },
-    seeds: { type: 'string', default: '1,2,3' },
-    dir: { type: 'string' },
-    parallel: { type: 'string', default: '1' },
-    python: { type: 'string' },
-    processor: { type: 'string' },
-    list: { type: 'boolean', default: false },
-    'write-docs': { type: 'boolean', default: false },
-  },
-});
-
+const options = optionsOrEnd();
 const machine = thisProcessor();
 const directory = options.dir ?? join(root, 'checkpoints/quality');
 const ledger = new Ledger<Result>(
@@ -54,8 +42,6 @@ const ledger = new Ledger<Result>(
 const paces = new Ledger<Pace>(
   options.dir ? join(options.dir, 'paces.jsonl') : join(root, 'docs/experiments-paces.jsonl'),
 );
-const atOnce = Number(options.parallel);
-const wanted = options.only?.split(',');
 const controller = new AbortController();
 for (const name of ['SIGINT', 'SIGTERM'] as const) process.once(name, () => controller.abort());
 
@@ -75,30 +61,24 @@ const runner = new Runner({
 
 type Wanted = Omit<Job, 'pace'>;
 
-/** As `--only` takes it. */
-function nameOf({ experiment, row }: Pick<Job, 'experiment' | 'row'>): string {
-  return `${experiment.name}/${row.name}`;
+function optionsOrEnd(): Options {
+  try {
+    return parseOptions(process.argv.slice(2), experiments);
+  } catch (error) {
+    if (!(error instanceof UserError)) throw error;
+    process.stderr.write(`error: ${error.message}\n  ${error.hint}\n`);
+    process.exit(error.exitCode);
+  }
 }
 
 /** All that is wanted with the first seed, then all with the second, without what is there already. */
 async function wantedRuns(): Promise<Wanted[]> {
-  const seeds = options.seeds.split(',').map(Number);
-  if (!seeds.every((seed) => Number.isSafeInteger(seed) && seed >= 0)) {
-    throw new Error(`--seeds: expected numbers with commas between, found ${options.seeds}`);
-  }
   const found = ofProcessor(await ledger.read(), machine);
-  const all = seeds.flatMap((seed) =>
-    experiments.flatMap((experiment) =>
-      rowsOf(experiment).map((row) => ({ experiment, row, seed })),
-    ),
-  );
-  return all.filter(({ experiment, row, seed }) => {
-    const names = [experiment.name, nameOf({ experiment, row })];
-    const isWanted = wanted === undefined || names.some((name) => wanted.includes(name));
-    const isDone = runsOf(experiment, row, found).some((run) => run.seed === seed);
-    // N-grams are counted beside the base.
-    return isWanted && !isDone && row.kind !== 'ngram';
-  });
+  const isDone = ({ experiment, row, seed }: Wanted) =>
+    runsOf(experiment, row, found).some((run) => run.seed === seed);
+  return options.seeds
+    .flatMap((seed) => options.rows.map((each) => ({ ...each, seed })))
+    .filter((each) => !isDone(each));
 }
 
 /** Does `work` with all that is left, with so many at once; `slot` numbers those at work from 0. */
@@ -113,7 +93,7 @@ async function forAll<Item>(
       await work(item, slot);
     }
   };
-  await Promise.all(Array.from({ length: atOnce }, (_, slot) => goOn(slot)));
+  await Promise.all(Array.from({ length: options.parallel }, (_, slot) => goOn(slot)));
 }
 
 /** With the paces that are there, or else are measured now. */
@@ -145,15 +125,6 @@ async function paceOf({ experiment, row }: Wanted, processor: number): Promise<n
     if (!signal.aborted) console.error(`${name}: ${errorMessage(error)}`);
     return undefined;
   }
-}
-
-async function measure(jobs: readonly Job[]): Promise<void> {
-  const timed = jobs.find(({ experiment }) => experiment.seconds !== undefined);
-  if (atOnce > 1 && timed) {
-    const { name } = timed.experiment;
-    throw new Error(`--parallel is for experiments by steps: expected others than ${name}`);
-  }
-  await forAll(jobs, measureOne);
 }
 
 async function measureOne(job: Job): Promise<void> {
@@ -200,21 +171,17 @@ async function show(): Promise<void> {
     const table = tableOf(experiment, results, options.processor);
     if (table === undefined) continue;
     console.log(`${textTable(table)}\n`);
-    if (!options['write-docs']) continue;
+    if (!options.writeDocs) continue;
     const text = await readFile(DOCUMENT, 'utf8');
     await writeFile(DOCUMENT, withBlock(text, `quality:${experiment.name}`, markdownTable(table)));
   }
 }
 
 if (options.list) {
-  for (const experiment of experiments) {
-    for (const { kind, name } of rowsOf(experiment)) {
-      if (kind !== 'ngram') console.log(`${experiment.name}/${name}`);
-    }
-  }
+  for (const each of options.rows) console.log(nameOf(each));
 } else {
-  if (!options['write-docs'] && options.processor === undefined) {
-    await measure(await withPaces(await wantedRuns()));
+  if (!options.writeDocs && options.processor === undefined) {
+    await forAll(await withPaces(await wantedRuns()), measureOne);
   }
   await show();
 }

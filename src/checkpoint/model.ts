@@ -1,6 +1,7 @@
 /** A model out of a checkpoint, ready to be put on a backend. */
 import { basename, dirname, join } from 'node:path';
-import { modelConfigOf, type TrainOptions, trainOptions } from '../config/train.ts';
+import { modelConfigOf } from '../config/train.ts';
+import { type TrainOptions, trainOptions } from '../config/train-options.ts';
 import { type Tokenizer, tokenizerFromJson } from '../data/tokenizer.ts';
 import { UserError } from '../errors.ts';
 import {

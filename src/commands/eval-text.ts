@@ -3,7 +3,7 @@ import { dirname } from 'node:path';
 import type { CheckpointModel } from '../checkpoint/model.ts';
 import type { EvalOptions } from '../config/commands.ts';
 import { textOptions } from '../config/shared.ts';
-import type { TrainOptions } from '../config/train.ts';
+import type { TrainOptions } from '../config/train-options.ts';
 import type { Dataset, TokenizedPart } from '../data/dataset.ts';
 import type { Part } from '../data/split.ts';
 import type { TextChunks } from '../data/text-chunk.ts';

@@ -1,5 +1,5 @@
 /** `gru-lm train --find-lr`: tries learning rates and shows what they do. Nothing is written. */
-import type { TrainOptions } from '../config/train.ts';
+import type { TrainOptions } from '../config/train-options.ts';
 import type { TokenSequence } from '../data/token-sequence.ts';
 import { UserError } from '../errors.ts';
 import { RATE_RANGE, type RatePoint, suggestRate, tryRates } from '../training/rate-range.ts';

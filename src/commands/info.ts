@@ -2,7 +2,7 @@ import { dirname } from 'node:path';
 import { type ListedCheckpoint, listCheckpoints, problemText, verify } from '../checkpoint/list.ts';
 import { type CheckpointModel, openModel } from '../checkpoint/model.ts';
 import type { infoOptions } from '../config/commands.ts';
-import type { TrainOptions } from '../config/train.ts';
+import type { TrainOptions } from '../config/train-options.ts';
 import { UserError } from '../errors.ts';
 import { elementCount, parameterCount, weightSpecs } from '../model/parameters.ts';
 import type { GivenOptions } from '../option-table.ts';

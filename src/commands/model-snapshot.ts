@@ -1,5 +1,6 @@
 /** What a run is that never took a step: a model from elsewhere. */
-import { modelConfigOf, type TrainOptions } from '../config/train.ts';
+import { modelConfigOf } from '../config/train.ts';
+import type { TrainOptions } from '../config/train-options.ts';
 import { elementCount, type ParameterSpec, parameterSpecs } from '../model/parameters.ts';
 import { stateSpecs } from '../model/states.ts';
 import { Random } from '../random.ts';

@@ -1,7 +1,7 @@
 /** What `gru-lm train` says before it begins: one screen of 80 columns. */
 import stringWidth from 'string-width';
 import type { RuledOptions } from '../config/defaults-by-rule.ts';
-import { type TrainOptions, trainOptions } from '../config/train.ts';
+import { type TrainOptions, trainOptions } from '../config/train-options.ts';
 import type { PartSize } from '../data/encode-text.ts';
 import type { DataRecord } from '../data/record.ts';
 import type { HistoryRow } from '../journal/history-rows.ts';

@@ -2,7 +2,7 @@
 import type { CheckpointContents } from '../checkpoint/format.ts';
 import type { JsonObject } from '../checkpoint/json.ts';
 import type { CheckpointModel } from '../checkpoint/model.ts';
-import { type TrainOptions, trainOptions } from '../config/train.ts';
+import { type TrainOptions, trainOptions } from '../config/train-options.ts';
 import type { DataRecord } from '../data/record.ts';
 import type { Tokenizer } from '../data/tokenizer.ts';
 import type { RunSnapshot } from '../training/run-snapshot.ts';

@@ -1,6 +1,6 @@
 import type { Resolved } from '../command-spec.ts';
 import { PRESETS } from '../config/presets.ts';
-import type { trainOptions } from '../config/train.ts';
+import type { trainOptions } from '../config/train-options.ts';
 import type { Origin } from '../config-file/origins.ts';
 import type { GivenOptions } from '../option-table.ts';
 import { startBackend } from './start-backend.ts';

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { resolveTrainOptions, type TrainOptions } from '../config/train.ts';
+import { resolveTrainOptions } from '../config/train.ts';
+import type { TrainOptions } from '../config/train-options.ts';
 import type { RunSnapshot } from '../training/run-snapshot.ts';
 import { resumeOptions, withRate } from './train-resume.ts';
 

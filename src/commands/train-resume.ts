@@ -1,4 +1,5 @@
-import { assertCellOptions, LIMITS, type TrainOptions, trainOptions } from '../config/train.ts';
+import { assertCellOptions, LIMITS } from '../config/train.ts';
+import { type TrainOptions, trainOptions } from '../config/train-options.ts';
 import { UserError } from '../errors.ts';
 import type { GivenOptions } from '../option-table.ts';
 import type { RunSnapshot } from '../training/run-snapshot.ts';

@@ -1,6 +1,6 @@
 /** What `gru-lm train` shows: a live bar, plain lines, or one JSON object an event. */
 import { dirname } from 'node:path';
-import type { TrainOptions } from '../config/train.ts';
+import type { TrainOptions } from '../config/train-options.ts';
 import type { TrainEvent } from '../library/events.ts';
 import type { Preflight } from '../training/preflight.ts';
 import type { RunEvent } from '../training/run-events.ts';

@@ -18,9 +18,8 @@ import {
   modelConfigOf,
   resolveTrainOptions,
   ruleOptions,
-  type TrainOptions,
-  type trainOptions,
 } from '../config/train.ts';
+import type { TrainOptions, trainOptions } from '../config/train-options.ts';
 import { StatefulBatches } from '../data/batches.ts';
 import type { Dataset, TokenizedPart } from '../data/dataset.ts';
 import { assertSameData } from '../data/record.ts';

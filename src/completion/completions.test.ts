@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, describe, expect, it } from 'vitest';
 import { commands } from '../command-list.ts';
-import { trainOptions } from '../config/train.ts';
+import { trainOptions } from '../config/train-options.ts';
 import { bashScript } from './bash.ts';
 import { typedCommands } from './completions.ts';
 import { fishScript } from './fish.ts';

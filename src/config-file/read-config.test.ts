@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { commands } from '../command-list.ts';
-import { trainOptions } from '../config/train.ts';
+import { trainOptions } from '../config/train-options.ts';
 import { UserError } from '../errors.ts';
 import { parseConfig } from './parse-config.ts';
 import { optionsOf, readConfig } from './read-config.ts';

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { parseStored } from '../option-table.ts';
-import { modelConfigOf, resolveTrainOptions, ruleOptions, trainOptions } from './train.ts';
+import { modelConfigOf, resolveTrainOptions, ruleOptions } from './train.ts';
+import { trainOptions } from './train-options.ts';
 
 describe('attention', () => {
   it('looks 64 tokens back, or as far as it is told to', () => {

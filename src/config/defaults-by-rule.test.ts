@@ -8,7 +8,7 @@ import {
   type RuledOptions,
   type RuleInput,
 } from './defaults-by-rule.ts';
-import { trainOptions } from './train.ts';
+import { trainOptions } from './train-options.ts';
 
 const slow: MachineKind = { nativeOperations: false, bfloat16: false };
 const fast: MachineKind = { nativeOperations: true, bfloat16: true };

@@ -1,7 +1,8 @@
 /** What the help says of the presets. */
 import { flagsOf } from '../option-table.ts';
 import { PRESET_NAMES, PRESETS, type PresetName } from './presets.ts';
-import { presetOptions, trainOptions } from './train.ts';
+import { presetOptions } from './train.ts';
+import { trainOptions } from './train-options.ts';
 
 const COLUMNS = 80;
 const INDENT = '         ';

@@ -3,7 +3,8 @@ import { describe, expect, it } from 'vitest';
 import { type OptionSpec, parseOption } from '../option-table.ts';
 import { presetFlags, presetHelp } from './preset-help.ts';
 import { PRESET_NAMES, PRESETS } from './presets.ts';
-import { presetOptions, resolveTrainOptions, trainOptions } from './train.ts';
+import { presetOptions, resolveTrainOptions } from './train.ts';
+import { trainOptions } from './train-options.ts';
 
 /** What each option given in `flags` means. */
 function typed(flags: string): Record<string, unknown> {

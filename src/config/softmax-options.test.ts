@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { parseStored } from '../option-table.ts';
 import { assertSoftmaxFits } from './softmax-options.ts';
-import { modelConfigOf, resolveTrainOptions, trainOptions } from './train.ts';
+import { modelConfigOf, resolveTrainOptions } from './train.ts';
+import { trainOptions } from './train-options.ts';
 
 const adaptive = { tokenizer: 'word', softmax: 'adaptive' } as const;
 

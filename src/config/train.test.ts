@@ -3,6 +3,7 @@ import { commands } from '../command-list.ts';
 import { typedOptions } from '../command-spec.ts';
 import { type OptionSpec, parseOption, parseStored, withDefaults } from '../option-table.ts';
 import * as config from './train.ts';
+import { trainOptions } from './train-options.ts';
 
 const tables = commands.map((spec) => [spec.name, typedOptions(spec)] as const);
 const specs = tables.flatMap(([command, options]) =>
@@ -151,7 +152,7 @@ describe('training options', () => {
   });
 
   it('mean in a checkpoint without them what was done before they were there', () => {
-    const stored = parseStored(config.trainOptions, { dropout: 0.1 }, 'x');
+    const stored = parseStored(trainOptions, { dropout: 0.1 }, 'x');
     expect(stored).toMatchObject({
       ...{ dropoutMask: 'step', tied: false, cell: 'gru', activation: 'tanh' },
       ...{ residual: false, norm: 'none' },
@@ -161,7 +162,7 @@ describe('training options', () => {
   it('come back from a checkpoint as they were', () => {
     const options = config.resolveTrainOptions({ preset: 'seed', maxSteps: 7, lowercase: true });
     const stored = JSON.parse(JSON.stringify(options)) as Record<string, unknown>;
-    expect(parseStored(config.trainOptions, stored, 'x')).toEqual(options);
-    expect(withDefaults(config.trainOptions, options)).toEqual(options);
+    expect(parseStored(trainOptions, stored, 'x')).toEqual(options);
+    expect(withDefaults(trainOptions, options)).toEqual(options);
   });
 });

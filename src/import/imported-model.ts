@@ -1,5 +1,5 @@
 /** A model as another framework kept it, with its weights by the names that they have here. */
-import type { TrainOptions } from '../config/train.ts';
+import type { TrainOptions } from '../config/train-options.ts';
 import { UserError } from '../errors.ts';
 import type { TensorMap } from '../tensor-data.ts';
 

@@ -18,7 +18,8 @@ import {
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { useBackend } from '../../test/support/backends.ts';
 import { expectClose } from '../../test/support/numbers.ts';
-import { modelConfigOf, trainOptions } from '../config/train.ts';
+import { modelConfigOf } from '../config/train.ts';
+import { trainOptions } from '../config/train-options.ts';
 import { toFloat16 } from '../half-precision.ts';
 import { forward, logitsOf, zeroState } from '../model/language-model.ts';
 import { weightsOf } from '../model/weights.ts';

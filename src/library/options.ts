@@ -1,7 +1,7 @@
 /** The options of the library's calls: those of the command line, by their names in its tables. */
 import { evalOptions } from '../config/commands.ts';
 import { sampleOptions } from '../config/sample.ts';
-import { trainOptions } from '../config/train.ts';
+import { trainOptions } from '../config/train-options.ts';
 import type { GivenOptions, OptionTable } from '../option-table.ts';
 
 /** Those that say how a command shows what it finds, or that ask a person, have no meaning here. */

@@ -1,7 +1,7 @@
 /** What a report tells of runs, as `report-page/data.js` reads it: of modest size, however long they were. */
 import { basename, dirname, resolve } from 'node:path';
 import type { CheckpointModel } from '../checkpoint/model.ts';
-import { type TrainOptions, trainOptions } from '../config/train.ts';
+import { type TrainOptions, trainOptions } from '../config/train-options.ts';
 import type { HistoryRow } from '../journal/history-rows.ts';
 import { parameterCount } from '../model/parameters.ts';
 import type { ReportEvaluation } from './evaluations.ts';

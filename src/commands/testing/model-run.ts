@@ -1,6 +1,7 @@
 /** Runs around a model that is given, not trained. */
 import { saveCheckpoint } from '../../checkpoint/save.ts';
-import { resolveTrainOptions, type TrainOptions } from '../../config/train.ts';
+import { resolveTrainOptions } from '../../config/train.ts';
+import type { TrainOptions } from '../../config/train-options.ts';
 import type { DataRecord } from '../../data/record.ts';
 import type { Tokenizer } from '../../data/tokenizer.ts';
 import type { TensorMap } from '../../tensor-data.ts';

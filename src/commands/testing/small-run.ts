@@ -1,7 +1,8 @@
 /** Runs that are small, real but for the training, and the same each time. */
 import { readFileSync } from 'node:fs';
 import { saveCheckpoint } from '../../checkpoint/save.ts';
-import { modelConfigOf, resolveTrainOptions, type TrainOptions } from '../../config/train.ts';
+import { modelConfigOf, resolveTrainOptions } from '../../config/train.ts';
+import type { TrainOptions } from '../../config/train-options.ts';
 import type { DataRecord } from '../../data/record.ts';
 import {
   parseTokenizerFile,
