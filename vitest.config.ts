@@ -15,8 +15,8 @@ export default defineConfig({
     globalSetup: ['test/set-up.ts'],
     // TensorFlow is one native library a process: workers are processes, not threads.
     pool: 'forks',
-    // By default one processor would be left idle, which is half of two.
-    maxWorkers: availableParallelism(),
+    // One more than there are processors, for the time in which a test waits for a process or for the clock.
+    maxWorkers: availableParallelism() + 1,
     testTimeout: 120_000,
     hookTimeout: 600_000,
     projects: [
