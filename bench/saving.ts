@@ -196,7 +196,10 @@ const { values } = parseArgs({
 const threads = values.threads === undefined ? undefined : Number(values.threads);
 const directory = await mkdtemp(join(values.dir, 'gru-lm-saving-'));
 try {
-  const options = resolveTrainOptions({ preset: 'seed', maxSteps: 1e9, learningRateDecay: 'none' });
+  const options = resolveTrainOptions({
+    ...{ preset: 'seed', optimizer: 'adam', batchSize: 32, bptt: 35, dropout: 0.2 },
+    ...{ maxSteps: 1e9, learningRate: 0.002, learningRateDecay: 'none' },
+  });
   const backend = await selectBackend('cpu', { threads });
   say(backend.description);
   const open = { runDirectory: directory, silent: true, signal: new AbortController().signal };

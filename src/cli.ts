@@ -84,7 +84,7 @@ function addOptions(command: Command, declared: CommandSpec): [string, string][]
       if (spec.type === 'text' && spec.bare !== undefined) option.preset(spec.bare);
     }
     command.addOption(option);
-    // What a preset or a config file turns on may be turned off again.
+    // What the rule, a preset or a config file turns on may be turned off again.
     if (spec.type === 'switch' && (spec.negatable || declared.takesConfig)) {
       command.addOption(new Option(`--no-${spec.flag}`).hideHelp());
     }

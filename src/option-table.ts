@@ -67,7 +67,7 @@ interface SwitchSpec extends Described {
   type: 'switch';
   /** The flag in one letter. */
   letter?: string;
-  /** Whether `--no-…` takes it back, for what a preset may turn on. */
+  /** Whether `--no-…` takes it back, for what the rule or a preset may turn on. */
   negatable?: boolean;
 }
 

@@ -10,7 +10,8 @@ beforeAll(() => {
   writeCorpus(cwd);
   writeFileSync(
     join(cwd, 'run.toml'),
-    'hidden = 8\nlayers = 1\nbatchSize = 4\nbptt = 8\nmax-time = "1h"\ntied = true\npreset = "tiny"\n',
+    'hidden = 8\nlayers = 1\nbatchSize = 4\nbptt = 8\nmax-time = "1h"\npreset = "tiny"\n' +
+      'tied = true\nresidual = true\n',
   );
   writeFileSync(join(cwd, 'bad.yaml'), 'layers: 1\nhidden: 0\n');
 });
@@ -25,10 +26,18 @@ async function printed(args: string[]): Promise<Record<string, { value: unknown;
 
 test('flags stand over the file, it over a preset, that over the rule; nothing is trained', async () => {
   const before = listTree(cwd);
-  const options = await printed(['--config', 'run.toml', '--hidden', '16', '--no-tied']);
+  const options = await printed([
+    '--config',
+    'run.toml',
+    '--hidden',
+    '16',
+    '--no-tied',
+    '--no-residual',
+  ]);
   expect(options).toMatchObject({
     hiddenSize: { value: 16, from: 'flag' },
     tied: { value: false, from: 'flag' },
+    residual: { value: false, from: 'flag' },
     layers: { value: 1, from: 'file' },
     maxTime: { value: 3600, from: 'file' },
     embeddingSize: { value: 16, from: 'preset' },

@@ -118,13 +118,11 @@ test('--preset seed sets what it says, and options over it count', async () => {
     options: {
       tokenizer: 'word',
       vocabularySize: 10_000,
-      dropout: 0.2,
-      learningRate: 0.002,
+      gruVariant: 'reset-after',
       hiddenSize: 8,
-      bptt: 8,
     },
   });
-  expect(await infoOf('preset')).toMatchObject({ options: { dropout: 0.2, hiddenSize: 8 } });
+  expect(await infoOf('preset')).toMatchObject({ options: { tokenizer: 'word', hiddenSize: 8 } });
 });
 
 test('what is not given follows from the text, is told, and stays as it is on --resume', async () => {
@@ -170,15 +168,6 @@ test('what is not given follows from the text, is told, and stays as it is on --
       '          weight-decay 0.01; gru-variant reset-after; optimizer adam;\n' +
       '          precision float32\n',
   );
-});
-
-test('--no-tied and --no-residual take back what a preset turns on', async () => {
-  const flags = ['--preset', 'large', '--vocab-size', '300', '--max-steps', '2'];
-  const [tied] = await trainTiny(cwd, [...flags, '--out', 'tied']);
-  expect(tied).toMatchObject({ options: { tied: true, residual: true, dropout: 0.2 } });
-  const taken = ['--no-tied', '--no-residual'];
-  const [own] = await trainTiny(cwd, [...flags, ...taken, '--out', 'untied']);
-  expect(own).toMatchObject({ options: { tied: false, residual: false, dropout: 0.2 } });
 });
 
 describe('ways to train', () => {

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { Experiment } from './experiment.ts';
 import { nameOf, parseOptions } from './options.ts';
+import { experiments } from './settings.ts';
 
 const experiment = (name: string, limit: { steps: number } | { seconds: number }): Experiment => ({
   ...{ name, title: name, text: 'a.txt', data: [], ngrams: [5], base: [], ...limit },
@@ -20,6 +21,11 @@ describe('options of the experiments', () => {
     expect(names('--only', 'two,one/with a space')).toEqual([
       ...['one/with a space', 'two/base', 'two/with a space'],
     ]);
+  });
+
+  it('can name each row that there is', () => {
+    const all = parseOptions([], experiments).rows.map(nameOf);
+    expect(parseOptions(['--only', all.join(',')], experiments).rows.map(nameOf)).toEqual(all);
   });
 
   it('have several runs at once of what does not go by the clock', () => {

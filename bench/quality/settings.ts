@@ -36,6 +36,9 @@ const WORD_MODEL = [
   ...['--lr', '1.6e-2', '--weight-decay', '1', '--dropout', '0.3'],
 ];
 
+/** What the rule takes instead of so many words that are read five times. */
+const WORDS_BY_RULE = ['--residual', '--dropout', '0', '--dropout-embedding', '0.1'];
+
 const CELLS = {
   'reset after': ['--gru-variant', 'reset-after'],
   lstm: ['--cell', 'lstm'],
@@ -147,11 +150,12 @@ export const experiments: readonly Experiment[] = [
       'dropout by step': ['--dropout-mask', 'step'],
       'not tied': ['--no-tied'],
       'adaptive softmax': ['--no-tied', '--softmax', 'adaptive'],
-      'embeddings dropped, residual': [
-        ...['--residual', '--dropout', '0', '--dropout-embedding', '0.1'],
-      ],
+      'by the rule': WORDS_BY_RULE,
+      'by the rule with layer normalisation': [...WORDS_BY_RULE, '--norm', 'layer'],
+      'by the rule but not tied': [...WORDS_BY_RULE, '--no-tied'],
+      'by the rule with windows that grow': [...WORDS_BY_RULE, '--bptt-schedule', 'grow'],
       adamw: [...by('adamw', '2e-3'), '--weight-decay', '0.05'],
-      'adamw, residual, not tied': [
+      'adamw with residual and not tied': [
         ...[...by('adamw', '4e-3'), '--weight-decay', '0.05'],
         ...['--residual', '--no-tied'],
       ],

@@ -108,8 +108,10 @@ describe('training options', () => {
     });
     expect(rule({ cell: 'lstm' })).not.toHaveProperty('gruVariant');
     // As the command line has them: what was not given is undefined.
-    const silent = { preset: 'seed', hiddenSize: undefined } as { preset: 'seed' };
-    expect(rule(silent)).toEqual({ precision: 'float32', weightDecay: 0.01 });
+    const silent = { preset: 'tiny', hiddenSize: undefined } as { preset: 'tiny' };
+    expect(rule(silent)).toEqual({
+      ...{ precision: 'float32', weightDecay: 0.01, gruVariant: 'reset-after' },
+    });
     expect(rule({ gradientAccumulation: 5 })).toMatchObject({ batchSize: 30 });
   });
 
@@ -117,8 +119,8 @@ describe('training options', () => {
     expect(() => config.resolveTrainOptions({ batchSize: 12, gradientAccumulation: 5 })).toThrow(
       '--grad-accum: expected a number that divides --batch-size 12, found 5',
     );
-    expect(() => config.resolveTrainOptions({ preset: 'seed', gradientAccumulation: 5 })).toThrow(
-      '--grad-accum: expected a number that divides --batch-size 32, found 5',
+    expect(() => config.resolveTrainOptions({ preset: 'tiny', gradientAccumulation: 5 })).toThrow(
+      '--grad-accum: expected a number that divides --batch-size 16, found 5',
     );
   });
 
