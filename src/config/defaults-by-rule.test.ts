@@ -141,6 +141,15 @@ describe('defaults by rule', () => {
     );
   });
 
+  it('take words for the longer time that they need', () => {
+    const words = { vocabularySize: 10_000, machine: fast };
+    const byTime = ruled(448_123, 280, words);
+    expect(byTime).toMatchObject({ hiddenSize: 256, layers: 2 });
+    // At 8000 a second.
+    expect(ruled(448_123, 0, { ...words, budget: { epochs: 5 } })).toEqual(byTime);
+    expect(ruled(448_123, 0, { ...words, budget: { maxSteps: 547 } })).toEqual(byTime);
+  });
+
   it('leave alone what a user or a preset decides', () => {
     const { hiddenSize, dropout, dropoutEmbedding, ...rest } = ruled(1e6, 60);
     const input = { ...usual, trainTokens: 1e6, budget: { maxTime: 60 } };
@@ -164,7 +173,7 @@ describe('defaults by rule', () => {
     [{ maxTime: 60 }, [0, 0, 0.2]],
     [{ maxTime: 300 }, [0, 0.1, 1]],
     [{ maxTime: 600 }, [0.3, 0.1, 1]],
-    [{ epochs: 2, maxTime: 600 }, [0, 0, 0.1]],
+    [{ epochs: 2, maxTime: 600 }, [0, 0, 0.2]],
     [{ epochs: 5 }, [0, 0.1, 1]],
     [{ maxSteps: 1100 }, [0.3, 0.1, 1]],
   ])(

@@ -193,9 +193,11 @@ const MOST_RATE_FOR_WORDS = 0.016;
 const BY_SIGN: readonly OptimizerKind['optimizer'][] = ['adam', 'adamw', 'rmsprop'];
 const MOST_DROPOUT = 0.6;
 
-/** What a second is taken to be good for where a limit is one of steps or epochs. */
+/**
+ * How many tokens a second of training is taken for, where a limit is one of steps or epochs and for counting passes in
+ * one of time: of words fewer, since their scores take the most of it.
+ */
 const TOKENS_PER_SECOND = 40_000;
-/** How many words a second of training is taken for: their scores take the most of it. */
 const WORDS_PER_SECOND = 8000;
 /** The least that the text should give each pass; batches of short texts have fewer streams for it. */
 const WINDOWS_A_PASS = 8;
@@ -206,14 +208,14 @@ export function defaultsByRule(input: RuleInput): RuledOptions {
   const optimizer = input.optimizer ?? (machine.nativeOperations ? 'muon' : 'adam');
   const row = lastFrom(optimizer === 'muon' ? BY_MUON : BY_OTHERS, input.trainTokens);
   const batchSize = batchSizeFor(input, row.batchSize);
-  const seconds = tokensOf(input, batchSize, TOKENS_PER_SECOND) / TOKENS_PER_SECOND;
-  const column = FROM_SECONDS.findLastIndex((from) => seconds >= from);
-  const { hiddenSize, layers, dropout, ...size } = row.bySeconds[column] as Size;
   const { embeddingSize, ofWords, mostLayers } = lastFrom(BY_VOCABULARY, input.vocabularySize);
-  const words = ofWords ? tokensOf(input, batchSize, WORDS_PER_SECOND) : 0;
+  const tokensPerSecond = ofWords ? WORDS_PER_SECOND : TOKENS_PER_SECOND;
+  const tokens = tokensOf(input, batchSize, tokensPerSecond);
+  const column = FROM_SECONDS.findLastIndex((from) => tokens >= from * tokensPerSecond);
+  const { hiddenSize, layers, dropout, ...size } = row.bySeconds[column] as Size;
   const { dropoutEmbedding, moreDropout, leastDecay } = lastFrom(
     WORDS_BY_PASSES,
-    words / input.trainTokens,
+    ofWords ? tokens / input.trainTokens : 0,
   );
   const wordsByMuon = ofWords && optimizer === 'muon';
   return {
