@@ -2,6 +2,7 @@
 import { availableParallelism } from 'node:os';
 import { parseArgs } from 'node:util';
 import { UserError } from '../src/errors.ts';
+import { typedNumber } from './command-line.ts';
 import { OURS, type PeerName, peerNames } from './peers.ts';
 import { type Part, parts } from './results.ts';
 import { namedSizes } from './sizes.ts';
@@ -144,11 +145,7 @@ function positive(
   least: number,
   whole = false,
 ): number {
-  if (typed === undefined) return otherwise;
-  const value = typed.trim() === '' ? Number.NaN : Number(typed);
-  if (Number.isFinite(value) && value >= least && (!whole || Number.isInteger(value))) return value;
-  const kind = whole ? 'a whole number' : 'a number';
-  throw usage(`--${flag}: expected ${kind} of at least ${least}, found "${typed}"`);
+  return typed === undefined ? otherwise : typedNumber(flag, typed, { least, whole }, usage);
 }
 
 function usage(message: string): UserError {

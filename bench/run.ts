@@ -2,6 +2,7 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { errorMessage, UserError } from '../src/errors.ts';
+import { showFailure } from './command-line.ts';
 import { withTables } from './docs.ts';
 import { measure } from './measurement.ts';
 import { help, type Options, parseOptions } from './options.ts';
@@ -49,7 +50,5 @@ for (const name of ['SIGINT', 'SIGTERM'] as const) {
 try {
   await main(stop.signal);
 } catch (error) {
-  if (!(error instanceof UserError)) throw error;
-  process.stderr.write(`error: ${error.message}\n${error.hint ? `  ${error.hint}\n` : ''}`);
-  process.exitCode = error.exitCode;
+  showFailure(error);
 }

@@ -13,8 +13,9 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { runToEnd } from '../bench/child.ts';
+import { showFailure } from '../bench/command-line.ts';
 import { textTable } from '../bench/table.ts';
-import { errorMessage, UserError } from '../src/errors.ts';
+import { UserError } from '../src/errors.ts';
 import { setUpRuntime } from '../src/runtime/backend.ts';
 import { compareValues, type Values } from './agreement.ts';
 import { measuredSizes, measureSizes } from './check-cuda-speed.ts';
@@ -126,7 +127,5 @@ async function main(): Promise<void> {
 try {
   await main();
 } catch (error) {
-  if (!(error instanceof UserError)) throw error;
-  say(`error: ${errorMessage(error)}${error.hint ? `\n  ${error.hint}` : ''}`);
-  process.exitCode = error.exitCode;
+  showFailure(error);
 }

@@ -1,6 +1,7 @@
 /** The command line of `npm run bench:quality`, which `run.ts` describes. */
 import { parseArgs } from 'node:util';
 import { UserError } from '../../src/errors.ts';
+import { typedNumber } from '../command-line.ts';
 import { type Experiment, type Row, rowsOf } from './experiment.ts';
 
 /** A row that is trained; n-grams are counted beside the base. */
@@ -93,9 +94,7 @@ function chosenRows(rows: readonly TrainedRow[], names: readonly string[]): Trai
 }
 
 function wholeNumber(flag: string, typed: string, least: number): number {
-  const value = typed.trim() === '' ? Number.NaN : Number(typed);
-  if (Number.isSafeInteger(value) && value >= least) return value;
-  throw usage(`--${flag}: expected a whole number of at least ${least}, found "${typed}"`);
+  return typedNumber(flag, typed, { least, whole: true }, usage);
 }
 
 function usage(message: string): UserError {

@@ -17,8 +17,9 @@
  */
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { errorMessage, UserError } from '../../src/errors.ts';
+import { errorMessage } from '../../src/errors.ts';
 import { root } from '../child.ts';
+import { showFailure } from '../command-line.ts';
 import { withBlock } from '../docs.ts';
 import { ensurePython, frameworks } from '../environment.ts';
 import { thisProcessor } from '../machine.ts';
@@ -65,9 +66,8 @@ function optionsOrEnd(): Options {
   try {
     return parseOptions(process.argv.slice(2), experiments);
   } catch (error) {
-    if (!(error instanceof UserError)) throw error;
-    process.stderr.write(`error: ${error.message}\n  ${error.hint}\n`);
-    process.exit(error.exitCode);
+    showFailure(error);
+    process.exit();
   }
 }
 
