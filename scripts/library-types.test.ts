@@ -1,39 +1,33 @@
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import ts from 'typescript';
 import { describe, expect, it } from 'vitest';
-import { libraryTypes, optionTypes } from './library-types.ts';
+import { compiler, libraryTypes, optionTypes } from './library-types.ts';
 
-const library = fileURLToPath(new URL('../src/library/', import.meta.url));
+const root = fileURLToPath(new URL('..', import.meta.url));
+const options = join(root, 'src/library/options.ts');
 
-/** What the compiler says of files that are not on the disk, in the directory of the library's sources. */
+/** What the compiler says of files that are written beside each other. */
 function complaints(files: Record<string, string>): string[] {
-  const options: ts.CompilerOptions = {
-    ...{ strict: true, exactOptionalPropertyTypes: true, skipLibCheck: true, noEmit: true },
-    ...{ target: ts.ScriptTarget.ES2023, module: ts.ModuleKind.NodeNext, types: ['node'] },
-    allowImportingTsExtensions: true,
-  };
-  const paths = new Map(Object.entries(files).map(([name, text]) => [join(library, name), text]));
-  const host = ts.createCompilerHost(options);
-  const { fileExists, readFile } = host;
-  host.fileExists = (path) => paths.has(path) || fileExists(path);
-  host.readFile = (path) => paths.get(path) ?? readFile(path);
-  const { getSourceFile } = host;
-  host.getSourceFile = (path, version, ...rest) =>
-    paths.has(path)
-      ? ts.createSourceFile(path, paths.get(path)!, version)
-      : getSourceFile(path, version, ...rest);
-  const program = ts.createProgram([...paths.keys()], options, host);
-  return [...paths.keys()].flatMap((path) =>
-    program
-      .getSemanticDiagnostics(program.getSourceFile(path))
-      .map(({ messageText }) => ts.flattenDiagnosticMessageText(messageText, '\n')),
-  );
+  const directory = mkdtempSync(join(tmpdir(), 'gru-lm-types-'));
+  try {
+    for (const [name, text] of Object.entries(files)) writeFileSync(join(directory, name), text);
+    const compilerOptions = { typeRoots: [join(root, 'node_modules/@types')] };
+    const config = { extends: join(root, 'tsconfig.json'), include: ['*.mts'], compilerOptions };
+    writeFileSync(join(directory, 'tsconfig.json'), JSON.stringify(config));
+    const run = spawnSync(process.execPath, [compiler, '-p', directory], { encoding: 'utf8' });
+    expect(run.stderr).toBe('');
+    return [...run.stdout.matchAll(/error TS\d+: (.*)/g)].map(([, message]) => message!);
+  } finally {
+    rmSync(directory, { recursive: true });
+  }
 }
 
 const SAME = `
-  import type * as made from './made-options.ts';
-  import type * as own from './options.ts';
+  import type * as made from './made-options.mts';
+  import type * as own from '${options}';
   type Same<A, B> = [Required<A>] extends [Required<B>]
     ? [Required<B>] extends [Required<A>] ? true : false
     : false;
@@ -45,14 +39,14 @@ const SAME = `
 
 describe('the types of the library', () => {
   it('have the options that the sources derive from the tables', () => {
-    expect(complaints({ 'made-options.ts': optionTypes(), 'same.ts': SAME })).toEqual([]);
+    expect(complaints({ 'made-options.mts': optionTypes(), 'same.mts': SAME })).toEqual([]);
   });
 
   it('would be found out if they had not', () => {
     const changed = optionTypes().replace('hiddenSize?: number', 'hiddenSize?: string');
     const less = optionTypes().replace('hiddenSize?:', 'hiddenSizes?:');
     for (const made of [changed, less]) {
-      expect(complaints({ 'made-options.ts': made, 'same.ts': SAME })).toEqual([
+      expect(complaints({ 'made-options.mts': made, 'same.mts': SAME })).toEqual([
         "Type 'true' is not assignable to type 'false'.",
       ]);
     }
