@@ -194,6 +194,16 @@ describe.each(testBackends)('the optimizer on %s', (backend) => {
     },
   );
 
+  it('begins the means of nt-asgd with the very value, however far that has come', () => {
+    const subject = oneParameter({ optimizer: 'nt-asgd' }, [1e8]);
+    subject.update([tf.tensor1d([1e8 - 0.1])], 1);
+    subject.startAveraging();
+    subject.update([tf.tensor1d([0.3])], 1);
+    const value = valuesIn(subject.exportState(), 'value.w');
+    expect(valuesIn(subject.exportParameters(), 'w')).toEqual(value);
+    subject.dispose();
+  });
+
   it('leaves no update in the means of nt-asgd that was left out', () => {
     const subject = oneParameter({ optimizer: 'nt-asgd' }, [0]);
     subject.startAveraging();

@@ -166,7 +166,7 @@ export class Optimizer {
     for (const slot of this.#slots.values()) {
       const gradient = gradients[i++] as tf.Tensor;
       this.#updateOne(slot, gradient, learningRate);
-      if (keep !== undefined) updateAverage(slot, keep);
+      if (keep !== undefined) this.#updateAverage(slot, keep);
       gradient.dispose();
     }
   }
@@ -203,6 +203,19 @@ export class Optimizer {
     } else {
       this.#updates.gradientDescent(value, gradient, learningRate);
     }
+  }
+
+  /** average ← keep · average + (1 − keep) · value, as one step down their difference: half the time. */
+  #updateAverage({ value, average }: Slot, keep: number): void {
+    if (!average) return;
+    // The first of nt-asgd's is the value to the last bit, whatever was there before.
+    if (keep === 0) {
+      tf.tidy(() => average.assign(value.read()));
+      return;
+    }
+    const difference = tf.tidy(() => tf.sub(average.read(), value.read()));
+    this.#updates.gradientDescent(average, difference, 1 - keep);
+    difference.dispose();
   }
 
   /** What the update leaves of the means before it; undefined: none are kept. */
@@ -244,13 +257,6 @@ export class Optimizer {
     first.dispose();
     return variable;
   }
-}
-
-function updateAverage({ value, average }: Slot, keep: number): void {
-  if (!average) return;
-  tf.tidy(() =>
-    average.assign(tf.add(tf.mul(average.read(), keep), tf.mul(value.read(), 1 - keep))),
-  );
 }
 
 /** Whether all values are, before cutting makes numbers of those that are not. */
