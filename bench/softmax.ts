@@ -36,7 +36,7 @@ const FLAGS = [
   // A full softmax alone can have the embeddings for weights: it would be another model.
   ...['--no-tied', '--no-residual'],
   ...['--batch-size', '32', '--bptt', '35', '--dropout', '0.3'],
-  ...['--optimizer', 'muon', '--lr', '1.6e-2', '--weight-decay', '0.4'],
+  ...['--optimizer', 'muon', '--lr', '1.6e-2', '--weight-decay', '0.4', '--ema', '0'],
 ];
 
 const { values: options } = parseArgs({

@@ -7,7 +7,7 @@ const stack = (layers: number, hiddenSize: number) => [
   ...['--hidden', `${hiddenSize}`],
 ];
 
-const COMMON = ['--sample-every', '0', '--precision', 'bfloat16'];
+const COMMON = ['--sample-every', '0', '--precision', 'bfloat16', '--ema', '0'];
 const minutes = (count: number) => count * 60;
 
 /** What the rule takes where the native operations are, whatever it takes in time to come. */
@@ -70,8 +70,8 @@ const by = (optimizer: string, rate: string) => ['--optimizer', optimizer, '--lr
 /**
  * Settings that are tried for a given time.
  *
- * The bases are what the rule takes of that time, which these tables are the grounds of; of words, what it took
- * before them.
+ * The bases are what the rule takes of that time, which these tables are the grounds of, but that the weights
+ * themselves are evaluated; of words, what it took before them.
  */
 export const experiments: readonly Experiment[] = [
   {

@@ -14,7 +14,7 @@ const slow: MachineKind = { nativeOperations: false, bfloat16: false };
 const fast: MachineKind = { nativeOperations: true, bfloat16: true };
 const usual = {
   ...{ vocabularySize: 65, bptt: 64, gradientAccumulation: 1 },
-  ...({ cell: 'gru', activation: 'tanh', attention: false } as const),
+  ...({ cell: 'gru', activation: 'tanh', attention: false, norm: 'none' } as const),
   ...{ fullSoftmax: true, machine: slow },
 };
 
@@ -38,7 +38,7 @@ describe('defaults by rule', () => {
   ])('for a million characters and %d seconds are as measured', (maxTime, expected) => {
     expect(ruled(1_000_000, maxTime, { machine: fast })).toEqual({
       ...{ ...expected, dropout: 0, dropoutEmbedding: 0, embeddingSize: 64 },
-      ...{ batchSize: 64, optimizer: 'muon' },
+      ...{ batchSize: 64, optimizer: 'muon', ema: 0.998 },
       ...{ gruVariant: 'reset-before', precision: 'bfloat16', tied: false, residual: false },
     });
   });
@@ -52,7 +52,7 @@ describe('defaults by rule', () => {
     expect(ruled(1_000_000, maxTime)).toEqual({
       ...{ ...expected, layers: 2, embeddingSize: 64, batchSize: 32, optimizer: 'adam' },
       ...{ gruVariant: 'reset-after', precision: 'float32', weightDecay: 0.01 },
-      ...{ tied: false, residual: false, dropoutEmbedding: 0 },
+      ...{ tied: false, residual: false, dropoutEmbedding: 0, ema: 0.998 },
     });
   });
 
@@ -155,6 +155,12 @@ describe('defaults by rule', () => {
     const input = { ...usual, trainTokens: 1e6, budget: { maxTime: 60 } };
     expect(chosenByRule(input, { dropout: 0 }, { hiddenSize: 8 })).toEqual(rest);
     expect(chosenByRule(input, { dropoutEmbedding: 0.2 })).toMatchObject({ dropout });
+  });
+
+  it('evaluate the mean of the weights, but where there is another or it has not its own statistics', () => {
+    expect(ruled(1e6, 60, { norm: 'layer', optimizer: 'sgd' }).ema).toBe(0.998);
+    expect(ruled(1e6, 60, { norm: 'batch' }).ema).toBe(0);
+    expect(ruled(1e6, 60, { optimizer: 'nt-asgd' }).ema).toBe(0);
   });
 
   it('take what the native operations make fast, where they are', () => {

@@ -378,7 +378,8 @@ export const trainOptions = {
     min: 0,
     below: 1,
     default: 0,
-    help: 'evaluate and save a running mean of the weights, of which a step leaves this share',
+    defaultNote: '0.998, but 0 with nt-asgd and --norm batch',
+    help: 'evaluate and save a running mean of the weights, of which a step leaves this share at most',
     group: TRAINING,
   },
   patience: {

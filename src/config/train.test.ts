@@ -101,6 +101,7 @@ describe('training options', () => {
       tied: false,
       residual: false,
       weightDecay: 0.01,
+      ema: 0.998,
       ...ofMachine,
     });
     expect(rule({ hiddenSize: 8, maxTime: 60, optimizer: 'muon' })).toMatchObject({
@@ -110,7 +111,7 @@ describe('training options', () => {
     // As the command line has them: what was not given is undefined.
     const silent = { preset: 'tiny', hiddenSize: undefined } as { preset: 'tiny' };
     expect(rule(silent)).toEqual({
-      ...{ precision: 'float32', weightDecay: 0.01, gruVariant: 'reset-after' },
+      ...{ precision: 'float32', weightDecay: 0.01, ema: 0.998, gruVariant: 'reset-after' },
     });
     expect(rule({ gradientAccumulation: 5 })).toMatchObject({ batchSize: 30 });
   });

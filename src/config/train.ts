@@ -88,13 +88,13 @@ export function ruleOptions(
   machine: MachineKind,
 ): Partial<RuledOptions> {
   const preset: Given = given.preset ? presetOptions(given.preset) : {};
-  const { epochs, maxSteps, maxTime, bptt, gradientAccumulation, cell, activation, attention } =
-    options;
+  const { epochs, maxSteps, maxTime, bptt, gradientAccumulation } = options;
+  const { cell, activation, attention, norm } = options;
   const fullSoftmax = options.softmax === 'full';
   const optimizer = given.optimizer ?? preset.optimizer;
   const input = {
     ...{ ...text, budget: { epochs, maxSteps, maxTime }, bptt, gradientAccumulation },
-    ...{ cell, activation, attention, fullSoftmax, optimizer, machine },
+    ...{ cell, activation, attention, norm, fullSoftmax, optimizer, machine },
   };
   return chosenByRule(input, preset, given);
 }
