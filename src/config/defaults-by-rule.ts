@@ -197,7 +197,7 @@ const BY_SIGN: readonly OptimizerKind['optimizer'][] = ['adam', 'adamw', 'rmspro
 const MOST_DROPOUT = 0.6;
 /**
  * What a step leaves of the mean of the weights, at most, which is what is evaluated and saved. While the rate is high
- * it predicts far better than the weights themselves, and at the end no worse (docs/experiments.md).
+ * it predicts far better than the weights themselves, and at the end about as well (docs/experiments.md).
  */
 const MEAN_SHARE = 0.998;
 
