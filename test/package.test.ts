@@ -16,6 +16,7 @@ import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { linkFetchedLibraries } from '../scripts/fetched-libraries.ts';
+import { compiler } from '../scripts/library-types.ts';
 import { collectPrebuilds } from '../scripts/prebuilds.ts';
 import { nodeOf, supportedNodes } from '../scripts/supported-nodes.ts';
 import { LIBRARY } from '../src/export/tfjs/site-files.ts';
@@ -212,9 +213,8 @@ describe('the packed package', () => {
       const target = ['--target', 'es2023', '--lib', 'es2023', '--module', 'nodenext'];
       const flags = ['--noEmit', '--strict', '--skipLibCheck', ...target];
       const types = ['--types', 'node', '--typeRoots', join(ROOT, 'node_modules', '@types')];
-      const tsc = join(ROOT, 'node_modules', 'typescript', 'bin', 'tsc');
       const both = ['good.mts', 'bad.mts'];
-      const { stdout } = await run(process.execPath, [tsc, ...both, ...flags, ...types], home);
+      const { stdout } = await run(process.execPath, [compiler, ...both, ...flags, ...types], home);
       expect(stdout.match(/^[\w./-]+\(\d+/gm)).toEqual(
         [3, 4, 5, 6, 7].map((line) => `bad.mts(${line}`),
       );

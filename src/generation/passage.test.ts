@@ -116,7 +116,7 @@ describe('a text in parts', () => {
           expect(isEnded ? parts.slice(0, whole.length) : parts).toBe(whole);
         },
       ),
-      { numRuns: 60 },
+      { numRuns: 100 },
     );
   });
 
