@@ -8,6 +8,7 @@
 #include <oneapi/dnnl/dnnl.hpp>
 #include <string>
 
+#include "bfloat16_rate.h"
 #include "operations.h"
 
 namespace {
@@ -47,9 +48,15 @@ bool HasBfloat16(dnnl::cpu_isa isa) {
   return (static_cast<unsigned>(isa) & wanted) == wanted;
 }
 
-void Set(napi_env env, napi_value object, const char* name, const std::string& text) {
+void SetText(napi_env env, napi_value object, const char* name, const std::string& text) {
   napi_value value;
   napi_create_string_utf8(env, text.c_str(), text.size(), &value);
+  napi_set_named_property(env, object, name, value);
+}
+
+void SetFlag(napi_env env, napi_value object, const char* name, bool truth) {
+  napi_value value;
+  napi_get_boolean(env, truth, &value);
   napi_set_named_property(env, object, name, value);
 }
 
@@ -71,13 +78,13 @@ napi_value Initialize(napi_env env, napi_value exports) {
   KeepFreedMemory();
   const auto* version = dnnl::version();
   const dnnl::cpu_isa isa = dnnl::get_effective_cpu_isa();
-  Set(env, exports, "oneDnnVersion",
+  SetText(env, exports, "oneDnnVersion",
       std::to_string(version->major) + "." + std::to_string(version->minor) + "." +
           std::to_string(version->patch));
-  Set(env, exports, "instructionSet", NameOf(isa));
-  napi_value bfloat16;
-  napi_get_boolean(env, HasBfloat16(isa), &bfloat16);
-  napi_set_named_property(env, exports, "bfloat16", bfloat16);
+  SetText(env, exports, "instructionSet", NameOf(isa));
+  const bool bfloat16 = HasBfloat16(isa);
+  SetFlag(env, exports, "bfloat16", bfloat16);
+  SetFlag(env, exports, "fastBfloat16", bfloat16 && gru_lm::MultipliesBfloat16Faster());
   return exports;
 }
 

@@ -133,7 +133,8 @@ async function inspect(
     signal,
   });
   // Every place's: a page keeps 8 bits of each, which is what bfloat16 has.
-  const precision = html !== undefined && nativeOperations?.bfloat16 ? 'bfloat16' : 'float32';
+  const rounds = html !== undefined && nativeOperations?.fastBfloat16;
+  const precision = rounds ? 'bfloat16' : 'float32';
   const weighing = { span, precision, signal } as const;
   const saliencies = await weighTokens(modelConfig, weights, trace, places, weighing);
   return { model, label, trace, texts: tokenTexts(tokenizer, ids), saliencies, options };

@@ -4,7 +4,9 @@ import type { SelectedBackend } from '../runtime/backend.ts';
 import { withListener } from './listener.ts';
 import { effectivePrecision } from './start-backend.ts';
 
-const withBfloat16 = { oneDnnVersion: '3', instructionSet: 'avx512_core_bf16', bfloat16: true };
+const withBfloat16 = {
+  ...{ oneDnnVersion: '3', instructionSet: 'avx512_core_bf16', bfloat16: true, fastBfloat16: true },
+};
 
 /** What is computed in, and what the user is told. */
 function decided(wanted: Precision, backend: Partial<SelectedBackend>) {
@@ -38,7 +40,9 @@ describe('the precision', () => {
     expect(decided('bfloat16', { name: 'cpu', nativeOperations })).toEqual({
       ...{ found: 'bfloat16', notices: '' },
     });
-    const older = { ...withBfloat16, instructionSet: 'avx2', bfloat16: false };
+    const slow = { ...withBfloat16, fastBfloat16: false };
+    expect(decided('bfloat16', { name: 'cpu', nativeOperations: slow }).found).toBe('bfloat16');
+    const older = { ...withBfloat16, instructionSet: 'avx2', bfloat16: false, fastBfloat16: false };
     const without = decided('bfloat16', { name: 'cpu', nativeOperations: older });
     expect(without.found).toBe('float32');
     expect(without.notices).toContain('this processor has no bfloat16 instructions (it has avx2)');

@@ -89,7 +89,7 @@ export function decide(
   };
   const byRule = ruleOptions(given, options, text, {
     nativeOperations: nativeOperations !== undefined,
-    bfloat16: nativeOperations?.bfloat16 ?? false,
+    fastBfloat16: nativeOperations?.fastBfloat16 ?? false,
   });
   return { ...prepared, options: { ...options, ...byRule }, byRule };
 }

@@ -31,7 +31,7 @@ describe('attention', () => {
 
   it('has a second layer where the rule would choose one', () => {
     const text = { trainTokens: 2000, vocabularySize: 65 };
-    const machine = { nativeOperations: false, bfloat16: false };
+    const machine = { nativeOperations: false, fastBfloat16: false };
     const layersOf = (given: { attention?: boolean }) =>
       ruleOptions(given, resolveTrainOptions(given), text, machine).layers;
     expect(layersOf({})).toBe(1);

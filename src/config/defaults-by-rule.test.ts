@@ -10,8 +10,8 @@ import {
 } from './defaults-by-rule.ts';
 import { trainOptions } from './train-options.ts';
 
-const slow: MachineKind = { nativeOperations: false, bfloat16: false };
-const fast: MachineKind = { nativeOperations: true, bfloat16: true };
+const slow: MachineKind = { nativeOperations: false, fastBfloat16: false };
+const fast: MachineKind = { nativeOperations: true, fastBfloat16: true };
 const usual = {
   ...{ vocabularySize: 65, bptt: 64, gradientAccumulation: 1 },
   ...({ cell: 'gru', activation: 'tanh', attention: false, norm: 'none' } as const),
@@ -164,7 +164,7 @@ describe('defaults by rule', () => {
   });
 
   it('take what the native operations make fast, where they are', () => {
-    const machine = { ...fast, bfloat16: false };
+    const machine = { ...fast, fastBfloat16: false };
     expect(ruled(1e6, 60, { machine })).toMatchObject({
       ...{ optimizer: 'muon', gruVariant: 'reset-before', precision: 'float32' },
       ...{ batchSize: 64, learningRate: 0.015 },

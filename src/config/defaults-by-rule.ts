@@ -32,8 +32,8 @@ export interface RuledOptions {
 /** What a machine runs fast. */
 export interface MachineKind {
   readonly nativeOperations: boolean;
-  /** Whether these multiply bfloat16 by instructions for it. */
-  readonly bfloat16: boolean;
+  /** Whether these multiply bfloat16 faster than float32. */
+  readonly fastBfloat16: boolean;
 }
 
 /** What the rule decides by. */
@@ -241,7 +241,7 @@ export function defaultsByRule(input: RuleInput): RuledOptions {
     ema: optimizer === 'nt-asgd' || input.norm === 'batch' ? 0 : MEAN_SHARE,
     gruVariant: isNativeGru(cell, activation, machine) ? 'reset-before' : 'reset-after',
     optimizer,
-    precision: machine.bfloat16 ? 'bfloat16' : 'float32',
+    precision: machine.fastBfloat16 ? 'bfloat16' : 'float32',
   };
 }
 

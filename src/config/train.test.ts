@@ -87,7 +87,7 @@ describe('training options', () => {
 
   it('are the rule’s where neither the user nor the preset decides', () => {
     const text = { trainTokens: 1e6, vocabularySize: 65 };
-    const machine = { nativeOperations: false, bfloat16: false };
+    const machine = { nativeOperations: false, fastBfloat16: false };
     const rule = (given: Parameters<typeof config.ruleOptions>[0]) =>
       config.ruleOptions(given, config.resolveTrainOptions(given), text, machine);
     const ofMachine = { gruVariant: 'reset-after', optimizer: 'adam', precision: 'float32' };

@@ -233,7 +233,9 @@ function standInForNative(backend: TensorFlowBackend): string[] {
     ];
   };
   const original = replace(backend, 'executeMultipleOutputs', run);
-  const nativeOperations = { oneDnnVersion: 'none', instructionSet: 'none', bfloat16: true };
+  const nativeOperations = {
+    ...{ oneDnnVersion: 'none', instructionSet: 'none', bfloat16: true, fastBfloat16: true },
+  };
   replace(backend as { nativeOperations?: unknown }, 'nativeOperations', nativeOperations);
   return calls;
 }

@@ -38,6 +38,7 @@ describe('the cpu backend', () => {
       oneDnnVersion: '3.2.0',
       instructionSet: expect.stringMatching(/^(sse41|avx\w*)$/),
       bfloat16: expect.any(Boolean),
+      fastBfloat16: expect.any(Boolean),
     };
     expect(selected.nativeRefusal).toBeUndefined();
     expect(selected.nativeOperations).toEqual(expected);

@@ -189,8 +189,10 @@ function withoutOffline({ env }: RuntimeContext): NodeJS.ProcessEnv {
 
 /** `oneDNN 3.2.0, avx512_core_bf16, bfloat16` */
 export function summarizeOperations(found: NativeOperations): string {
-  const { oneDnnVersion, instructionSet, bfloat16 } = found;
-  return [`oneDNN ${oneDnnVersion}`, instructionSet, ...(bfloat16 ? ['bfloat16'] : [])].join(', ');
+  const { oneDnnVersion, instructionSet, bfloat16, fastBfloat16 } = found;
+  const parts = [`oneDNN ${oneDnnVersion}`, instructionSet];
+  if (bfloat16) parts.push(fastBfloat16 ? 'bfloat16' : 'bfloat16 (float32 is faster)');
+  return parts.join(', ');
 }
 
 function describe(tensorflow: LocatedTensorflow): string {

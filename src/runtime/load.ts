@@ -72,8 +72,8 @@ export async function loadTensorflow(
 function addOperations(backend: TensorflowBackend, built: BuiltOperations): Reason | undefined {
   try {
     const addon = createRequire(import.meta.url)(built.addonPath) as NativeOperations;
-    const { oneDnnVersion, instructionSet, bfloat16 } = addon;
-    backend.nativeOperations = { oneDnnVersion, instructionSet, bfloat16 };
+    const { oneDnnVersion, instructionSet, bfloat16, fastBfloat16 } = addon;
+    backend.nativeOperations = { oneDnnVersion, instructionSet, bfloat16, fastBfloat16 };
     return undefined;
   } catch (error) {
     return {

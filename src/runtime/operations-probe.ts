@@ -28,7 +28,7 @@ const probeScript = `
 const say = (value) => process.stdout.write(JSON.stringify(value));
 try {
   const binding = require(process.argv[1]);
-  const { oneDnnVersion, instructionSet, bfloat16 } = require(process.argv[2]);
+  const { oneDnnVersion, instructionSet, bfloat16, fastBfloat16 } = require(process.argv[2]);
   const N = 4, H = 32, V = 48, labels = [0, 5, 31, 47];
   const score = (v) => (v % H) / H;
   const fill = (count, value) => Float32Array.from({ length: count }, (_, i) => value(i));
@@ -55,7 +55,7 @@ try {
       throw new Error('in ' + precision + ' losses should be ' + both.join('; they are '));
     }
   }
-  say({ oneDnnVersion, instructionSet, bfloat16 });
+  say({ oneDnnVersion, instructionSet, bfloat16, fastBfloat16 });
 } catch (error) {
   say({ error: String((error && error.message) || error) });
 }

@@ -1,0 +1,11 @@
+// Whether this processor multiplies bfloat16 faster than float32.
+#pragma once
+
+namespace gru_lm {
+
+/// As the processor answers it: those of Intel, tiles aside, get half as much done by their
+/// instructions for bfloat16 as by those for float32, and no flag says so. It takes a fifth of a
+/// millisecond.
+bool MultipliesBfloat16Faster();
+
+}  // namespace gru_lm
