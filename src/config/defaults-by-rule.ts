@@ -65,6 +65,8 @@ type Size = Pick<
 >;
 /** How batches and models are chosen from so many tokens to train on. */
 type Row = { from: number; batchSize: number; bySeconds: readonly Size[] };
+/** What changes from so many passes over the text on. */
+type ByPasses = { from: number; leastDecay: number; dropoutEmbedding: number; moreDropout: number };
 
 /**
  * The numbers: a row from so many tokens to train on, in it a column from so many seconds of training.
@@ -165,25 +167,33 @@ const BY_OTHERS: readonly Row[] = [
 ];
 
 /**
+ * By how often a text is read: what is dropped of its embeddings, and of outputs besides, and the least that weights
+ * decay by Muon.
+ */
+const BY_PASSES: Record<'characters' | 'parts' | 'words', readonly ByPasses[]> = {
+  characters: [{ from: 0, dropoutEmbedding: 0, moreDropout: 0, leastDecay: 0 }],
+  parts: [
+    { from: 0, dropoutEmbedding: 0, moreDropout: 0, leastDecay: 0 },
+    { from: 8, dropoutEmbedding: 0, moreDropout: 0, leastDecay: 0.4 },
+    { from: 24, dropoutEmbedding: 0, moreDropout: 0, leastDecay: 0.9 },
+  ],
+  words: [
+    { from: 0, dropoutEmbedding: 0, moreDropout: 0, leastDecay: 0 },
+    { from: 3, dropoutEmbedding: 0.1, moreDropout: 0, leastDecay: 1 },
+    { from: 8, dropoutEmbedding: 0.1, moreDropout: 0.3, leastDecay: 1 },
+  ],
+};
+/**
  * By the vocabulary's size: the embeddings', at most that of a layer. Where most tokens are rare they are
  * scored by their embeddings, which then are learned from what precedes them, too, and layers add what they
- * read to their outputs; and a text has fewer of them than characters to learn so much from, so that more is
- * dropped where it is read again and again; a lower rate only learns less (10,000 words, two layers of 384: 0.016 was
- * better than 0.008, and that than 0.004). What more layers bring was measured for characters alone.
+ * read to their outputs; and a text has fewer of them, and of parts of words, than characters to learn so much from, so
+ * that it is read again sooner; a lower rate only learns less (10,000 words, two layers of 384: 0.016 was
+ * better than 0.008, and that than 0.004).
  */
 const BY_VOCABULARY = [
-  { from: 0, embeddingSize: 64, ofWords: false, mostLayers: 16 },
-  { from: 1000, embeddingSize: 128, ofWords: false, mostLayers: 2 },
-  { from: 5000, embeddingSize: 65_536, ofWords: true, mostLayers: 2 },
-] as const;
-/**
- * By how often a text of words is read: what is dropped of its embeddings, and of outputs besides, and the least that
- * weights decay by Muon.
- */
-const WORDS_BY_PASSES = [
-  { from: 0, dropoutEmbedding: 0, moreDropout: 0, leastDecay: 0 },
-  { from: 3, dropoutEmbedding: 0.1, moreDropout: 0, leastDecay: 1 },
-  { from: 8, dropoutEmbedding: 0.1, moreDropout: 0.3, leastDecay: 1 },
+  { from: 0, embeddingSize: 64, mostLayers: 16, kind: 'characters' },
+  { from: 1000, embeddingSize: 128, mostLayers: 3, kind: 'parts' },
+  { from: 3000, embeddingSize: 65_536, mostLayers: 2, kind: 'words' },
 ] as const;
 /** What Muon's rate for characters is times for words, and at most: see above. */
 const RATE_FOR_WORDS = 1.6;
@@ -214,29 +224,27 @@ const WINDOWS_A_PASS = 8;
 export function defaultsByRule(input: RuleInput): RuledOptions {
   const { machine, cell, activation } = input;
   const optimizer = input.optimizer ?? (machine.nativeOperations ? 'muon' : 'adam');
-  const row = lastFrom(optimizer === 'muon' ? BY_MUON : BY_OTHERS, input.trainTokens);
+  const byMuon = optimizer === 'muon';
+  const row = lastFrom(byMuon ? BY_MUON : BY_OTHERS, input.trainTokens);
   const batchSize = batchSizeFor(input, row.batchSize);
-  const { embeddingSize, ofWords, mostLayers } = lastFrom(BY_VOCABULARY, input.vocabularySize);
+  const { embeddingSize, mostLayers, kind } = lastFrom(BY_VOCABULARY, input.vocabularySize);
+  const ofWords = kind === 'words';
   const tokensPerSecond = ofWords ? WORDS_PER_SECOND : TOKENS_PER_SECOND;
   const tokens = tokensOf(input, batchSize, tokensPerSecond);
   const column = FROM_SECONDS.findLastIndex((from) => tokens >= from * tokensPerSecond);
   const { hiddenSize, layers, dropout, ...size } = row.bySeconds[column] as Size;
-  const { dropoutEmbedding, moreDropout, leastDecay } = lastFrom(
-    WORDS_BY_PASSES,
-    ofWords ? tokens / input.trainTokens : 0,
-  );
-  const wordsByMuon = ofWords && optimizer === 'muon';
+  const passes = lastFrom(BY_PASSES[kind], tokens / input.trainTokens);
   return {
     embeddingSize: Math.min(embeddingSize, hiddenSize),
     hiddenSize,
     layers: Math.min(mostLayers, input.attention ? Math.max(2, layers) : layers),
-    dropout: Math.min(MOST_DROPOUT, Number((dropout + moreDropout).toPrecision(2))),
-    dropoutEmbedding,
+    dropout: Math.min(MOST_DROPOUT, Number((dropout + passes.moreDropout).toPrecision(2))),
+    dropoutEmbedding: passes.dropoutEmbedding,
     batchSize,
-    learningRate: wordsByMuon ? rateForWords(size.learningRate) : size.learningRate,
+    learningRate: ofWords && byMuon ? rateForWords(size.learningRate) : size.learningRate,
     tied: ofWords && input.fullSoftmax && !BY_SIGN.includes(optimizer),
     residual: ofWords,
-    weightDecay: wordsByMuon ? Math.max(size.weightDecay, leastDecay) : size.weightDecay,
+    weightDecay: byMuon ? Math.max(size.weightDecay, passes.leastDecay) : size.weightDecay,
     // nt-asgd has means of its own, and the statistics of batch normalisation are those of the weights themselves.
     ema: optimizer === 'nt-asgd' || input.norm === 'batch' ? 0 : MEAN_SHARE,
     gruVariant: isNativeGru(cell, activation, machine) ? 'reset-before' : 'reset-after',

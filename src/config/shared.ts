@@ -58,7 +58,7 @@ export const tokenizerOptions = {
     type: 'integer',
     min: 2,
     max: 10_000_000,
-    help: 'at most this many tokens, the most frequent (default: char all, word 100000, bpe 8192)',
+    help: 'at most this many tokens, the most frequent (default: char all, word 100000, bpe by the text’s size, at most 8192)',
     group: DATA,
   },
   minCount: {

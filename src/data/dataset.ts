@@ -56,7 +56,7 @@ export interface Dataset {
 }
 
 /** Raise it when the same text and options come to mean other tokens. */
-const KEY_VERSION = 1;
+const KEY_VERSION = 2;
 
 /**
  * Opens the texts that `options` name, for a run in `runDirectory`.

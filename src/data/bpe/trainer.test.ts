@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { UserError } from '../../errors.ts';
 import type { VocabularyOptions } from '../tokenizer-types.ts';
 import type { BpeTokenizer } from './tokenizer.ts';
-import { BpeTrainer } from './trainer.ts';
+import { BpeTrainer, vocabularySizeFor } from './trainer.ts';
 
 function train(
   documents: readonly string[],
@@ -152,5 +152,28 @@ describe('training', () => {
     enough.write(Buffer.from(words.join('')));
     enough.finish();
     expect(enough.notices).toEqual([]);
+  });
+});
+
+describe('the size of a vocabulary that is not given', () => {
+  it.each([
+    [0, 512], // the least
+    [300_000, 512],
+    [448_000, 640], // 448 000 / 700
+    [1_003_836, 1408], // 1434 / 64 = 22.4
+    [2_600_000, 3712],
+    [5_734_400, 8192],
+    [1e12, 8192], // the most
+  ])('of %d bytes is %d', (bytes, tokens) => {
+    expect(vocabularySizeFor(bytes)).toBe(tokens);
+  });
+
+  it('is what a tokenizer has, if the text has so many pairs', () => {
+    const words = Array.from({ length: 6000 }, (_, i) => ((i * 2654435761) % 1e9).toString(36));
+    const text = words.join(' ').repeat(9);
+    expect(Buffer.byteLength(text)).toBeGreaterThan(358_400);
+    const { vocabularySize } = train([text], {}, 65_536);
+    expect(vocabularySize).toBe(vocabularySizeFor(Buffer.byteLength(text)));
+    expect(train([text], { vocabularySize: 300 }, 65_536).vocabularySize).toBe(300);
   });
 });
