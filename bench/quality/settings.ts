@@ -145,6 +145,8 @@ export const experiments: readonly Experiment[] = [
       ...CELLS,
       ...AROUND_LAYERS,
       ...REGULARISATION,
+      'lstm with residual': ['--cell', 'lstm', '--residual'],
+      'mingru with residual': ['--cell', 'mingru', '--residual'],
       'no dropout': ['--dropout', '0'],
       'dropout 0.5': ['--dropout', '0.5'],
       'dropout by step': ['--dropout-mask', 'step'],
