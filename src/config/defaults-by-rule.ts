@@ -174,8 +174,8 @@ const BY_PASSES: Record<'characters' | 'parts' | 'words', readonly ByPasses[]> =
   characters: [{ from: 0, dropoutEmbedding: 0, moreDropout: 0, leastDecay: 0 }],
   parts: [
     { from: 0, dropoutEmbedding: 0, moreDropout: 0, leastDecay: 0 },
-    { from: 8, dropoutEmbedding: 0, moreDropout: 0, leastDecay: 0.4 },
-    { from: 24, dropoutEmbedding: 0, moreDropout: 0, leastDecay: 0.9 },
+    { from: 4, dropoutEmbedding: 0, moreDropout: 0, leastDecay: 0.4 },
+    { from: 8, dropoutEmbedding: 0, moreDropout: 0, leastDecay: 0.9 },
   ],
   words: [
     { from: 0, dropoutEmbedding: 0, moreDropout: 0, leastDecay: 0 },
