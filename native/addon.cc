@@ -8,8 +8,9 @@
 #include <oneapi/dnnl/dnnl.hpp>
 #include <string>
 
-#include "bfloat16_rate.h"
+#include "instruction_set.h"
 #include "operations.h"
+#include "precision_rate.h"
 
 namespace {
 
@@ -42,12 +43,6 @@ const char* NameOf(dnnl::cpu_isa isa) {
   }
 }
 
-/// Whether bfloat16 products are instructions of this processor, not an emulation.
-bool HasBfloat16(dnnl::cpu_isa isa) {
-  const auto wanted = static_cast<unsigned>(dnnl::cpu_isa::avx512_core_bf16);
-  return (static_cast<unsigned>(isa) & wanted) == wanted;
-}
-
 void SetText(napi_env env, napi_value object, const char* name, const std::string& text) {
   napi_value value;
   napi_create_string_utf8(env, text.c_str(), text.size(), &value);
@@ -77,12 +72,12 @@ napi_value Initialize(napi_env env, napi_value exports) {
   }
   KeepFreedMemory();
   const auto* version = dnnl::version();
-  const dnnl::cpu_isa isa = dnnl::get_effective_cpu_isa();
   SetText(env, exports, "oneDnnVersion",
-      std::to_string(version->major) + "." + std::to_string(version->minor) + "." +
-          std::to_string(version->patch));
-  SetText(env, exports, "instructionSet", NameOf(isa));
-  const bool bfloat16 = HasBfloat16(isa);
+          std::to_string(version->major) + "." + std::to_string(version->minor) + "." +
+              std::to_string(version->patch));
+  SetText(env, exports, "instructionSet", NameOf(dnnl::get_effective_cpu_isa()));
+  // As instructions, not an emulation.
+  const bool bfloat16 = gru_lm::HasInstructions(dnnl::cpu_isa::avx512_core_bf16);
   SetFlag(env, exports, "bfloat16", bfloat16);
   SetFlag(env, exports, "fastBfloat16", bfloat16 && gru_lm::MultipliesBfloat16Faster());
   return exports;

@@ -5,9 +5,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include <oneapi/dnnl/dnnl.hpp>
-
 #include "buffer.h"
+#include "instruction_set.h"
 #include "parallel.h"
 #include "tile_kernel.h"
 #include "tile_order.h"
@@ -151,9 +150,7 @@ void Pack(const Element* b, bool is_transposed, int64_t k, int64_t n, void* pack
 
 bool HasTiles() {
   static const bool has = [] {
-    constexpr auto kWanted = static_cast<unsigned>(dnnl::cpu_isa::avx512_core_amx);
-    const auto isa = static_cast<unsigned>(dnnl::get_effective_cpu_isa());
-    return (isa & kWanted) == kWanted && RequestTiles();
+    return HasInstructions(dnnl::cpu_isa::avx512_core_amx) && RequestTiles();
   }();
   return has;
 }

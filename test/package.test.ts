@@ -43,7 +43,7 @@ const contents = [
   /^dist\/[a-z0-9-]+-[A-Z0-9]{8}\.js$/,
   /^dist\/types\/(errors|library\/(call-options|events|index|options))\.d\.ts$/,
   // Which of them is tested below.
-  /^dist\/native\/[a-z0-9_]+\.(cc|h)$/,
+  /^dist\/native\/[a-z_]+\.(cc|h)$/,
   /^dist\/(inspection|playground|report)-page\/[a-z-]+\.(html|css|js)$/,
   /^dist\/browser\/(index\.html|demo\/page\.(css|js)|gru-lm\/[a-z-]+\.js)$/,
   /^dist\/tfjs\/(LICENSE|tf-converter\.es2017\.min\.js)$/,

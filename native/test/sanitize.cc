@@ -8,13 +8,13 @@
 #include <cstdio>
 #include <cstdlib>
 #include <functional>
-#include <oneapi/dnnl/dnnl.hpp>
 #include <stdexcept>
 #include <string>
 #include <vector>
 
 #include "../generation_step.h"
 #include "../gru.h"
+#include "../instruction_set.h"
 #include "../linear_cross_entropy.h"
 #include "../lstm.h"
 #include "../orthogonalise.h"
@@ -290,11 +290,6 @@ void RequireFailureReachesCaller() {
   }
 }
 
-bool HasBfloat16() {
-  const auto wanted = static_cast<unsigned>(dnnl::cpu_isa::avx512_core_bf16);
-  return (static_cast<unsigned>(dnnl::get_effective_cpu_isa()) & wanted) == wanted;
-}
-
 /// Sizes between which products, lanes, and shares of threads are whole or have a rest.
 const std::vector<Shape> kShapes = {
     {1, 1, 1, 1},
@@ -343,7 +338,7 @@ void RunAll(Precision precision) {
 /// @param arguments `bfloat16` for that alone
 int main(int count, char** arguments) {
   if (count > 1 && std::string(arguments[1]) == "bfloat16") {
-    if (HasBfloat16()) RunAll(Precision::kBfloat16);
+    if (HasInstructions(dnnl::cpu_isa::avx512_core_bf16)) RunAll(Precision::kBfloat16);
     std::puts("bfloat16 is sound");
     return 0;
   }
@@ -354,7 +349,7 @@ int main(int count, char** arguments) {
   RunLstm({3, 2, 3, 4}, Precision::kFloat32, true);
   RunLinearCrossEntropy(5, 3, 6, Precision::kFloat32, true);
   RunAll(Precision::kFloat32);
-  if (HasBfloat16()) RunAll(Precision::kBfloat16);
+  if (HasInstructions(dnnl::cpu_isa::avx512_core_bf16)) RunAll(Precision::kBfloat16);
   for (const bool reset_after : {true, false}) {
     for (const int64_t B : {1, 2, 5}) {
       for (const int64_t layers : {1, 2, 3}) {
@@ -366,6 +361,7 @@ int main(int count, char** arguments) {
     // Worth several threads, whose shares are not alike.
     RunGenerationStep(2, 2, 77, 333, 1999, reset_after);
   }
-  std::puts(HasBfloat16() ? "float32 and bfloat16 are sound" : "float32 is sound");
+  std::puts(HasInstructions(dnnl::cpu_isa::avx512_core_bf16) ? "float32 and bfloat16 are sound"
+                                                             : "float32 is sound");
   return 0;
 }

@@ -166,19 +166,20 @@ const BY_OTHERS: readonly Row[] = [
   },
 ];
 
+const FIRST_PASSES: ByPasses = { from: 0, dropoutEmbedding: 0, moreDropout: 0, leastDecay: 0 };
 /**
  * By how often a text is read: what is dropped of its embeddings, and of outputs besides, and the least that weights
  * decay by Muon.
  */
 const BY_PASSES: Record<'characters' | 'parts' | 'words', readonly ByPasses[]> = {
-  characters: [{ from: 0, dropoutEmbedding: 0, moreDropout: 0, leastDecay: 0 }],
+  characters: [FIRST_PASSES],
   parts: [
-    { from: 0, dropoutEmbedding: 0, moreDropout: 0, leastDecay: 0 },
+    FIRST_PASSES,
     { from: 4, dropoutEmbedding: 0, moreDropout: 0, leastDecay: 0.4 },
     { from: 8, dropoutEmbedding: 0, moreDropout: 0, leastDecay: 0.9 },
   ],
   words: [
-    { from: 0, dropoutEmbedding: 0, moreDropout: 0, leastDecay: 0 },
+    FIRST_PASSES,
     { from: 3, dropoutEmbedding: 0.1, moreDropout: 0, leastDecay: 1 },
     { from: 8, dropoutEmbedding: 0.1, moreDropout: 0.3, leastDecay: 1 },
   ],

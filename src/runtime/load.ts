@@ -71,9 +71,7 @@ export async function loadTensorflow(
 /** Registers the native operations with the TensorFlow under the backend; or says why they will not. */
 function addOperations(backend: TensorflowBackend, built: BuiltOperations): Reason | undefined {
   try {
-    const addon = createRequire(import.meta.url)(built.addonPath) as NativeOperations;
-    const { oneDnnVersion, instructionSet, bfloat16, fastBfloat16 } = addon;
-    backend.nativeOperations = { oneDnnVersion, instructionSet, bfloat16, fastBfloat16 };
+    backend.nativeOperations = createRequire(import.meta.url)(built.addonPath) as NativeOperations;
     return undefined;
   } catch (error) {
     return {

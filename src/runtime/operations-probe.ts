@@ -28,7 +28,7 @@ const probeScript = `
 const say = (value) => process.stdout.write(JSON.stringify(value));
 try {
   const binding = require(process.argv[1]);
-  const { oneDnnVersion, instructionSet, bfloat16, fastBfloat16 } = require(process.argv[2]);
+  const operations = require(process.argv[2]);
   const N = 4, H = 32, V = 48, labels = [0, 5, 31, 47];
   const score = (v) => (v % H) / H;
   const fill = (count, value) => Float32Array.from({ length: count }, (_, i) => value(i));
@@ -48,14 +48,14 @@ try {
   };
   const sum = fill(V, (v) => Math.exp(score(v))).reduce((total, each) => total + each, 0);
   const expected = labels.map((label) => Math.log(sum) - score(label));
-  for (const precision of bfloat16 ? ['float32', 'bfloat16'] : ['float32']) {
+  for (const precision of operations.bfloat16 ? ['float32', 'bfloat16'] : ['float32']) {
     const found = losses(precision);
     if (!expected.every((value, i) => Math.abs(value - found[i]) < 1e-4)) {
       const both = [expected, found].map((values) => values.map((x) => x.toFixed(4)).join(' '));
       throw new Error('in ' + precision + ' losses should be ' + both.join('; they are '));
     }
   }
-  say({ oneDnnVersion, instructionSet, bfloat16, fastBfloat16 });
+  say(operations);
 } catch (error) {
   say({ error: String((error && error.message) || error) });
 }

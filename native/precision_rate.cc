@@ -1,8 +1,8 @@
-#include "bfloat16_rate.h"
+#include "precision_rate.h"
 
-#include "tile_product.h"
+#include "instruction_set.h"
 
-#if defined(__AVX512BF16__) && defined(__AVX512F__)
+#ifdef __AVX512BF16__
 
 #include <immintrin.h>
 
@@ -36,33 +36,42 @@ double SecondsOf(Vector a, Vector b, const Multiply& multiply) {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
 }
 
-}  // namespace
-
-bool MultipliesBfloat16Faster() {
-  if (HasTiles()) return true;
+bool IsBfloat16InstructionFaster() {
   constexpr double kFloats = 16, kPairs = 32;  // that an instruction multiplies
-  double float32 = std::numeric_limits<double>::infinity(), bfloat16 = float32;
   const __m512 zeros = _mm512_setzero_ps();
   const __m512bh short_zeros = _mm512_cvtne2ps_pbh(zeros, zeros);
+  const auto add = [](__m512 sum, __m512 a, __m512 b) { return _mm512_fmadd_ps(a, b, sum); };
+  const auto add_pairs = [](__m512 sum, __m512bh a, __m512bh b) {
+    return _mm512_dpbf16_ps(sum, a, b);
+  };
+  double float32 = std::numeric_limits<double>::infinity(), bfloat16 = float32;
   for (int round = 0; round < kRounds; round++) {
-    const auto add = [](__m512 sum, __m512 a, __m512 b) { return _mm512_fmadd_ps(a, b, sum); };
     float32 = std::min(float32, SecondsOf(zeros, zeros, add));
-    const auto add_pairs = [](__m512 sum, __m512bh a, __m512bh b) {
-      return _mm512_dpbf16_ps(sum, a, b);
-    };
     bfloat16 = std::min(bfloat16, SecondsOf(short_zeros, short_zeros, add_pairs));
   }
   return kPairs / bfloat16 > kWorthRounding * kFloats / float32;
 }
 
+}  // namespace
 }  // namespace gru_lm
 
 #else
 
 namespace gru_lm {
+namespace {
 
-bool MultipliesBfloat16Faster() { return HasTiles(); }
+/// A compiler that does not know the instruction cannot ask; most processors that have it are.
+bool IsBfloat16InstructionFaster() { return true; }
 
+}  // namespace
 }  // namespace gru_lm
 
 #endif
+
+namespace gru_lm {
+
+bool MultipliesBfloat16Faster() {
+  return HasInstructions(dnnl::cpu_isa::avx512_core_amx) || IsBfloat16InstructionFaster();
+}
+
+}  // namespace gru_lm

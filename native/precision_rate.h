@@ -3,7 +3,7 @@
 
 namespace gru_lm {
 
-/// As the processor answers it: those of Intel, tiles aside, get half as much done by their
+/// For processors that have AVX512-BF16. As they answer it: those of Intel, AMX aside, get half as much done by their
 /// instructions for bfloat16 as by those for float32, and no flag says so. It takes a fifth of a
 /// millisecond.
 bool MultipliesBfloat16Faster();
