@@ -76,10 +76,7 @@ napi_value Initialize(napi_env env, napi_value exports) {
           std::to_string(version->major) + "." + std::to_string(version->minor) + "." +
               std::to_string(version->patch));
   SetText(env, exports, "instructionSet", NameOf(dnnl::get_effective_cpu_isa()));
-  // As instructions, not an emulation.
-  const bool bfloat16 = gru_lm::HasInstructions(dnnl::cpu_isa::avx512_core_bf16);
-  SetFlag(env, exports, "bfloat16", bfloat16);
-  SetFlag(env, exports, "fastBfloat16", bfloat16 && gru_lm::MultipliesBfloat16Faster());
+  SetFlag(env, exports, "fastBfloat16", gru_lm::MultipliesBfloat16Faster());
   return exports;
 }
 

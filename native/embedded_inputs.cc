@@ -25,6 +25,7 @@ std::vector<int32_t> FindSlots(const int32_t* ids, int64_t count, int64_t vocabu
 }
 
 inline float Value(float value) { return value; }
+inline float Value(RoundedFloat value) { return value.value; }
 inline float Value(Bfloat16 value) { return BitsToFloat(static_cast<uint32_t>(value.bits) << 16); }
 
 }  // namespace
@@ -63,6 +64,7 @@ void EmbeddedInputs::AddUp(const Columns<Element>& gradients, float* sums) const
 
 template void EmbeddedInputs::AddUp(const Columns<float>&, float*) const;
 template void EmbeddedInputs::AddUp(const Columns<Bfloat16>&, float*) const;
+template void EmbeddedInputs::AddUp(const Columns<RoundedFloat>&, float*) const;
 
 void EmbeddedInputs::Scatter(const float* gradients, float* d_table) const {
   std::fill(d_table, d_table + vocabulary_ * width_, 0.0f);

@@ -12,8 +12,13 @@ struct Bfloat16 {
   uint16_t bits;
 };
 
+/// A float32 that is a bfloat16's value, for processors that multiply float32 faster.
+struct RoundedFloat {
+  float value;
+};
+
 /// What the products of the matrices are computed from; sums, states and weights are float32.
-enum class Precision { kFloat32, kBfloat16 };
+enum class Precision { kFloat32, kBfloat16, kRoundedFloat };
 
 inline float BitsToFloat(uint32_t bits) {
   float value;
@@ -29,13 +34,19 @@ inline uint32_t FloatToBits(float value) {
 
 inline void Store(float* at, float value) { *at = value; }
 
-/// Rounds to the nearest, ties to even.
-inline void Store(Bfloat16* at, float value) {
+/// The nearest bfloat16 in the upper half, ties to even; the lower half is 0.
+inline uint32_t RoundedBits(float value) {
   const uint32_t bits = FloatToBits(value);
   const uint32_t rounded = bits + 0x7fffu + ((bits >> 16) & 1u);
   // A NaN's low bits must not carry it to infinity.
-  at->bits = static_cast<uint16_t>((value != value ? bits | 0x400000u : rounded) >> 16);
+  return (value != value ? bits | 0x400000u : rounded) & 0xffff0000u;
 }
+
+inline void Store(Bfloat16* at, float value) {
+  at->bits = static_cast<uint16_t>(RoundedBits(value) >> 16);
+}
+
+inline void Store(RoundedFloat* at, float value) { at->value = BitsToFloat(RoundedBits(value)); }
 
 /// e^x with a relative error below 2e-7 (Cody & Waite's reduction, Cephes' polynomial).
 inline float Exp(float x) {

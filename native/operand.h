@@ -11,7 +11,9 @@ namespace gru_lm {
 
 template <class Element>
 constexpr Precision kPrecisionOf =
-    std::is_same_v<Element, Bfloat16> ? Precision::kBfloat16 : Precision::kFloat32;
+    std::is_same_v<Element, Bfloat16>       ? Precision::kBfloat16
+    : std::is_same_v<Element, RoundedFloat> ? Precision::kRoundedFloat
+                                            : Precision::kFloat32;
 
 /// Some neighbouring columns of a matrix [rows, stride].
 template <class Element>
@@ -51,11 +53,13 @@ class Operand {
   Buffer<Element> converted_;
 };
 
-/// Calls `body` with a float or a Bfloat16, as the precision asks.
+/// Calls `body` with a float, a Bfloat16 or a RoundedFloat, as the precision asks.
 template <class Body>
 void WithElement(Precision precision, const Body& body) {
   if (precision == Precision::kBfloat16) {
     body(Bfloat16{});
+  } else if (precision == Precision::kRoundedFloat) {
+    body(RoundedFloat{});
   } else {
     body(float{});
   }

@@ -71,7 +71,14 @@ bool IsBfloat16InstructionFaster() { return true; }
 namespace gru_lm {
 
 bool MultipliesBfloat16Faster() {
-  return HasInstructions(dnnl::cpu_isa::avx512_core_amx) || IsBfloat16InstructionFaster();
+  static const bool answer =
+      HasInstructions(dnnl::cpu_isa::avx512_core_amx) ||
+      (HasInstructions(dnnl::cpu_isa::avx512_core_bf16) && IsBfloat16InstructionFaster());
+  return answer;
+}
+
+Precision PrecisionOfBfloat16() {
+  return MultipliesBfloat16Faster() ? Precision::kBfloat16 : Precision::kRoundedFloat;
 }
 
 }  // namespace gru_lm

@@ -5,6 +5,7 @@
 #include <list>
 #include <map>
 #include <mutex>
+#include <optional>
 
 #include "operand.h"
 #include "parallel.h"
@@ -222,6 +223,8 @@ PackedMatrix::PackedMatrix(const float* matrix, Stored stored, int64_t k, int64_
     PackForTiles(matrix, stored == Stored::kTransposed, k, n, data_->data());
     return;
   }
+  std::optional<Operand<RoundedFloat>> rounded;  // what a conversion to bfloat16 would do
+  if (precision == Precision::kRoundedFloat) matrix = &rounded.emplace(matrix, k * n).data()->value;
   const memory::desc order = PackedOrder(k, n, rows, precision, alone);
   const memory::desc from = stored == Stored::kTransposed ? Transposed(k, n, memory::data_type::f32)
                                                           : Plain(k, n, memory::data_type::f32);

@@ -11,7 +11,7 @@
 
 namespace gru_lm {
 
-/// C [m, n] (+)= A [m, k] · B [k, n]. A and B are float32 or bfloat16, C is float32.
+/// C [m, n] (+)= A [m, k] · B [k, n]. A and B are of one precision, C is float32.
 struct ProductShape {
   int64_t m = 0, k = 0, n = 0;
   Precision precision = Precision::kFloat32;

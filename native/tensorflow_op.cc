@@ -8,6 +8,8 @@
 #include <oneapi/dnnl/dnnl.hpp>
 #include <sstream>
 
+#include "precision_rate.h"
+
 namespace gru_lm {
 namespace {
 
@@ -131,7 +133,7 @@ Attributes ReadAttributes(const OpDeclaration& declaration, TF_OpKernelConstruct
       TF_OpKernelConstruction_GetAttrString(construction, name.c_str(), value.data(), value.size(),
                                             status.get());
       ThrowUnlessOk(status);
-      attributes.precision = value == "bfloat16" ? Precision::kBfloat16 : Precision::kFloat32;
+      attributes.precision = value == "bfloat16" ? PrecisionOfBfloat16() : Precision::kFloat32;
     } else if (spec.find("bool") != std::string::npos) {
       TF_Bool value = 0;
       TF_OpKernelConstruction_GetAttrBool(construction, name.c_str(), &value, status.get());

@@ -13,7 +13,7 @@ import { lstmSequence } from '../src/ops/lstm-sequence.ts';
 import { lstmTensors } from '../src/ops/lstm-sequence-testing.ts';
 import type { Precision } from '../src/ops/tensorflow-binding.ts';
 import { Random } from '../src/random.ts';
-import { hasNativeOperations, nativeOperations, useBackend } from './support/backends.ts';
+import { hasNativeOperations, useBackend } from './support/backends.ts';
 import { gruTensors } from './support/gru-tensors.ts';
 import { heldTensors, randomValues } from './support/numbers.ts';
 import '../src/ops/core-gradients.ts';
@@ -107,9 +107,7 @@ describe.runIf(hasNativeOperations)('thousands of runs of the native operations'
   beforeAll(() => useBackend('native'));
 
   it('of many shapes take no more memory and hold no more tensors than the first ones', () => {
-    const precisions: Precision[] = nativeOperations().bfloat16
-      ? ['float32', 'bfloat16']
-      : ['float32'];
+    const precisions: Precision[] = ['float32', 'bfloat16'];
     const runUntil = (end: number) => {
       for (; run < end; run++) runOnce(run, precisions);
     };

@@ -49,8 +49,8 @@ export async function startBackend({
   precision,
 }: Work): Promise<Record<string, string>> {
   const { nativeOperations } = await selectBackend(backend, { threads });
-  if (precision === 'bfloat16' && !nativeOperations?.bfloat16) {
-    throw new Error('this machine does not multiply bfloat16');
+  if (precision === 'bfloat16' && nativeOperations === undefined) {
+    throw new Error('bfloat16 takes the native operations, which this machine does not run');
   }
   if (backend === 'wasm') return { 'tfjs-backend-wasm': tf.version_core };
   const versions = { tensorflow: nativeBinding().TF_Version };

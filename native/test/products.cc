@@ -66,11 +66,15 @@ void Require(int64_t m, int64_t k, int64_t n, Kind kind, bool accumulate, int64_
   const int64_t stride = a_width + more_columns;
   // The last row may end where its columns do.
   const int64_t a_count = (a_rows - 1) * stride + a_width;
-  std::vector<float> a_values(static_cast<size_t>(a_count));
+  std::vector<float> a_digits(static_cast<size_t>(a_count)), b_digits(static_cast<size_t>(k * n));
   const Guarded<Element> a(a_count), b(k * n);
   const Guarded<float> b_values(k * n), c(m * n);
-  for (int64_t i = 0; i < a_count; i++) Store(&a[i], a_values[i] = digits.Next());
-  for (int64_t i = 0; i < k * n; i++) Store(&b[i], b_values[i] = digits.Next());
+  // What rounding has to take away.
+  const float more = std::is_same_v<Element, float> ? 1 : 1 + 1.0f / 1024;
+  for (int64_t i = 0; i < a_count; i++) Store(&a[i], more * (a_digits[i] = digits.Next()));
+  for (int64_t i = 0; i < k * n; i++) {
+    Store(&b[i], b_values[i] = more * (b_digits[i] = digits.Next()));
+  }
   std::vector<float> expected(static_cast<size_t>(m * n));
   for (int64_t i = 0; i < m * n; i++) expected[i] = accumulate ? c[i] = digits.Next() : 0;
   if (!accumulate) {
@@ -78,9 +82,9 @@ void Require(int64_t m, int64_t k, int64_t n, Kind kind, bool accumulate, int64_
   }
   for (int64_t i = 0; i < m; i++) {
     for (int64_t p = 0; p < k; p++) {
-      const float factor = over_rows ? a_values[p * stride + i] : a_values[i * stride + p];
+      const float factor = over_rows ? a_digits[p * stride + i] : a_digits[i * stride + p];
       for (int64_t j = 0; j < n; j++) {
-        expected[i * n + j] += factor * b_values[is_transposed ? j * k + p : p * n + j];
+        expected[i * n + j] += factor * b_digits[is_transposed ? j * k + p : p * n + j];
       }
     }
   }

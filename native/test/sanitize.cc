@@ -86,7 +86,9 @@ void RequireGradient(const std::string& what, Values& values, const Values& grad
 std::string NameOf(const char* op, std::initializer_list<int64_t> sizes, Precision precision) {
   std::string name = op;
   for (const int64_t size : sizes) name += " " + std::to_string(size);
-  return name + (precision == Precision::kBfloat16 ? " bfloat16" : " float32");
+  return name + (precision == Precision::kBfloat16       ? " bfloat16"
+                 : precision == Precision::kRoundedFloat ? " rounded float32"
+                                                         : " float32");
 }
 
 void RunOrthogonalise(int64_t count, int64_t rows, int64_t columns, Precision precision) {
@@ -349,6 +351,7 @@ int main(int count, char** arguments) {
   RunLstm({3, 2, 3, 4}, Precision::kFloat32, true);
   RunLinearCrossEntropy(5, 3, 6, Precision::kFloat32, true);
   RunAll(Precision::kFloat32);
+  RunAll(Precision::kRoundedFloat);
   if (HasInstructions(dnnl::cpu_isa::avx512_core_bf16)) RunAll(Precision::kBfloat16);
   for (const bool reset_after : {true, false}) {
     for (const int64_t B : {1, 2, 5}) {

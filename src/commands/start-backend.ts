@@ -31,21 +31,20 @@ export function runtimeReporter(): { onEvent: (event: RuntimeEvent) => void; sto
 }
 
 /**
- * The precision to compute in. On a GPU TensorFlow has kernels for all; elsewhere it is bfloat16 only where
- * the processor multiplies it, since otherwise it would be slower than float32 and no better.
+ * The precision to compute in. On a GPU TensorFlow has kernels for all; elsewhere the native operations alone
+ * have others than float32, and those bfloat16.
  */
 export function effectivePrecision(wanted: Precision, backend: SelectedBackend): Precision {
   if (wanted === 'float32' || backend.name === 'cuda') return wanted;
-  if (wanted === 'bfloat16' && backend.nativeOperations?.bfloat16) return wanted;
+  if (wanted === 'bfloat16' && backend.nativeOperations) return wanted;
   const reason = whyNot(wanted, backend);
   notice(errorStyle.yellow(`Using float32 instead of ${wanted}: ${reason}.`));
   return 'float32';
 }
 
-function whyNot(wanted: Precision, { name, nativeOperations }: SelectedBackend): string {
-  if (wanted === 'float16') return `only the cuda backend multiplies it, and this is ${name}`;
-  return nativeOperations
-    ? `this processor has no bfloat16 instructions (it has ${nativeOperations.instructionSet})`
+function whyNot(wanted: Precision, { name }: SelectedBackend): string {
+  return wanted === 'float16'
+    ? `only the cuda backend multiplies it, and this is ${name}`
     : `the ${name} backend runs without the native operations`;
 }
 

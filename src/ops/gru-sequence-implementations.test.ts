@@ -5,7 +5,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import fc from 'fast-check';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { hasNativeOperations, nativeOperations, useBackend } from '../../test/support/backends.ts';
+import { hasNativeOperations, useBackend } from '../../test/support/backends.ts';
 import { type GruSizes, gruTensors } from '../../test/support/gru-tensors.ts';
 import {
   expectClose,
@@ -155,8 +155,7 @@ describe.runIf(hasNativeOperations)('the native operations of gruSequence', () =
       }
     });
 
-    it('stay near the reference in bfloat16, whose numbers are off by up to 1/256', (ctx) => {
-      if (!nativeOperations().bfloat16) ctx.skip('this processor does not multiply in bfloat16');
+    it('stay near the reference in bfloat16, whose numbers are off by up to 1/256', () => {
       fc.assert(
         fc.property(someSizes, fc.nat(), (sizes, seed) => {
           const found = resultsOf('bfloat16', variant, sizes, seed);
@@ -167,8 +166,7 @@ describe.runIf(hasNativeOperations)('the native operations of gruSequence', () =
     });
 
     it('give the same states with a workspace as without one', () => {
-      const precisions: Precision[] = ['float32'];
-      if (nativeOperations().bfloat16) precisions.push('bfloat16');
+      const precisions: Precision[] = ['float32', 'bfloat16'];
       for (const sizes of [{ T: 1, B: 1, I: 3, H: 5 }, { T: 6, B: 5, I: 18, H: 47 }, inPieces]) {
         for (const precision of precisions) {
           tf.tidy(() => {
@@ -200,8 +198,7 @@ describe.runIf(hasNativeOperations)('the native operations of gruSequence', () =
       tf.dispose(Object.values(tensors) as tf.Tensor[]);
     });
 
-    it('are what gruSequence runs, in the precision asked for, recorded or not', (ctx) => {
-      if (!nativeOperations().bfloat16) ctx.skip('this processor does not multiply in bfloat16');
+    it('are what gruSequence runs, in the precision asked for, recorded or not', () => {
       const sizes = { T: 5, B: 3, I: 20, H: 30 };
       const random = new Random(8);
       const tensors = tensorsOf(random, sizes, variant);

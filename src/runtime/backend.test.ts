@@ -37,7 +37,6 @@ describe('the cpu backend', () => {
     const expected = {
       oneDnnVersion: '3.2.0',
       instructionSet: expect.stringMatching(/^(sse41|avx\w*)$/),
-      bfloat16: expect.any(Boolean),
       fastBfloat16: expect.any(Boolean),
     };
     expect(selected.nativeRefusal).toBeUndefined();

@@ -187,11 +187,11 @@ function withoutOffline({ env }: RuntimeContext): NodeJS.ProcessEnv {
   return { ...env, GRU_LM_OFFLINE: '' };
 }
 
-/** `oneDNN 3.2.0, avx512_core_bf16, bfloat16` */
+/** `oneDNN 3.2.0, avx512_core_bf16, bfloat16`: the last where that is faster than float32. */
 export function summarizeOperations(found: NativeOperations): string {
-  const { oneDnnVersion, instructionSet, bfloat16, fastBfloat16 } = found;
+  const { oneDnnVersion, instructionSet, fastBfloat16 } = found;
   const parts = [`oneDNN ${oneDnnVersion}`, instructionSet];
-  if (bfloat16) parts.push(fastBfloat16 ? 'bfloat16' : 'bfloat16 (float32 is faster)');
+  if (fastBfloat16) parts.push('bfloat16');
   return parts.join(', ');
 }
 

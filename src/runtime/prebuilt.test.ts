@@ -225,7 +225,7 @@ describe('prebuilt native operations that do not work', () => {
     const wrong = `
       const binding = require(process.argv[1]);
       binding.tensorDataSync = () => [1, 2, 3, 4];
-      module.exports = { oneDnnVersion: '3.2.0', instructionSet: 'avx2', bfloat16: false, fastBfloat16: false };`;
+      module.exports = { oneDnnVersion: '3.2.0', instructionSet: 'avx2', fastBfloat16: false };`;
     const { operations } = await makeReady(machine(failing(wrong)), 'cpu');
     expect(operations.refusal?.reason).toMatch(
       /in float32 losses should be 4\.3\d+ 4\.1\d+ 3\.\d+ 3\.\d+; they are 1\.0000 2\.0000 3\.0000 4\.0000\./,

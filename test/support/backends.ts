@@ -31,8 +31,6 @@ export interface WithheldOperations {
   withheldOperations?: NativeOperations | undefined;
 }
 
-let native: NativeOperations | undefined;
-
 /** Makes TF.js run on `name`. */
 export async function useBackend(name: TestBackend): Promise<void> {
   // Every kernel is held to what it says that it returns; but on wasm, which copies what is kept for
@@ -46,13 +44,8 @@ export async function useBackend(name: TestBackend): Promise<void> {
   const backend: ReturnType<typeof tensorFlowBackend> & WithheldOperations = tensorFlowBackend();
   // On the backend itself, which outlives this module where a process runs many files.
   backend.withheldOperations ??= backend.nativeOperations;
-  native = backend.withheldOperations;
+  const native = backend.withheldOperations;
   if (name === 'tensorflow') delete backend.nativeOperations;
-  else backend.nativeOperations = nativeOperations();
-}
-
-/** What the native library says of itself, once TensorFlow's backend was used. */
-export function nativeOperations(): NativeOperations {
-  if (!native) throw new Error('expected the native operations, found TensorFlow without them');
-  return native;
+  else if (native) backend.nativeOperations = native;
+  else throw new Error('expected the native operations, found TensorFlow without them');
 }

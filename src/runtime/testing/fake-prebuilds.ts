@@ -13,7 +13,7 @@ const goodBinding = `
   exports.executeOp = (name) => (name === 'MatMul' ? [{ id: 1 }] : [{}, { id: 2 }]);
   exports.tensorDataSync = (id) => (id === 1 ? [7, 10, 15, 22] : losses);
 `;
-const goodOperations = `module.exports = { oneDnnVersion: '3.2.0', instructionSet: 'avx2', bfloat16: false, fastBfloat16: false };`;
+const goodOperations = `module.exports = { oneDnnVersion: '3.2.0', instructionSet: 'avx2', fastBfloat16: false };`;
 
 /** What the fake addons do: JavaScript, which Node.js loads in the same way. */
 export interface FakePrebuilds {
