@@ -1,5 +1,5 @@
 /** Texts of all kinds through the program: what is read, what its tokens are, what comes out again. */
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
@@ -67,6 +67,36 @@ describe('a corpus', () => {
     expect(latin.pieces[0].token).toBe('café');
     writeFileSync(join(cwd, 'utf16.txt'), Buffer.from('\ufeffДом', 'utf16le'));
     expect((await tokenize(['utf16.txt'])).characters).toBe(3);
+  });
+
+  test('is not standard input where the validation text is', async () => {
+    const args = ['train', '-', '--valid', '-', ...TINY, '--backend', 'wasm', '--out', 'twice'];
+    const { exitCode, stderr } = await runCli(args, { cwd, input: 'the fox\n' });
+    expect(exitCode).toBe(2);
+    expect(stderr).toContain('expected - (standard input) once, found it several times\n');
+    expect(existsSync(join(cwd, 'twice'))).toBe(false);
+  });
+});
+
+describe('a directory that runs are saved in', () => {
+  const home = join(cwd, 'home');
+
+  test('is the same corpus when a run goes on, and no run is a text', async () => {
+    mkdirSync(home);
+    writeFileSync(join(home, 'a.txt'), 'the cat and the dog and the bird\n'.repeat(30));
+    const flags = ['--backend', 'wasm', '--quiet'];
+    const begin = ['train', '.', ...TINY, ...flags, '--out', 'checkpoints/run'];
+    expect(await runCli([...begin, '--max-steps', '2'], { cwd: home })).toMatchObject({
+      exitCode: 0,
+    });
+    const resume = ['train', '.', '--resume', ...flags, '--out', 'checkpoints/run'];
+    const resumed = await runCli([...resume, '--max-steps', '4'], { cwd: home });
+    expect(resumed).toMatchObject({ exitCode: 0, stderr: '' });
+    const wrong = ['eval', '--text', 'a.txt', 'checkpoints/run'];
+    const { exitCode, stderr } = await runCli(wrong, { cwd: home });
+    expect(exitCode).toBe(1);
+    expect(stderr).toContain('expected text, found a run of gru-lm at checkpoints/run\n');
+    expect(stderr).toContain('gru-lm eval checkpoints/run --text corpus.txt\n');
   });
 });
 

@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
 import {
@@ -78,6 +78,26 @@ describe('a run that was stopped and goes on', () => {
     expect(parts.scalars['loss/validation']).toEqual(whole.scalars['loss/validation']);
     expect(parts.scalars['loss/validation']?.map(([step]) => step)).toEqual([15, 30, 40]);
   });
+});
+
+test('a run that replaces another leaves no events but its own, and those of others', async () => {
+  const events = ['--tensorboard', 'shared'];
+  await trainTiny(cwd, ['--out', 'first', ...events]);
+  await trainTiny(cwd, ['--out', 'second', '--tensorboard']);
+  const names = readdirSync(join(cwd, 'shared'));
+  const replace = ['train', 'corpus.txt', ...TINY, '--max-steps', '2', '--backend', 'wasm'];
+  const refused = await runCli([...replace, '--out', 'second', '--overwrite', ...events], { cwd });
+  expect(refused).toMatchObject({
+    exitCode: 1,
+    stderr: expect.stringContaining('expected no events of another run in shared, found events.'),
+  });
+  expect(readdirSync(join(cwd, 'shared'))).toEqual(names);
+  expect(readdirSync(join(cwd, 'second', 'tensorboard'))).toHaveLength(1);
+  await trainTiny(cwd, ['--out', 'second', '--overwrite']);
+  expect(readdirSync(join(cwd, 'second'))).not.toContain('tensorboard');
+  await trainTiny(cwd, ['--out', 'first', '--overwrite', ...events]);
+  const [name, ...more] = readdirSync(join(cwd, 'shared'));
+  expect([names.includes(name as string), more]).toEqual([false, []]);
 });
 
 test('a run that ends before it saved anything leaves nothing', async () => {

@@ -1,6 +1,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { Readable } from 'node:stream';
 import { afterAll, describe, expect, it, vi } from 'vitest';
 import { trainTokenizer } from '../data/tokenizer.ts';
 import { assertKnown, parseJsonPrompts, parsePrompts, readPrompts } from './sample-prompts.ts';
@@ -61,6 +62,34 @@ describe('prompts of a file', () => {
     await expect(readPrompts({ prompts: bytes }, signal)).rejects.toThrow(
       `${bytes}: expected UTF-8 text, found bytes that are none`,
     );
+  });
+});
+
+describe('a prompt from standard input', () => {
+  const read = async (...bytes: Uint8Array[]) => {
+    const input = vi.spyOn(process, 'stdin', 'get');
+    input.mockReturnValue(Readable.from(bytes) as typeof process.stdin);
+    try {
+      return await readPrompts({ prompt: '-' }, signal);
+    } finally {
+      input.mockRestore();
+    }
+  };
+
+  it('is all of its text, without a byte-order mark', async () => {
+    const bytes = Buffer.from('\ufeff\n a é\r\nb\n');
+    expect(await read(bytes.subarray(0, 8), bytes.subarray(8))).toEqual([
+      { text: '\n a é\r\nb\n' },
+    ]);
+    expect(await read()).toEqual([{ text: '' }]);
+  });
+
+  it('is refused where it is no text', async () => {
+    await expect(read(Uint8Array.of(0x61, 0xff))).rejects.toMatchObject({
+      code: 'prompts',
+      message: 'standard input: expected UTF-8 text, found bytes that are none',
+      hint: 'Turn it into UTF-8, such as with iconv.',
+    });
   });
 });
 

@@ -4,7 +4,7 @@ import { buffer } from 'node:stream/consumers';
 import { isJsonLines } from '../data/json-lines.ts';
 import type { Tokenizer, UnknownPiece } from '../data/tokenizer-types.ts';
 import { errorMessage, showValue, UserError } from '../errors.ts';
-import { noticeUnknown, placeOf, readPrompt } from './prompt.ts';
+import { decodePrompt, noticeUnknown, placeOf, readPrompt } from './prompt.ts';
 import { notice, showInline } from './terminal.ts';
 import { untilAborted } from './until-aborted.ts';
 
@@ -17,7 +17,7 @@ export interface Prompt {
 /**
  * The prompt, or the prompts of a file; none is the empty one.
  *
- * @throws UserError `prompts` for a file that cannot be read or is not as it should be
+ * @throws UserError `prompts` for what cannot be read or is not as it should be
  */
 export async function readPrompts(
   { prompt, prompts }: { prompt?: string; prompts?: string },
@@ -52,18 +52,7 @@ export async function readPrompts(
 
 /** The lines of a text, without their ends; `name` for messages, as of the next. */
 export function parsePrompts(bytes: Uint8Array, name: string): string[] {
-  let text: string;
-  try {
-    text = new TextDecoder('utf-8', { fatal: true }).decode(bytes);
-  } catch (error) {
-    throw new UserError(
-      'prompts',
-      `${name}: expected UTF-8 text, found bytes that are none`,
-      'Turn the file into UTF-8, such as with iconv.',
-      { cause: error },
-    );
-  }
-  const lines = text.split(/\r?\n/);
+  const lines = decodePrompt(bytes, name).split(/\r?\n/);
   // What ends with a line end has no line after it.
   if (lines.at(-1) === '') lines.pop();
   return lines;

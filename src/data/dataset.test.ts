@@ -1,6 +1,7 @@
 import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { Readable } from 'node:stream';
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { UserError } from '../errors.ts';
@@ -58,6 +59,25 @@ describe('a corpus as tokens', () => {
     expect(dataset.tokenizer.vocabularySize).toBe(4);
     expect(await textsOf(dataset)).toEqual({ train: 'abcabcabcabcabcabc', valid: '��' });
   });
+
+  it.each([
+    [['-'], { valid: '-' }],
+    [['a.txt', '-'], { test: '-' }],
+    [['a.txt'], { valid: '-', test: '-' }],
+  ])(
+    'reads standard input for one text: %j, %j is refused, and nothing read',
+    async (corpus, texts) => {
+      const standardInput = Readable.from(['text']);
+      const options = { tokenizer: 'char', corpus, ...texts } as const;
+      await expect(
+        openDataset(options, directory, { ...context(), standardInput }),
+      ).rejects.toMatchObject({
+        exitCode: 2,
+        message: 'expected - (standard input) once, found it several times',
+      });
+      expect(standardInput.readableDidRead).toBe(false);
+    },
+  );
 
   it('takes validation and test from texts of their own', async () => {
     const [corpus, other] = [write('a.txt', 'abab'.repeat(9)), write('b.txt', 'ba')];

@@ -5,6 +5,7 @@ import { measureText, type TextMeasure } from './measure-text.ts';
 import { type DataRecord, recordSources } from './record.ts';
 import { type Part, type PartChunk, planSplit, type SplitOptions, splitChunks } from './split.ts';
 import type { TextChunks } from './text-chunk.ts';
+import { assertOneStandardInput } from './text-files.ts';
 import { openText, type TextOptions, type TextSource } from './text-source.ts';
 
 /** Where the texts are, and how they are read and split. */
@@ -70,13 +71,15 @@ export class PartTexts {
 
   /**
    * @param raw whether bytes are taken as they are, text or not
-   * @throws UserError for texts that cannot be read: see `openText`
+   * @throws UserError for texts that cannot be read: see `openText`; `usage` for standard input as two
    */
   static async open(
     options: PartTextOptions,
     { raw, boundary }: { raw: boolean; boundary: SplitOptions['boundary'] },
     context: PartTextContext,
   ): Promise<PartTexts> {
+    const heldOut = HELD_OUT.flatMap((part) => options[part] ?? []);
+    assertOneStandardInput([...options.corpus, ...heldOut]);
     const { cacheDirectory, standardInput, signal, onProgress, recorded } = context;
     const open = (name: TextName, operands: readonly string[]) =>
       openText(

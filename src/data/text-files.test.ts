@@ -2,6 +2,7 @@ import { mkdir, mkdtemp, realpath, rm, symlink, writeFile } from 'node:fs/promis
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { encodeManifest, encodeRunRecord } from '../checkpoint/format.ts';
 import { UserError } from '../errors.ts';
 import { findOperands } from './text-files.ts';
 
@@ -171,6 +172,70 @@ describe('findOperands', () => {
       ['b.txt', 'file'],
       ['[a]*.txt', 'files'],
     ]);
+  });
+
+  describe('among what gru-lm saved', () => {
+    beforeAll(async () => {
+      const manifest = encodeManifest({
+        step: 5,
+        created: new Date(0).toISOString(),
+        files: new Map(),
+      });
+      const run = encodeRunRecord({ last: 'step-00000005', best: null });
+      for (const [path, content] of [
+        ['work/a.txt', 'text'],
+        ['work/run.json', '{"format": "of another program"}'],
+        ['work/web/manifest.json', '{"name": "gru-lm-checkpoint of mine"}'],
+        ['work/out/run/run.json', run],
+        ['work/out/run/history.csv', 'step'],
+        ['work/out/run/step-00000005/manifest.json', manifest],
+        ['work/out/run/step-00000005/config.json', '{}'],
+        ['work/out/damaged/run.json', Buffer.from(run).subarray(0, 40)],
+        ['work/out/damaged/history.csv', 'step'],
+        ['work/out/unnamed/step-00000005/manifest.json', manifest],
+      ] as const) {
+        await mkdir(dirname(path), { recursive: true });
+        await writeFile(path, content);
+      }
+    });
+    const texts = ['work/a.txt', 'work/run.json', 'work/web/manifest.json'];
+
+    it('takes from a directory what is in no run or checkpoint', async () => {
+      expect(await find('work')).toEqual(texts);
+      expect((await failure('work/out')).message).toBe(
+        'expected text files in the directory work/out, found none ' +
+          '(3 runs or checkpoints of gru-lm are left out)',
+      );
+    });
+
+    it('does the same by **, and takes files that are named', async () => {
+      expect(await find('work/**')).toEqual(texts);
+      expect(await find('wo*/**/*.json')).toEqual(texts.slice(1));
+      const named = 'work/out/run/history.csv';
+      for (const name of [named, 'work/out/run/*.csv', 'work/out/*/h*.csv']) {
+        expect(await find(name)).toContain(named);
+      }
+      expect((await failure('work/out/**/*.csv')).message).toBe(
+        'expected a text file, found nothing that matches work/out/**/*.csv',
+      );
+    });
+
+    it.each([
+      ['work/out/run', 'run'],
+      ['work/out/run/', 'run'],
+      ['./work/out/damaged', 'run'],
+      ['work/out/run/step-00000005', 'checkpoint'],
+      ['work/out/run/best', 'checkpoint'],
+      ['work/out/run/last', 'checkpoint'],
+    ])('refuses %s as a text', async (name, kind) => {
+      expect(await failure('a.txt', name)).toMatchObject({
+        code: 'corpus-missing',
+        message: `expected text, found a ${kind} of gru-lm at ${name}`,
+        hint:
+          'Name a file or directory of text. A checkpoint is named before options that take several ' +
+          `values: gru-lm eval ${name} --text corpus.txt`,
+      });
+    });
   });
 
   it.skipIf(process.platform === 'win32')('reads a device or pipe as a stream', async () => {

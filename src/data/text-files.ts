@@ -2,8 +2,9 @@
 
 import { type Stats, statSync } from 'node:fs';
 import { readdir, realpath } from 'node:fs/promises';
-import { dirname, join, sep } from 'node:path';
+import { basename, dirname, join, sep } from 'node:path';
 import { glob, isDynamicPattern } from 'tinyglobby';
+import { type Saved, whatIsSaved } from '../checkpoint/saved-here.ts';
 import { errorMessage, UserError } from '../errors.ts';
 
 /** A file that an operand means. */
@@ -29,10 +30,11 @@ export type Operand =
  * directory means the files below it; other names with glob characters mean the files that match.
  *
  * Hidden files and directories (whose names begin with a dot) are left out unless named. Links to
- * files are followed; links to directories are not, neither in directories nor by `**`.
+ * files are followed; links to directories are not, neither in directories nor by `**`. Neither finds
+ * what is in runs and checkpoints of gru-lm.
  *
- * Throws a UserError for no operand or `-` twice (`usage`), and for an operand that means nothing
- * (`corpus-missing`), nothing but empty files (`corpus-empty`) or what cannot be read
+ * Throws a UserError for no operand or `-` twice (`usage`), and for an operand that means nothing or a
+ * run or checkpoint (`corpus-missing`), nothing but empty files (`corpus-empty`) or what cannot be read
  * (`corpus-unreadable`).
  */
 export async function findOperands(operands: readonly string[]): Promise<Operand[]> {
@@ -43,18 +45,22 @@ export async function findOperands(operands: readonly string[]): Promise<Operand
       'Name a text file, a directory, or - for standard input.',
     );
   }
-  if (operands.filter((operand) => operand === '-').length > 1) {
-    throw new UserError(
-      'usage',
-      'expected - (standard input) once, found it several times',
-      'Standard input can be read only once: keep one -.',
-    );
-  }
+  assertOneStandardInput(operands);
   const found: Operand[] = [];
   for (const operand of operands) {
     found.push(await findOperand(operand));
   }
   return found;
+}
+
+/** Throws a UserError (`usage`) for `-` twice. */
+export function assertOneStandardInput(operands: readonly string[]): void {
+  if (operands.filter((operand) => operand === '-').length <= 1) return;
+  throw new UserError(
+    'usage',
+    'expected - (standard input) once, found it several times',
+    'Standard input can be read only once: keep one -.',
+  );
 }
 
 async function findOperand(name: string): Promise<Operand> {
@@ -68,6 +74,7 @@ async function findOperand(name: string): Promise<Operand> {
     if (!isMissing(error)) {
       throw readFailure(name, error);
     }
+    await assertNoPointer(name);
     return { name, kind: 'files', files: await findMatches(name, error) };
   }
   if (stats.isDirectory()) {
@@ -86,8 +93,15 @@ async function findOperand(name: string): Promise<Operand> {
 async function findBelow(directory: string): Promise<FoundFile[]> {
   const paths: string[] = [];
   let hidden = 0;
+  let saved = 0;
   const visit = async (below: string): Promise<void> => {
     const place = joinBelow(directory, below);
+    const kind = await whatIsSaved(place);
+    if (kind) {
+      if (below === '') throw noText(directory, kind);
+      saved += 1;
+      return;
+    }
     const entries = await readdir(place, { withFileTypes: true }).catch((error: unknown) => {
       throw readFailure(place, error);
     });
@@ -105,11 +119,16 @@ async function findBelow(directory: string): Promise<FoundFile[]> {
   await visit('');
   const files = regularFiles(directory, paths);
   if (files.length === 0) {
-    const omitted = `${hidden} hidden ${hidden === 1 ? 'entry is' : 'entries are'} left out`;
+    const omitted = [
+      ...(hidden === 0 ? [] : [`${hidden} hidden ${hidden === 1 ? 'entry' : 'entries'}`]),
+      ...(saved === 0
+        ? []
+        : [`${saved} ${saved === 1 ? 'run or checkpoint' : 'runs or checkpoints'} of gru-lm`]),
+    ].join(' and ');
     throw new UserError(
       'corpus-missing',
       `expected text files in the directory ${directory}, found none` +
-        (hidden === 0 ? '' : ` (${omitted})`),
+        (omitted === '' ? '' : ` (${omitted} ${hidden + saved === 1 ? 'is' : 'are'} left out)`),
       'Name a directory that has text files in it, or the files themselves.',
     );
   }
@@ -128,13 +147,16 @@ async function findMatches(operand: string, missing: unknown): Promise<FoundFile
   });
   const files = regularFiles(
     base,
-    pattern.includes('**') ? await withoutLinkedDirectories(base, matches) : matches,
+    pattern.includes('**')
+      ? await withoutSaved(base, await withoutLinkedDirectories(base, matches))
+      : matches,
   );
   if (files.length === 0) {
     throw new UserError(
       'corpus-missing',
       `expected a text file, found nothing that matches ${operand}`,
-      'Check the pattern; it is taken from the current directory and leaves hidden files out.',
+      'Check the pattern; it is taken from the current directory and leaves out hidden files, and ' +
+        'by ** what is in runs of gru-lm.',
     );
   }
   return withoutEmpty(files, operand);
@@ -173,6 +195,41 @@ async function withoutLinkedDirectories(
     isLinked.set(directory, (await realpath(place)) !== place);
   }
   return paths.filter((path) => !isLinked.get(dirname(path)));
+}
+
+/** Leaves out what is in runs and checkpoints. */
+async function withoutSaved(base: string, paths: readonly string[]): Promise<readonly string[]> {
+  const isSaved = new Map<string, boolean>();
+  const inSaved = async (directory: string): Promise<boolean> => {
+    if (directory === '.') return false;
+    const known = isSaved.get(directory);
+    if (known !== undefined) return known;
+    const found =
+      (await inSaved(dirname(directory))) ||
+      (await whatIsSaved(joinBelow(base, directory))) !== undefined;
+    isSaved.set(directory, found);
+    return found;
+  };
+  const kept: string[] = [];
+  for (const path of paths) {
+    if (!(await inSaved(dirname(path)))) kept.push(path);
+  }
+  return kept;
+}
+
+/** Throws a UserError if `name` is that of a run's best or last checkpoint, for which there is no directory. */
+async function assertNoPointer(name: string): Promise<void> {
+  if (!['best', 'last'].includes(basename(name))) return;
+  if ((await whatIsSaved(dirname(name))) === 'run') throw noText(name, 'checkpoint');
+}
+
+function noText(name: string, kind: Saved): UserError {
+  return new UserError(
+    'corpus-missing',
+    `expected text, found a ${kind} of gru-lm at ${name}`,
+    'Name a file or directory of text. A checkpoint is named before options that take several ' +
+      `values: gru-lm eval ${name} --text corpus.txt`,
+  );
 }
 
 /** Those of `paths` below `base` that are regular files, in code-unit order. */

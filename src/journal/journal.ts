@@ -1,12 +1,14 @@
 /** What a run writes beside its checkpoints, for whoever watches it: `history.csv`, and TensorBoard's events. */
-import { join } from 'node:path';
+import { realpath } from 'node:fs/promises';
+import { basename, dirname, join, resolve } from 'node:path';
+import { checkpointNames } from '../checkpoint/list.ts';
 import type { UserError } from '../errors.ts';
 import type { RunEvent } from '../training/run-events.ts';
 import type { JournalEvent } from './events.ts';
 import { HistoryFile, readHistory, type SavedHistory } from './history-file.ts';
 import type { HistoryRow } from './history-rows.ts';
 import { TENSORBOARD_DIRECTORY, TENSORBOARD_IN_RUN } from './places.ts';
-import { EventFiles } from './tensorboard/event-files.ts';
+import { EventFiles, removeOwnEvents, runId } from './tensorboard/event-files.ts';
 
 export interface JournalOptions {
   /** Of TensorBoard's events; undefined: there are none. */
@@ -25,6 +27,8 @@ export class Journal {
   readonly #history: HistoryFile;
   readonly #events: EventFiles | undefined;
   readonly #onFailure: (error: UserError) => void;
+  /** The run's own directory of events, while those of the run that it replaces are in it. */
+  #outdated: string | undefined;
   /** Whether the run has a checkpoint. */
   #isKept: boolean;
 
@@ -32,12 +36,14 @@ export class Journal {
     directory: string,
     past: readonly HistoryRow[],
     events: EventFiles | undefined,
+    outdated: string | undefined,
     { resumed, onFailure }: JournalOptions,
   ) {
     this.past = past;
     this.#history = new HistoryFile(directory, past);
     this.#events = events;
     this.#onFailure = onFailure;
+    this.#outdated = outdated;
     this.#isKept = resumed !== undefined;
   }
 
@@ -49,17 +55,25 @@ export class Journal {
   static async open(directory: string, options: JournalOptions): Promise<Journal> {
     const { tensorboard, resumed, overwrite, onFailure } = options;
     const past = resumed ? await readHistory(directory, resumed) : [];
-    const isOwn = tensorboard === TENSORBOARD_IN_RUN;
+    const own = join(directory, TENSORBOARD_DIRECTORY);
+    const place = tensorboard === TENSORBOARD_IN_RUN ? own : tensorboard;
+    const run = await realPlace(directory);
+    const isOwn = async (path: string) =>
+      (await realPlace(path)) === join(run, TENSORBOARD_DIRECTORY);
+    const writesOwn = place !== undefined && (await isOwn(place));
     const events =
-      tensorboard === undefined
+      place === undefined
         ? undefined
-        : await EventFiles.open(isOwn ? join(directory, TENSORBOARD_DIRECTORY) : tensorboard, {
+        : await EventFiles.open(place, {
             resumedAtStep: resumed?.step,
-            // In a directory without a run there may be what one left that never came to a checkpoint.
-            replaces: overwrite || isOwn,
+            run: writesOwn ? undefined : runId(run),
+            // In a directory without a run there may be what one left that never came to a checkpoint; what
+            // is elsewhere may be of a run that was moved away from here.
+            replaces: writesOwn || (overwrite && (await checkpointNames(directory)).length > 0),
             onFailure,
           });
-    return new Journal(directory, past, events, options);
+    const isOutdated = overwrite && !writesOwn && (await isOwn(own));
+    return new Journal(directory, past, events, isOutdated ? own : undefined, options);
   }
 
   add(event: RunEvent): void {
@@ -72,6 +86,8 @@ export class Journal {
   async flush(): Promise<void> {
     this.#isKept = true;
     await this.#events?.flush();
+    if (this.#outdated !== undefined) await removeOwnEvents(this.#outdated);
+    this.#outdated = undefined;
     await this.#history.flush().catch(this.#onFailure);
   }
 
@@ -88,4 +104,13 @@ export class Journal {
 
 function isOfJournal(event: RunEvent): event is JournalEvent {
   return ['step', 'skip', 'eval', 'sample', 'rollback'].includes(event.type);
+}
+
+/** Where `path` really is, whether there is something or not. */
+function realPlace(path: string): Promise<string> {
+  const whole = resolve(path);
+  return realpath(whole).catch(async () => {
+    const parent = await realpath(dirname(whole)).catch(() => dirname(whole));
+    return join(parent, basename(whole));
+  });
 }

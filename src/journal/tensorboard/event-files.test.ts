@@ -5,7 +5,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { hasPinnedPython } from '../../../test/support/python.ts';
 import { readEvents } from '../../../test/support/tensorboard.ts';
 import type { JournalEvent } from '../events.ts';
-import { EventFiles } from './event-files.ts';
+import { EventFiles, type EventFilesUse, removeOwnEvents } from './event-files.ts';
 
 let directory: string;
 beforeEach(async () => {
@@ -109,6 +109,51 @@ describe('a directory with events', () => {
       code: 'tensorboard-exists',
     });
     expect(await readdir(directory)).toEqual([other, now]);
+  });
+
+  test('of several runs loses only the events of the one that is replaced', async () => {
+    const write = async (use: Partial<EventFilesUse>) => {
+      const before = await readdir(directory).catch((): string[] => []);
+      const files = await EventFiles.open(directory, { onFailure, ...use });
+      await files.flush();
+      await files.close();
+      return (await readdir(directory)).find((name) => !before.includes(name)) as string;
+    };
+    const mine = { run: 'a'.repeat(16) };
+    const [first, second] = [await write(mine), await write({ ...mine, resumedAtStep: 3 })];
+    const replacing = await write({ ...mine, replaces: true });
+    expect(await readdir(directory)).toEqual([replacing]);
+    expect(replacing > second && second > first).toBe(true);
+    for (const others of [{ run: 'b'.repeat(16) }, {}]) {
+      const other = await write({ ...others, resumedAtStep: 3 });
+      await expect(write({ ...mine, replaces: true })).rejects.toMatchObject({
+        code: 'tensorboard-exists',
+        message: `expected no events of another run in ${directory}, found ${other}`,
+      });
+      expect(await readdir(directory)).toEqual([replacing, other]);
+      await rm(join(directory, other));
+    }
+    // In a run's own directory, too, another may have been told to write.
+    await expect(write({ replaces: true })).rejects.toMatchObject({ code: 'tensorboard-exists' });
+    expect(await readdir(directory)).toEqual([replacing]);
+  });
+
+  test('that is a run’s own goes with its events, if nothing else is in it', async () => {
+    await removeOwnEvents(directory);
+    const own = await EventFiles.open(directory, { onFailure });
+    await own.close();
+    await (await EventFiles.open(directory, { resumedAtStep: 1, onFailure })).close();
+    const others = await EventFiles.open(directory, {
+      ...{ run: 'b'.repeat(16), resumedAtStep: 1, onFailure },
+    });
+    await others.close();
+    const [, , name] = (await readdir(directory)) as [string, string, string];
+    await writeFile(join(directory, other), '');
+    await removeOwnEvents(directory);
+    expect(await readdir(directory)).toEqual([other, name]);
+    for (const file of [other, name]) await rm(join(directory, file));
+    await removeOwnEvents(directory);
+    await expect(readdir(directory)).rejects.toThrow('ENOENT');
   });
 
   test('keeps all else that is in it when a run leaves nothing', async () => {

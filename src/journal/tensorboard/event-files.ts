@@ -1,4 +1,5 @@
 /** TensorBoard's event files of a run: one for each session, in a directory. */
+import { createHash } from 'node:crypto';
 import { type FileHandle, open, readdir, rm, rmdir } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -9,14 +10,17 @@ import { encodeScalars, encodeStart, encodeText, encodeVersion } from './event.t
 import { framed } from './records.ts';
 
 const EVENT_FILE = /^events\.out\.tfevents\.(\d+)\..*$/;
-const OURS = '.gru-lm';
+/** What is written here: seconds, host, process and, outside of the run's own directory, the run. */
+const OURS = /^events\.out\.tfevents\.\d+\.[\w-]*\.\d+(?:\.([0-9a-f]{16}))?\.gru-lm$/;
 /** TensorBoard looks for more every five seconds. */
 const WRITE_EVERY_MS = 2000;
 
 export interface EventFilesUse {
   /** The step that the run goes on from; undefined: it begins. */
   readonly resumedAtStep?: number | undefined;
-  /** Whether a run that begins may take the place of another in the directory. */
+  /** The run's {@link runId}; undefined: the directory is its own, and moves with it. */
+  readonly run?: string | undefined;
+  /** Whether a run that begins takes the place of an earlier one of the same id, whose files then go. */
   readonly replaces?: boolean | undefined;
   /** Called once, when no more can be written; the run goes on without. */
   readonly onFailure: (error: UserError) => void;
@@ -55,9 +59,9 @@ export class EventFiles {
       await makeDirectories(directory);
       const names = (await readdir(directory)).filter((name) => EVENT_FILE.test(name));
       const begins = use.resumedAtStep === undefined;
-      const kept = use.replaces ? names.filter((name) => !name.endsWith(OURS)) : names;
+      const kept = use.replaces ? names.filter((name) => !isOf(name, use.run)) : names;
       if (begins && kept.length > 0) throw occupied(directory, kept[0] as string);
-      const path = join(directory, nextName(names));
+      const path = join(directory, nextName(names, use.run));
       return new EventFiles(path, await open(path, 'wx'), begins ? names : [], use);
     } catch (error) {
       throw error instanceof UserError ? error : writeFailure(directory, error);
@@ -95,9 +99,7 @@ export class EventFiles {
   /** Puts all events on the disk. */
   async flush(): Promise<void> {
     await this.#write(true);
-    for (const name of this.#outdated.splice(0)) {
-      await rm(join(this.#directory, name), { force: true }).catch(() => undefined);
-    }
+    await removeFiles(this.#directory, this.#outdated.splice(0));
   }
 
   /** Takes the file away again, and the directory if nothing else is in it. */
@@ -139,6 +141,34 @@ export class EventFiles {
   }
 }
 
+/** Stands for the run at `path`, an absolute one, in the names of its files. */
+export function runId(path: string): string {
+  return createHash('sha256').update(path).digest('hex').slice(0, 16);
+}
+
+/** Takes a run's events out of its own directory of them, and this away if nothing else is in it. */
+export async function removeOwnEvents(directory: string): Promise<void> {
+  const names = await readdir(directory).catch((): string[] => []);
+  await removeFiles(
+    directory,
+    names.filter((name) => isOf(name, undefined)),
+  );
+  await rmdir(directory).catch(() => undefined);
+}
+
+/** What cannot be removed stays. */
+async function removeFiles(directory: string, names: readonly string[]): Promise<void> {
+  for (const name of names) {
+    await rm(join(directory, name), { force: true }).catch(() => undefined);
+  }
+}
+
+/** Whether an event file is known to be the run's: see {@link EventFilesUse.run}. */
+function isOf(name: string, run: string | undefined): boolean {
+  const ours = OURS.exec(name);
+  return ours !== null && ours[1] === run;
+}
+
 async function writeAll(file: FileHandle, bytes: Uint8Array): Promise<void> {
   for (let done = 0; done < bytes.length; ) {
     done += (await file.write(bytes, done)).bytesWritten;
@@ -151,11 +181,12 @@ function now(): number {
 }
 
 /** A name after those of the earlier files, which readers take in the order of their names. */
-function nextName(names: readonly string[]): string {
+function nextName(names: readonly string[], run: string | undefined): string {
   const times = names.map((name) => Number(EVENT_FILE.exec(name)?.[1]));
   const time = Math.max(Math.floor(now()), ...times.map((earlier) => earlier + 1));
   const host = hostname().replace(/[^\w-]/g, '_');
-  return `events.out.tfevents.${time}.${host}.${process.pid}${OURS}`;
+  const id = run === undefined ? '' : `.${run}`;
+  return `events.out.tfevents.${time}.${host}.${process.pid}${id}.gru-lm`;
 }
 
 /** Text as it is, whatever is in it. */
@@ -167,8 +198,8 @@ function occupied(directory: string, name: string): UserError {
   return new UserError(
     'tensorboard-exists',
     `expected no events of another run in ${directory}, found ${name}`,
-    'Each run needs a directory of its own: give another one with --tensorboard DIR. ' +
-      '--overwrite replaces what gru-lm wrote.',
+    'Each run needs a directory of its own: give another one with --tensorboard DIR, or remove what ' +
+      'is not needed any more. --overwrite replaces the events of the run that it replaces alone.',
   );
 }
 
