@@ -5,7 +5,9 @@ import {
   hasTerminal,
   runCli,
   runOnTerminal,
+  runProcess,
   sampleText,
+  shellCommand,
   temporaryDirectory,
   trainTiny,
   writeCorpus,
@@ -138,6 +140,19 @@ describe.concurrent('gru-lm neighbors', () => {
     expect(found.neighbors).toHaveLength(10);
     const similarities = found.neighbors.map(({ similarity }) => similarity);
     expect(similarities).toEqual(similarities.toSorted((a, b) => b - a));
+  });
+
+  test('says what shows the tokens of a text that is none, and no other is like', async () => {
+    const { stdout, stderr } = await runCli(['neighbors', 'xylophone', 'words'], { cwd });
+    expect(stdout).toBe('');
+    expect(stderr).toBe(
+      'error: expected a token of the word model, found none for "xylophone"\n' +
+        '  echo TEXT | gru-lm tokenize - --checkpoint RUN shows what its tokens are.\n',
+    );
+    const args = shellCommand(['tokenize', '-', '--checkpoint', 'words']);
+    const shown = await runProcess('bash', ['-c', `echo xylophone | ${args}`], { cwd });
+    expect(shown).toMatchObject({ exitCode: 0, stderr: '' });
+    expect(shown.stdout).toContain('<unk>│<eol>│');
   });
 
   test('names words that are spelled alike, and says in which order it takes its operands', async () => {

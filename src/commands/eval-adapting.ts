@@ -35,6 +35,19 @@ export function assertOneStream({
   );
 }
 
+/** @throws UserError `usage` for a rate of what is not asked for */
+export function assertRateIsUsed({
+  dynamic,
+  dynamicRate,
+}: Pick<EvalOptions, 'dynamic' | 'dynamicRate'>): void {
+  if (dynamic || dynamicRate === undefined) return;
+  throw new UserError(
+    'usage',
+    'expected --dynamic with --dynamic-rate, found it without',
+    'Add --dynamic, whose steps it is the rate of, or leave out --dynamic-rate.',
+  );
+}
+
 /** The model, whose losses are known, mixed with n-grams. */
 export async function interpolatedRow(
   losses: Float32Array,

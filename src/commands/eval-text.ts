@@ -53,6 +53,11 @@ export async function openTextsToScore(
     assertNoSplit(given);
     return openOthers(options.text, { ...trained, ...givenTextOptions(given) }, context);
   }
+  assertNoTextOptions(
+    given,
+    'it without',
+    'the run’s own text is read as it was for training; --text FILE names another.',
+  );
   const dataset = await openRecordedTexts(trained, training.data, context);
   if (!dataset.parts.has(options.split)) {
     await dataset.close();
@@ -134,6 +139,28 @@ function assertNoSplit(given: Given): void {
     'usage',
     'expected at most one of --text and --split, found both',
     'Give --text for other text, --split for a part of the run’s own.',
+  );
+}
+
+/**
+ * Makes sure that it is not said how other text is to be read, where there is none.
+ *
+ * @param found what there is instead, for the message
+ * @param reason why the option is of no use there, for the hint
+ * @throws UserError `usage` naming the option
+ */
+export function assertNoTextOptions(
+  given: GivenOptions<typeof textOptions>,
+  found: string,
+  reason: string,
+): void {
+  const [name] = Object.keys(givenTextOptions(given)) as (keyof typeof textOptions)[];
+  if (name === undefined) return;
+  const { flag } = textOptions[name];
+  throw new UserError(
+    'usage',
+    `expected --text with --${flag}, found ${found}`,
+    `Leave out --${flag}: ${reason}`,
   );
 }
 

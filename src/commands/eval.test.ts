@@ -94,6 +94,28 @@ describe('eval refuses', () => {
     });
   });
 
+  it('to read in another way what it is not told to read', async () => {
+    for (const [given, flag] of [
+      [{ encoding: 'latin1' }, '--encoding'],
+      [{ newlines: 'keep' }, '--newlines'],
+      [{ textField: 'body' }, '--text-field'],
+    ] as const) {
+      expect(await refusal(evaluate(given, [at('words')], signal))).toEqual({
+        code: 'usage',
+        message: `expected --text with ${flag}, found it without`,
+        hint: `Leave out ${flag}: the run’s own text is read as it was for training; --text FILE names another.`,
+      });
+    }
+  });
+
+  it('a rate for what does not learn', async () => {
+    expect(await refusal(evaluate({ dynamicRate: 0 }, [], signal))).toEqual({
+      code: 'usage',
+      message: 'expected --dynamic with --dynamic-rate, found it without',
+      hint: 'Add --dynamic, whose steps it is the rate of, or leave out --dynamic-rate.',
+    });
+  });
+
   it('more streams than the text has tokens for', async () => {
     expect(await refusal(evaluate({ text, streams: 3 }, [at('words')], signal))).toEqual({
       code: 'corpus-too-short',
@@ -109,6 +131,14 @@ describe('compare refuses', () => {
       code: 'usage',
       message: 'expected at least 2 checkpoints to compare, found 1',
       hint: 'Name several; gru-lm eval measures one.',
+    });
+  });
+
+  it('to read in another way the runs’ own text', async () => {
+    const names = [at('words'), at('words')];
+    expect(await refusal(compare({ newlines: 'lf' }, names, signal))).toMatchObject({
+      code: 'usage',
+      message: 'expected --text with --newlines, found it without',
     });
   });
 

@@ -10,7 +10,13 @@ import { type EvaluationReport, LossTotals } from '../evaluation/report.ts';
 import type { Weights } from '../model/language-model.ts';
 import { selectParameters, weightsOf } from '../model/weights.ts';
 import { type GivenOptions, withDefaults } from '../option-table.ts';
-import { assertOneStream, cacheRow, dynamicRow, interpolatedRow } from './eval-adapting.ts';
+import {
+  assertOneStream,
+  assertRateIsUsed,
+  cacheRow,
+  dynamicRow,
+  interpolatedRow,
+} from './eval-adapting.ts';
 import { baselineRow, openTrainingText } from './eval-baseline.ts';
 import {
   assertOneConvention,
@@ -34,6 +40,7 @@ export async function run(given: Given, [name]: string[], signal: AbortSignal): 
   const options = withDefaults(evalOptions, given);
   assertOneConvention(options);
   assertOneStream(options);
+  assertRateIsUsed(options);
   assertOneOutput(options);
   const order = options.baseline === undefined ? undefined : baselineOrderOf(options.baseline);
   const model = await openModel(name, ['weights']);

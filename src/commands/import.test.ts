@@ -115,6 +115,18 @@ describe('what was exported for PyTorch comes back', () => {
   });
 });
 
+test.each(['tanh', 'relu'] as const)(
+  'an nn.RNN of PyTorch has the activation %s',
+  async (activation) => {
+    const name = 'language-model-rnn';
+    const out = at(name, activation);
+    await imported({ activation, vocab: at(name, 'vocab.json'), out }, [
+      at(name, 'weights.safetensors'),
+    ]);
+    expect((await openModel(out, ['weights'])).modelConfig).toMatchObject({ activation });
+  },
+);
+
 test('an imported run says that it has no text of its own', async () => {
   const command = evaluate({ backend: 'wasm' }, [at('language-model-lstm', 'run')], signal);
   await expect(command).rejects.toMatchObject({
@@ -152,6 +164,32 @@ describe('refused', () => {
     );
     expect(await refused({ ...given, vocab: at('refused', 'vocab.txt') }, [at('refused')])).toMatch(
       /^import-vocabulary: .*vocab.txt: expected 7 tokens, one a row of the embedding, found 6 /,
+    );
+  });
+
+  test('with options that a tokenizer.json leaves nothing to say for', async () => {
+    const tokenizer = at('export mingru', 'tokenizer.json');
+    for (const [given, source] of [
+      [{ lowercase: true }, at('export mingru')],
+      [{ tokenizer: 'char' }, at('export mingru')],
+      [{ lowercase: true, vocab: tokenizer }, at('refused')],
+    ] as const) {
+      const flag = 'lowercase' in given ? '--lowercase' : '--tokenizer';
+      expect(await refused({ ...given, out: at('refused', 'run') }, [source])).toBe(
+        `usage: ${tokenizer}: expected a list of tokens with ${flag}, found a tokenizer.json ` +
+          `Leave out ${flag}: the file says it.`,
+      );
+    }
+  });
+
+  test.each([
+    ['a GRU', () => at('refused', 'model.safetensors')],
+    ['an RNN that was exported', () => at('export rnn by leaky-relu', 'model.safetensors')],
+  ])('with an activation for what says its own: %s', async (_, source) => {
+    const given = { activation: 'tanh', vocab: at('refused', 'vocab.json') } as const;
+    expect(await refused({ ...given, out: at('refused', 'run') }, [source()])).toBe(
+      `usage: ${source()}: expected an nn.RNN of PyTorch with --activation, found another model ` +
+        'Leave out --activation: it is known of any other model.',
     );
   });
 

@@ -42,7 +42,7 @@ export async function run(
   const out = options.out ?? join(RUNS_DIRECTORY, nameOf(file));
   const { overwrite, json } = options;
   await assertFreeForImport(out, overwrite);
-  const { training, tokenizer, weights, notices } = await readModel(file, options);
+  const { training, tokenizer, weights, notices } = await readModel(file, options, given);
   signal.throwIfAborted();
   const config = modelConfigOf(training, tokenizer.vocabularySize);
   const ordered: TensorMap = new Map(
@@ -120,7 +120,11 @@ interface ReadModel {
   notices: readonly string[];
 }
 
-async function readModel(file: string, options: Options): Promise<ReadModel> {
+async function readModel(
+  file: string,
+  options: Options,
+  given: GivenImportOptions,
+): Promise<ReadModel> {
   try {
     const begins = await withFile(file, async (source) => {
       const bytes = new Uint8Array(Math.min(16, source.length));
@@ -130,11 +134,26 @@ async function readModel(file: string, options: Options): Promise<ReadModel> {
     const isJson = begins[0] === 0x7b;
     if (!isJson) assertSafetensors(file, begins);
     const model = await (isJson ? readLayersModel(file) : readPytorchFile(file, options));
+    assertActivationIsTaken(model, file, given);
     const read = await withTokenizer(model, file, options);
     return { training: trainedAs(model, read.tokenizer, file), ...read };
   } catch (error) {
     throw asImportError(error);
   }
+}
+
+/** @throws UserError `usage` for an activation of a model that says its own */
+function assertActivationIsTaken(
+  { takesActivation }: ImportedModel,
+  file: string,
+  { activation }: GivenImportOptions,
+): void {
+  if (takesActivation || activation === undefined) return;
+  throw new UserError(
+    'usage',
+    `${file}: expected an nn.RNN of PyTorch with --activation, found another model`,
+    'Leave out --activation: it is known of any other model.',
+  );
 }
 
 async function withTokenizer(
@@ -151,6 +170,7 @@ async function withTokenizer(
     );
   }
   const list = await readTokenList(path);
+  if ('tokenizer' in list) assertNoTokenOptions(path, options);
   const size = 'tokens' in list ? list.tokens.length : list.tokenizer.vocabularySize;
   if (size !== model.vocabularySize) {
     throw new UserError(
@@ -171,6 +191,18 @@ async function withTokenizer(
   const { tokenizer: kind, lowercase } = options;
   const { tokenizer, rows, notices } = importedVocabulary(list.tokens, path, { kind, lowercase });
   return { tokenizer, weights: withRows(model.weights, rows), notices };
+}
+
+/** @throws UserError `usage` for an option that says what a tokenizer.json says */
+function assertNoTokenOptions(path: string, options: Options): void {
+  const name = (['tokenizer', 'lowercase'] as const).find((each) => options[each]);
+  if (name === undefined) return;
+  const { flag } = importOptions[name];
+  throw new UserError(
+    'usage',
+    `${path}: expected a list of tokens with --${flag}, found a tokenizer.json`,
+    `Leave out --${flag}: the file says it.`,
+  );
 }
 
 /**

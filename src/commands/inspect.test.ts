@@ -8,7 +8,10 @@ describe('gru-lm inspect', () => {
   it.each([
     [{}, 'expected one of --prompt and --text, found neither'],
     [{ prompt: 'a', text: 'b.txt' }, 'expected one of --prompt and --text, found both'],
-  ])('refuses %j before it reads anything', async (given, message) => {
+    [{ prompt: 'a', encoding: 'latin1' }, 'expected --text with --encoding, found --prompt'],
+    [{ prompt: 'a', newlines: 'lf' }, 'expected --text with --newlines, found --prompt'],
+    [{ prompt: 'a', textField: 'body' }, 'expected --text with --text-field, found --prompt'],
+  ] as const)('refuses %j before it reads anything', async (given, message) => {
     const refusal = await run(given, ['nowhere'], signal).catch((error: unknown) => error);
     expect(refusal).toBeInstanceOf(UserError);
     expect(refusal).toMatchObject({ code: 'usage', message });

@@ -9,7 +9,7 @@ import { tokenTexts } from '../inspection/token-text.ts';
 import { traceText } from '../inspection/trace.ts';
 import { selectParameters, weightsOf } from '../model/weights.ts';
 import { type GivenOptions, withDefaults } from '../option-table.ts';
-import { givenTextOptions } from './eval-text.ts';
+import { assertNoTextOptions, givenTextOptions } from './eval-text.ts';
 import { printInspection } from './inspect-json.ts';
 import { showInspection } from './inspect-view.ts';
 import { checkpointName, type Inspection } from './inspection.ts';
@@ -31,6 +31,9 @@ const SPAN_IN_A_PAGE = 16;
 export async function run(given: Given, [name]: string[], signal: AbortSignal): Promise<void> {
   const options = withDefaults(inspectOptions, given);
   assertOneText(options);
+  if (options.text === undefined) {
+    assertNoTextOptions(given, '--prompt', 'a prompt is text as it stands.');
+  }
   if (options.html !== undefined && !options.overwrite) await assertNoFile(options.html, HOW_TO);
   const model = await openModel(name, ['weights']);
   const { ids, label } = await untilAborted(readTokens(model, options, given, signal), signal);

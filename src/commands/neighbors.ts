@@ -88,7 +88,7 @@ function idOf({ tokenizer }: CheckpointModel, typed: string): number {
     'token-unknown',
     `expected a token of the ${tokenizer.kind} model, found ${what} for ${quoted(typed)}`,
     others === ''
-      ? 'gru-lm tokenize TEXT --checkpoint RUN shows what its tokens are.'
+      ? 'echo TEXT | gru-lm tokenize - --checkpoint RUN shows what its tokens are.'
       : `Did you mean ${others}?`,
   );
 }

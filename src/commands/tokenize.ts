@@ -10,6 +10,7 @@ import type { Tokenizer } from '../data/tokenizer.ts';
 import { mostFrequent } from '../data/vocabulary.ts';
 import { errorMessage, UserError } from '../errors.ts';
 import { type GivenOptions, withDefaults } from '../option-table.ts';
+import { givenTextOptions } from './eval-text.ts';
 import { openTexts, readTokenizerFile } from './open-dataset.ts';
 import {
   byteCount,
@@ -35,9 +36,11 @@ export async function run(given: Given, corpus: string[], signal: AbortSignal): 
     (options.tokenizerFile === undefined
       ? undefined
       : await readTokenizerFile(options.tokenizerFile));
-  const kind = trained?.options.tokenizer ?? options.tokenizer;
+  // With a checkpoint, text is read as the run's own was, but for what is said.
+  const reading = { ...options, ...trained?.options, ...givenTextOptions(given) };
+  const whole = { corpus, valid: undefined, test: undefined, validSplit: 0, testSplit: 0 };
   const dataset = await openTexts(
-    { ...options, corpus, tokenizer: kind, validSplit: 0, testSplit: 0 },
+    { ...reading, ...whole },
     { runDirectory: '.', tokenizer: known, silent: options.json, signal },
   );
   try {

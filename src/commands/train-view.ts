@@ -1,5 +1,4 @@
 /** What `gru-lm train` shows: a live bar, plain lines, or one JSON object an event. */
-import { dirname } from 'node:path';
 import type { TrainOptions } from '../config/train-options.ts';
 import type { TrainEvent } from '../library/events.ts';
 import type { Preflight } from '../training/preflight.ts';
@@ -54,6 +53,7 @@ class JsonView implements TrainView {
 
   start(info: StartInfo): void {
     const { backend, directory, vocabularySize, train, valid, resumedAtStep, byRule } = info;
+    this.#path = directory;
     const { json, quiet, ...settings } = info.options;
     // Only --quiet does without.
     const { warnings, ...figures } = info.preflight as Preflight;
@@ -107,7 +107,6 @@ class JsonView implements TrainView {
   }
 
   saved(step: number, path: string): void {
-    this.#path = dirname(path);
     printEvent({ event: 'checkpoint', path, step });
   }
 
@@ -127,6 +126,9 @@ class TextView implements TrainView {
   readonly #curve: LossCurve | undefined;
   #progress: Progress = silentProgress;
   #directory = '';
+  #patience = Number.POSITIVE_INFINITY;
+  /** The steps after which the run was validated, in this session and before. */
+  readonly #validations: number[] = [];
   #loss: number | undefined;
   #speed: number | undefined;
   /** What the last step showed; none yet in this session. */
@@ -139,6 +141,10 @@ class TextView implements TrainView {
 
   start(info: StartInfo): void {
     this.#directory = info.directory;
+    this.#patience = info.options.patience ?? Number.POSITIVE_INFINITY;
+    for (const { step, validNats } of info.past) {
+      if (validNats !== undefined) this.#validations.push(step);
+    }
     this.#curve?.addPast(info.past);
     if (this.#quiet) return;
     showPreflight(info);
@@ -157,6 +163,7 @@ class TextView implements TrainView {
         this.#showLast('validating…');
         break;
       case 'eval':
+        this.#validations.push(event.step);
         this.#curve?.addValidation(event.step, event.natsPerToken);
         this.#progress.log(
           `${errorStyle.green(`step ${event.step}`)}  validation loss ${event.natsPerToken.toFixed(4)} nats, ` +
@@ -246,11 +253,17 @@ class TextView implements TrainView {
         `${event.bestStep}: ${best.toFixed(4)} nats, perplexity ${figure(Math.exp(best))}`,
     );
     if (this.#quiet) return;
-    if (!this.#last) {
-      notice('nothing was left to do: give it more with --max-steps, --epochs or --max-time');
-    }
+    if (!this.#last) notice(`nothing was left to do: ${this.#whatEndedIt(event)}`);
     printLine(`\n  gru-lm sample ${showInline(this.#directory)}`);
     printLine(`  gru-lm eval ${showInline(this.#directory)}`);
+  }
+
+  /** And what would let it go on. */
+  #whatEndedIt({ bestStep }: Extract<RunEvent, { type: 'end' }>): string {
+    const sinceBest = this.#validations.filter((step) => step > bestStep).length;
+    return sinceBest < this.#patience
+      ? 'give it more with --max-steps, --epochs or --max-time'
+      : `--patience ${this.#patience} ended the run, for so many validations brought nothing better: give it a larger --patience`;
   }
 }
 

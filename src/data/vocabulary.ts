@@ -24,14 +24,24 @@ export function selectTokens(
     );
   }
   const kept = mostFrequent(counts, vocabularySize - specialTokens, minCount);
-  if (kept.length === 0) {
-    throw new UserError(
+  if (kept.length === 0) throw nothingKept(counts, minCount);
+  return kept.sort((a, b) => counts[b]! - counts[a]! || a - b);
+}
+
+function nothingKept(counts: Float64Array, minCount: number): UserError {
+  // A text has characters, but it may be without words.
+  if (countAtLeast(1, counts) === 0) {
+    return new UserError(
       'corpus-too-short',
-      `expected tokens that occur at least ${minCount} times, found none in the training text`,
-      'Give --min-count a smaller number, or train on more text.',
+      'expected words, found none in the training text',
+      'Name a text that has words, or take another --tokenizer.',
     );
   }
-  return kept.sort((a, b) => counts[b]! - counts[a]! || a - b);
+  return new UserError(
+    'corpus-too-short',
+    `expected tokens that occur at least ${minCount} times, found none in the training text`,
+    'Give --min-count a smaller number, or train on more text.',
+  );
 }
 
 /**

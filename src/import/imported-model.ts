@@ -14,6 +14,8 @@ export interface ImportedModel {
   readonly vocabularySize: number;
   /** A tokenizer.json that stands beside the weights, if one does. */
   readonly tokenizerFile: string | undefined;
+  /** Whether its activation is that of the options, since the source does not say it. */
+  readonly takesActivation: boolean;
   /** Whether ids must stay, since the weights are cut by them. */
   readonly keepsIds: boolean;
 }

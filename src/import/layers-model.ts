@@ -75,6 +75,7 @@ export async function readLayersModel(path: string): Promise<ImportedModel> {
     ]),
     vocabularySize,
     tokenizerFile: undefined,
+    takesActivation: false,
     keepsIds: false,
   };
 }

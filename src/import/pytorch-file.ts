@@ -60,6 +60,7 @@ export async function readPytorchFile(
     weights: new Map([...tokens.weights, ...recurrent.weights]),
     vocabularySize: tokens.vocabularySize,
     tokenizerFile,
+    takesActivation: cell === 'rnn',
     keepsIds: false,
   };
 }
@@ -104,6 +105,7 @@ function ownModel(
     weights: new Map(specs.map(({ name }) => [name, weights.get(name) as TensorData])),
     vocabularySize: vocabularySize as number,
     tokenizerFile,
+    takesActivation: false,
     keepsIds: softmax === 'adaptive',
   };
 }
