@@ -16,6 +16,8 @@ namespace {
 /// Of the polynomial ax + bx³ + cx⁵, which takes singular values in (0, 1] towards 1.
 constexpr float kA = 3.4445f, kB = -4.7750f, kC = 2.0315f;
 constexpr int kIterations = 5;
+/// A matrix whose norm is less counts as zeros: the squares of its elements would be.
+constexpr float kLeastNorm = 1e-15f;
 
 /// C [m, n] = A [m, k] · B [k, n].
 template <class Element>
@@ -62,7 +64,7 @@ class Iteration {
   void Run(const float* matrix, bool is_wide, float* result) {
     const int64_t size = tall_ * narrow_;
     const float norm = static_cast<float>(std::sqrt(SumOfSquares(matrix, size)));
-    Load(matrix, tall_, narrow_, is_wide, norm > 0 ? 1.0f / norm : 0.0f, x_.data());
+    Load(matrix, tall_, narrow_, is_wide, norm > kLeastNorm ? 1.0f / norm : 0.0f, x_.data());
     for (int i = 0; i < kIterations; i++) {
       if (i > 0) Convert(next_.data(), x_.data(), size);
       Next();

@@ -28,7 +28,8 @@ export interface Comparison {
 
 const LEVEL = 0.95;
 const CONVENTION =
-  'total nats of the same bytes: all after the first word; one stream, state carried from zeros';
+  'total nats of the same bytes: all after the first word, without ends of texts; ' +
+  'one stream, state carried from zeros';
 const NAME_WIDTH = 26;
 const TITLE_WIDTH = 18;
 

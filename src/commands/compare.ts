@@ -84,7 +84,7 @@ async function score(
   const { part } = text;
   const ends = await tokenEnds(text.chunks(), tokenizer, segments);
   assertWholeWords(name, ends, part.tokens);
-  const totals = new SegmentTotals(ends, tokenizer.unknownId);
+  const totals = new SegmentTotals(ends, tokenizer);
   const weights = weightsOf(selectParameters(modelConfig, checkpoint.weights, checkpoint.path));
   const progress = json || !process.stderr.isTTY ? silentProgress : startProgress();
   try {

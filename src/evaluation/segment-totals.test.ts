@@ -11,14 +11,22 @@ describe('totals by segments', () => {
   });
 
   it('leave out what is before the first segment, and may have segments without tokens', () => {
-    const totals = new SegmentTotals(Float64Array.of(2, 4, 4, 7), 0);
+    const totals = new SegmentTotals(Float64Array.of(2, 4, 4, 7), { unknownId: 0 });
     totals.add(scored(0, 6));
     expect([...totals.nats]).toEqual([2 + 4, 0, 8 + 16 + 32]);
     expect(totals).toMatchObject({ tokens: 5, oovTokens: 2 });
   });
 
+  it('leave out ends of texts', () => {
+    const ids = { unknownId: 0, endOfTextId: 5 };
+    const totals = new SegmentTotals(Float64Array.of(2, 4, 4, 7), ids);
+    totals.add(scored(0, 6));
+    expect([...totals.nats]).toEqual([4, 0, 32]);
+    expect(totals).toMatchObject({ tokens: 2, oovTokens: 2 });
+  });
+
   it('are the same however the losses come', () => {
-    const totals = new SegmentTotals(Float64Array.of(2, 4, 4, 7), 0);
+    const totals = new SegmentTotals(Float64Array.of(2, 4, 4, 7), { unknownId: 0 });
     for (const [from, to] of [
       [0, 1],
       [1, 4],

@@ -1,4 +1,5 @@
 import * as tf from '@tensorflow/tfjs-core';
+import fc from 'fast-check';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { testBackends, useBackend } from '../../test/support/backends.ts';
 import { readFixture } from '../../test/support/fixtures.ts';
@@ -108,6 +109,22 @@ describe.each(testBackends)('orthogonalise on %s', (backend) => {
     const one = iterated(Math.SQRT1_2);
     expectClose(valuesOf(found), [0, 0, 0, 0, one, 0, 0, one], 1e-5);
     tf.dispose([matrices, found]);
+  });
+
+  it('takes for zeros what is so small that its squares are lost, and stays finite', () => {
+    fc.assert(
+      fc.property(fc.integer({ min: -45, max: -10 }), fc.nat(), (power, seed) => {
+        const random = new Random(seed);
+        const values = randomValues(random, 24 * 20).map((value) => value * 10 ** power);
+        const matrices = tf.tensor3d(values, [1, 24, 20]);
+        const found = orthogonalise(matrices);
+        const largest = Math.max(...valuesOf(found).map(Math.abs));
+        expect(largest).toBeLessThan(1.3);
+        if (power < -17) expect(largest).toBe(0);
+        if (power > -14) expect(largest).toBeGreaterThan(0.1);
+        tf.dispose([matrices, found]);
+      }),
+    );
   });
 
   it.each(golden.cases)('makes the updates of PyTorch: $name', (chosen) => {

@@ -7,6 +7,8 @@ import type { TrainableVariable } from './trainable-variable.ts';
 /** Of the polynomial ax + bx³ + cx⁵, which takes singular values in (0, 1] towards 1. */
 const [A, B, C] = [3.4445, -4.775, 2.0315];
 const ITERATIONS = 5;
+/** A matrix whose norm is less counts as zeros: the squares of its elements would be. */
+const LEAST_NORM = 1e-15;
 
 export interface MuonStep {
   learningRate: number;
@@ -43,7 +45,7 @@ export function muon(
 /**
  * Matrices with the singular vectors of those given and singular values of about 1 (0.68 to 1.21 for
  * those above 0.002 of the matrix's norm), by five Newton–Schulz iterations of degree five (Jordan et
- * al. 2024, “Muon”). It has no gradient. Zeros stay zeros.
+ * al. 2024, “Muon”). It has no gradient. Zeros stay zeros, and what is nearly as small becomes zeros.
  *
  * @param matrices [N, rows, columns]; each is made orthogonal by itself
  * @param precision what products are multiplied in where the native library or a GPU runs them
@@ -64,7 +66,8 @@ export function orthogonalise(
     const isTall = rows > columns;
     const product = productsIn.bind(undefined, precision);
     const norms = tf.sqrt(tf.sum(tf.square(matrices), [1, 2], true));
-    let X = tf.divNoNan<tf.Tensor3D>(matrices, norms);
+    const isMore = tf.cast(tf.greater(norms, LEAST_NORM), 'float32');
+    let X = tf.divNoNan<tf.Tensor3D>(matrices, tf.mul(norms, isMore));
     for (let i = 0; i < ITERATIONS; i++) {
       const gram = product(X, X, isTall, !isTall); // of the smaller side
       const factor = tf.add<tf.Tensor3D>(tf.mul(gram, B), tf.mul(product(gram, gram), C));

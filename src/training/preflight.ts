@@ -1,7 +1,7 @@
 /** What can be said of a run before it begins: what it will take, and what looks wrong. */
 import { elementCount, type ModelConfig, parameterSpecs } from '../model/parameters.ts';
 import { TRAINING_A_VALIDATION, VALIDATION_SPEED, VALIDATIONS } from './cadence.ts';
-import type { Budget } from './schedule.ts';
+import { type Budget, stepsOfEpochs } from './schedule.ts';
 import type { Trial } from './trial.ts';
 
 /** What is known of a part of the text once it is tokens. */
@@ -72,7 +72,7 @@ function stepsOf(input: PreflightInput): number {
   const { budget, trial } = input;
   const limits = [
     budget.maxSteps,
-    budget.epochs === undefined ? undefined : Math.ceil(budget.epochs * trial.stepsPerEpoch),
+    budget.epochs === undefined ? undefined : stepsOfEpochs(budget.epochs, trial.stepsPerEpoch),
     budget.maxTime === undefined
       ? undefined
       : Math.max(0, budget.maxTime - validationSeconds(input)) / trial.stepSeconds,

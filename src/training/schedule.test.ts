@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { type DecayKind, learningRateAt, progressOf } from './schedule.ts';
+import { type DecayKind, learningRateAt, progressOf, stepsOfEpochs } from './schedule.ts';
 
 const kinds = ['none', 'linear', 'cosine', 'exponential', 'plateau', 'one-cycle'] as const;
 const config = (learningRateDecay: DecayKind, warmup = 0) => ({
@@ -43,6 +43,13 @@ describe('the learning rate', () => {
       const rate = learningRateAt(config('one-cycle', 0.1), progress);
       expect(rate).toBeCloseTo(0.5 * expected[i]!, 12);
     }
+  });
+
+  it('takes an epoch for whole where floats make a bit more of it', () => {
+    expect(1.1 * 50).toBeGreaterThan(55);
+    expect([stepsOfEpochs(1.1, 50), stepsOfEpochs(1.01, 50), stepsOfEpochs(1e-9, 50)]).toEqual([
+      55, 51, 1,
+    ]);
   });
 
   it('is halved by each plateau, for plateau alone', () => {

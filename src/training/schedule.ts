@@ -48,7 +48,14 @@ export function progressOf(budget: Budget, spent: Spent, stepsPerEpoch: number):
 }
 
 function shareOfEpochs(epochs: number, { steps, passes }: Spent, stepsPerEpoch: number): number {
-  return passes === undefined ? steps / Math.ceil(epochs * stepsPerEpoch) : passes / epochs;
+  return passes === undefined ? steps / stepsOfEpochs(epochs, stepsPerEpoch) : passes / epochs;
+}
+
+/** The steps of so many passes, which may end within one: of 1.1 · 50, which floats take for a bit more than 55, 55. */
+export function stepsOfEpochs(epochs: number, stepsPerEpoch: number): number {
+  const steps = epochs * stepsPerEpoch;
+  const nearest = Math.round(steps);
+  return Math.max(1, Math.abs(steps - nearest) < 1e-9 * steps ? nearest : Math.ceil(steps));
 }
 
 /**

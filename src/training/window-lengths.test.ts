@@ -37,6 +37,9 @@ describe('lengths of windows', () => {
   it('by chance are never shorter than five, or T', () => {
     expect(Math.min(...lengths(1000, 8))).toBe(5);
     expect(Math.min(...lengths(1000, 3))).toBe(3);
+    // Nor much longer: by two deviations of an eighth of T each.
+    expect(Math.max(...lengths(1000, 16))).toBe(20);
+    expect(Math.max(...lengths(1000, 4))).toBe(5);
     expect([shortestWindow(8), shortestWindow(3)]).toEqual([5, 3]);
   });
 

@@ -9,7 +9,10 @@ export type BpttSchedule = 'constant' | 'random' | 'grow';
  */
 const HALF_SHARE = 0.05;
 const DEVIATION = 5;
-const MOST_OVER = 10;
+/** Of a T for which that would be much, the deviation is this share. */
+const MOST_DEVIATION_SHARE = 1 / 8;
+/** How far above T a window may go, in deviations. */
+const MOST_OVER = 2;
 /** Fewer tokens than this, or T, are not worth a step: what is left of an epoch then is left out. */
 const SHORTEST = 5;
 
@@ -17,7 +20,7 @@ const SHORTEST = 5;
 const GROWTH = { shares: [1 / 8, 1 / 4, 1 / 2], each: 0.1 } as const;
 
 /**
- * The steps of the next window, at most T + 10.
+ * The steps of the next window, at most a quarter of T more, or 10.
  *
  * @param bptt T
  * @param progress the share of the run that is done, in [0, 1]
@@ -34,8 +37,10 @@ export function windowLength(
       return bptt;
     case 'random': {
       const mean = random.uniform() < HALF_SHARE ? bptt / 2 : bptt;
-      const length = Math.round(mean + DEVIATION * random.normal());
-      return Math.min(bptt + MOST_OVER, Math.max(shortestWindow(bptt), length));
+      const deviation = Math.min(DEVIATION, MOST_DEVIATION_SHARE * bptt);
+      const length = Math.round(mean + deviation * random.normal());
+      const longest = bptt + Math.round(MOST_OVER * deviation);
+      return Math.min(longest, Math.max(shortestWindow(bptt), length));
     }
     case 'grow': {
       const share = GROWTH.shares[Math.floor(progress / GROWTH.each)] ?? 1;
