@@ -2,7 +2,8 @@
 import type { TrainOptions } from '../config/train-options.ts';
 import type { TokenSequence } from '../data/token-sequence.ts';
 import { UserError } from '../errors.ts';
-import { RATE_RANGE, type RatePoint, suggestRate, tryRates } from '../training/rate-range.ts';
+import type { TensorMap } from '../tensor-data.ts';
+import { type RatePoint, rateRangeOf, suggestRate, tryRates } from '../training/rate-range.ts';
 import type { TrainerConfig } from '../training/trainer.ts';
 import { plotLogX } from './plot.ts';
 import { silentProgress, startProgress } from './progress-bar.ts';
@@ -14,15 +15,17 @@ export async function findRate(
   config: TrainerConfig,
   tokens: TokenSequence,
   { json, quiet }: TrainOptions,
+  initialWeights: TensorMap | undefined,
   signal: AbortSignal,
 ): Promise<void> {
+  const range = rateRangeOf(config);
   const points: RatePoint[] = [];
   const progress = json || quiet ? silentProgress : startProgress();
   try {
-    for await (const point of tryRates(config, tokens, signal)) {
+    for await (const point of tryRates(config, tokens, signal, range, initialWeights)) {
       points.push(point);
       if (json) printJson({ event: 'rate', ...point });
-      progress.update(points.length / RATE_RANGE.steps, [
+      progress.update(points.length / range.steps, [
         `lr ${point.learningRate.toExponential(1)}`,
         `loss ${point.smoothed.toFixed(3)}`,
       ]);
@@ -34,7 +37,7 @@ export async function findRate(
   if (suggested === undefined) {
     throw new UserError(
       'no-rate',
-      `expected the loss to fall at some learning rate from ${RATE_RANGE.lowest} to ${RATE_RANGE.highest}, found none`,
+      `expected the loss to fall at some learning rate from ${range.lowest} to ${range.highest}, found none`,
       'Give --clip-norm 1 and another --optimizer, or look at what the text has in it.',
     );
   }

@@ -24,6 +24,8 @@ export interface StartInfo {
   notices: readonly string[];
   /** Absent where nobody would see it. */
   preflight: Preflight | undefined;
+  /** The checkpoint whose weights it begins with. */
+  initialPath: string | undefined;
   resumedAtStep: number | undefined;
   /** The steps before this session. */
   past: readonly HistoryRow[];
@@ -60,6 +62,7 @@ function rowsOf({
   train,
   valid,
   preflight,
+  initialPath,
 }: StartInfo): string[][] {
   const stored = Object.values(record).flat();
   const files = stored.reduce((sum, source) => sum + (source.files ?? 1), 0);
@@ -80,6 +83,7 @@ function rowsOf({
       ...(preflight ? [`${share(preflight.unknownShare)} of these unknown`] : []),
     ],
   ];
+  if (initialPath !== undefined) rows.push(['begins', `with ${showInline(initialPath)}`]);
   const { cell, layers, hiddenSize, embeddingSize } = options;
   rows.push([
     'model',

@@ -19,12 +19,13 @@ export async function resolveConfig(
   const prepared = await untilAborted(prepare(given, corpus, signal, 'look'), signal);
   try {
     const backend = await startBackend(prepared.options, signal);
-    const { options, byRule, directory, resumable } = decide(prepared, given, backend);
+    const { options, byRule, directory, initial, resumable } = decide(prepared, given, backend);
     const origins = new Map<string, Origin>();
     const add = (values: object, from: Origin) => {
       for (const name of Object.keys(values)) origins.set(name, from);
     };
     if (given.preset) add(PRESETS[given.preset].options, 'preset');
+    if (initial) add(initial.options, 'checkpoint');
     if (resumable) add(resumable.model.options, 'run');
     add(byRule, 'rule');
     return { values: { ...options, out: directory }, origins: overDefaults(origins, options) };

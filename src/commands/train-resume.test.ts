@@ -52,7 +52,7 @@ describe('resumeOptions', () => {
       '--tokenizer: expected char, as the run to resume has it, found word',
     );
     expect(() => resumeOptions(stored, { vocabularySize: 50 })).toThrow(
-      '--vocab-size: expected what the run began with, as the run to resume has it, found 50',
+      '--vocab-size: expected none, as the run to resume has it, found 50',
     );
   });
 });
@@ -60,6 +60,20 @@ describe('resumeOptions', () => {
 test('resumeOptions refuses what the run’s cell cannot have', () => {
   const of = { ...stored, cell: 'mingru' as const };
   expect(() => resumeOptions(of, { weightDrop: 0.1 })).toThrow('--weight-drop: expected 0');
+});
+
+test('resumeOptions refuses what would change nothing', () => {
+  const by = (optimizer: TrainOptions['optimizer']): TrainOptions => ({ ...stored, optimizer });
+  expect(resumeOptions(by('adamw'), { weightDecay: 0.1 })).toMatchObject({ weightDecay: 0.1 });
+  expect(() => resumeOptions(by('adam'), { weightDecay: 0.1 })).toThrow('--weight-decay: expected');
+  expect(() => resumeOptions(by('sgd'), { nonMonotone: 3 })).toThrow('--nonmono: expected');
+});
+
+test('resumeOptions takes what a run of words was given again', () => {
+  const before: TrainOptions = { ...stored, tokenizer: 'word', wordSplit: 'unicode' };
+  const given = { resume: true, wordSplit: 'unicode' } as const;
+  expect(() => resolveTrainOptions(given)).not.toThrow();
+  expect(resumeOptions(before, given)).toMatchObject({ wordSplit: 'unicode' });
 });
 
 describe('a learning rate', () => {
@@ -75,6 +89,13 @@ describe('a learning rate', () => {
   test('that is given anew is taken as it is', () => {
     const options = resumeOptions(stored, { learningRate: 0.001 });
     const { rollbacks, ...rest } = run;
-    expect(withRate(snapshot, stored, options).run).toEqual(rest);
+    expect(withRate(snapshot, stored, options).run).toEqual({ ...rest, plateaus: 0 });
+  });
+
+  test('that now falls at plateaus does not fall for those before', () => {
+    const options = resumeOptions(stored, { learningRateDecay: 'plateau' });
+    expect(withRate(snapshot, stored, options).run).toEqual({ ...run, plateaus: 0 });
+    const before: TrainOptions = { ...stored, learningRateDecay: 'plateau' };
+    expect(withRate(snapshot, before, resumeOptions(before, { maxSteps: 9 }))).toBe(snapshot);
   });
 });

@@ -1,7 +1,7 @@
+import { assertAsStored } from '../config/as-stored.ts';
 import { assertCellOptions, LIMITS } from '../config/train.ts';
-import { type TrainOptions, trainOptions } from '../config/train-options.ts';
-import { UserError } from '../errors.ts';
-import type { GivenOptions } from '../option-table.ts';
+import type { GivenTrainOptions, TrainOptions } from '../config/train-options.ts';
+import { assertUseful } from '../config/useless-options.ts';
 import type { RunSnapshot } from '../training/run-snapshot.ts';
 
 /** What may be another on `--resume`; the rest makes the model or the order of the text. */
@@ -64,10 +64,7 @@ const NEVER_KEPT = [
  *
  * @throws UserError `usage` naming an option that may not
  */
-export function resumeOptions(
-  stored: TrainOptions,
-  given: GivenOptions<typeof trainOptions>,
-): TrainOptions {
+export function resumeOptions(stored: TrainOptions, given: GivenTrainOptions): TrainOptions {
   const options = { ...stored } as Record<string, unknown>;
   // A limit that is given takes the place of all that the run had.
   if (LIMITS.some((limit) => given[limit] !== undefined)) {
@@ -76,18 +73,13 @@ export function resumeOptions(
   for (const name of NEVER_KEPT) delete options[name];
   for (const [name, value] of Object.entries(given)) {
     if (value === undefined || (value === false && options[name] === undefined)) continue;
-    // As texts: some values are lists.
-    if (!CHANGEABLE.has(name) && String(options[name]) !== String(value)) {
-      const { flag } = trainOptions[name as keyof typeof trainOptions];
-      throw new UserError(
-        'usage',
-        `--${flag}: expected ${options[name] ?? 'what the run began with'}, as the run to resume has it, found ${value}`,
-        `Leave out --${flag}, or begin a new run with another --out.`,
-      );
+    if (!CHANGEABLE.has(name)) {
+      assertAsStored(name as keyof TrainOptions, options, given, 'resume');
     }
     options[name] = value;
   }
   assertCellOptions(options as TrainOptions);
+  assertUseful(given, options as TrainOptions);
   return {
     json: false,
     plot: false,
@@ -100,13 +92,18 @@ export function resumeOptions(
   } as TrainOptions;
 }
 
-/** A rate that is given anew takes the place of what rollbacks had left of the old one. */
+/**
+ * A rate that is given anew takes the place of what rollbacks and plateaus had left of the old one; plateaus of
+ * a decay that did not go by them do not count for one that does.
+ */
 export function withRate(
   snapshot: RunSnapshot,
   stored: TrainOptions,
   options: TrainOptions,
 ): RunSnapshot {
-  if (options.learningRate === stored.learningRate) return snapshot;
-  const { rollbacks, ...run } = snapshot.run;
-  return { ...snapshot, run };
+  const isRateNew = options.learningRate !== stored.learningRate;
+  const isDecayNew = options.learningRateDecay !== stored.learningRateDecay;
+  if (!isRateNew && !isDecayNew) return snapshot;
+  const { rollbacks, ...run } = { ...snapshot.run, plateaus: 0 };
+  return { ...snapshot, run: isRateNew || rollbacks === undefined ? run : { ...run, rollbacks } };
 }

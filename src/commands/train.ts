@@ -1,6 +1,6 @@
 import { basename, dirname, join, resolve } from 'node:path';
 import { assertNotLocked } from '../checkpoint/lock.ts';
-import { openCheckpoint } from '../checkpoint/model.ts';
+import { type CheckpointModel, openCheckpoint, openModel } from '../checkpoint/model.ts';
 import {
   ALL_PARTS,
   assertUnchanged,
@@ -14,12 +14,15 @@ import { assertFree, RUNS_DIRECTORY } from '../checkpoint/run-directory.ts';
 import type { RuledOptions } from '../config/defaults-by-rule.ts';
 import { assertSoftmaxFits } from '../config/softmax-options.ts';
 import {
+  assertCellOptions,
+  assertNormOptions,
   leastBatchSize,
   modelConfigOf,
   resolveTrainOptions,
   ruleOptions,
 } from '../config/train.ts';
 import type { TrainOptions, trainOptions } from '../config/train-options.ts';
+import { optionsOfWeights } from '../config/weights-options.ts';
 import { StatefulBatches } from '../data/batches.ts';
 import type { Dataset, TokenizedPart } from '../data/dataset.ts';
 import { assertSameData } from '../data/record.ts';
@@ -52,6 +55,10 @@ interface Prepared {
   dataset: Dataset;
   train: TokenizedPart;
   valid: TokenizedPart;
+  /** What a new run begins with: weights, and the options that these decide. */
+  initial?:
+    | { readonly model: CheckpointModel; readonly options: Partial<TrainOptions> }
+    | undefined;
   resumeFrom?: RunSnapshot | undefined;
   /** The checkpoint of `resumeFrom`. */
   resumable?: Resumable | undefined;
@@ -81,17 +88,19 @@ export function decide(
   given: Given,
   { nativeOperations }: SelectedBackend,
 ): Decided {
-  const { options, dataset, train, resumeFrom } = prepared;
+  const { options, dataset, train, initial, resumeFrom } = prepared;
   if (resumeFrom) return { ...prepared, byRule: {} };
   const text = {
     trainTokens: train.tokens,
     vocabularySize: dataset.tokenizer.vocabularySize,
   };
-  const byRule = ruleOptions(given, options, text, {
+  const byRule = ruleOptions({ ...given, ...initial?.options }, options, text, {
     nativeOperations: nativeOperations !== undefined,
     fastBfloat16: nativeOperations?.fastBfloat16 ?? false,
   });
-  return { ...prepared, options: { ...options, ...byRule }, byRule };
+  const decided = { ...options, ...byRule };
+  assertNormOptions(decided);
+  return { ...prepared, options: decided, byRule };
 }
 
 async function trainDecided(
@@ -99,10 +108,12 @@ async function trainDecided(
   backend: SelectedBackend,
   signal: AbortSignal,
 ): Promise<void> {
-  const { options, byRule, directory, dataset, train, valid, resumeFrom, resumable } = prepared;
+  const { options, byRule, directory, dataset, train, valid } = prepared;
+  const { initial, resumeFrom, resumable } = prepared;
   const precision = effectivePrecision(options.precision, backend);
   if (options.findLearningRate) {
-    return findRate(configOf(prepared, precision), train.sequence, options, signal);
+    const weights = initial?.model.checkpoint.weights;
+    return findRate(configOf(prepared, precision), train.sequence, options, weights, signal);
   }
   const writer = await openRun(directory, options);
   const view = startView(options);
@@ -130,6 +141,7 @@ async function trainDecided(
       valid,
       notices: dataset.notices,
       preflight: options.quiet ? undefined : await examine(prepared, config, signal),
+      initialPath: initial?.model.checkpoint.path,
       resumedAtStep: resumeFrom?.progress.step,
       past: journal.past,
     });
@@ -157,10 +169,15 @@ export async function prepare(
   }
   const resumable = fresh.resume ? await openResumable(directory) : undefined;
   const resumed = resumable?.model;
-  const options = resumed ? resumeOptions(resumed.options, given) : fresh;
+  const initial = resumed ? undefined : await openInitial(fresh, given);
+  const options = resumed
+    ? resumeOptions(resumed.options, given)
+    : { ...fresh, ...initial?.options };
+  if (initial) assertCellOptions(options);
   const silent = options.json || options.quiet;
   const tokenizer =
     resumed?.tokenizer ??
+    initial?.model.tokenizer ??
     (options.tokenizerFile && (await readTokenizerFile(options.tokenizerFile)));
   const recorded = (['valid', 'test'] as const).filter((text) => given[text] === undefined);
   const dataset = await openTexts(
@@ -183,11 +200,18 @@ export async function prepare(
       );
     }
     const resumeFrom = resumed && withRate(snapshotOf(resumed), resumed.options, options);
-    return { options, directory, dataset, train, valid, resumeFrom, resumable };
+    return { options, directory, dataset, train, valid, initial, resumeFrom, resumable };
   } catch (error) {
     await dataset.close();
     throw error;
   }
+}
+
+/** The model that the run is to begin with, and what it decides. */
+async function openInitial({ initFrom }: TrainOptions, given: Given): Promise<Prepared['initial']> {
+  if (initFrom === undefined) return undefined;
+  const model = await openModel(initFrom, ['weights']);
+  return { model, options: optionsOfWeights(model.options, given) };
 }
 
 function configOf({ options, dataset }: Prepared, precision: Precision): RunConfig {
@@ -213,7 +237,7 @@ async function examine(
 }
 
 async function trainAndSave(
-  { options, dataset, train, valid, resumeFrom, resumable }: Prepared,
+  { options, dataset, train, valid, initial, resumeFrom, resumable }: Prepared,
   config: RunConfig,
   { writer, journal, view }: { writer: RunWriter; journal: Journal; view: TrainView },
   signal: AbortSignal,
@@ -237,7 +261,9 @@ async function trainAndSave(
       view.warn(`step ${step} is not saved: ${errorMessage(error)}`);
     },
   });
-  for await (const event of trainRun(config, data, { resumeFrom, signal, store: saves })) {
+  const initialWeights = initial?.model.checkpoint.weights;
+  const from = { resumeFrom, initialWeights };
+  for await (const event of trainRun(config, data, { ...from, signal, store: saves })) {
     if (event.type === 'saving') {
       await saves.idle();
     } else if (event.type === 'save') {

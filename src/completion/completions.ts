@@ -41,6 +41,7 @@ const PLACEHOLDERS: Readonly<Record<string, ValueKind>> = {
   FILE: 'file',
   DIR: 'directory',
   PATH: 'directory',
+  CHECKPOINT: 'directory',
 };
 
 const HELP: TypedOption = {

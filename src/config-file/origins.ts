@@ -1,8 +1,11 @@
 /** Options from several places, one over the other. */
 import type { OptionTable } from '../option-table.ts';
 
-/** Where a value comes from: typed, a config file, a preset, the rule, the run to resume, or the table. */
-export type Origin = 'flag' | 'file' | 'preset' | 'rule' | 'run' | 'default';
+/**
+ * Where a value comes from: typed, a config file, a preset, the rule, the checkpoint that a run begins with, the
+ * run to resume, or the table.
+ */
+export type Origin = 'flag' | 'file' | 'preset' | 'rule' | 'checkpoint' | 'run' | 'default';
 
 /** What a user gave, and how. */
 export interface GivenWithOrigins {

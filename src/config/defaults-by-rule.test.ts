@@ -15,7 +15,7 @@ const fast: MachineKind = { nativeOperations: true, fastBfloat16: true };
 const usual = {
   ...{ vocabularySize: 65, bptt: 64, gradientAccumulation: 1 },
   ...({ cell: 'gru', activation: 'tanh', attention: false, norm: 'none' } as const),
-  ...{ fullSoftmax: true, machine: slow },
+  ...{ fullSoftmax: true, momentum: 0, isDecayGiven: false, machine: slow },
 };
 
 function ruled(trainTokens: number, maxTime: number, more: Partial<RuleInput> = {}): RuledOptions {
@@ -151,9 +151,11 @@ describe('defaults by rule', () => {
   });
 
   it('leave alone what a user or a preset decides', () => {
-    const { hiddenSize, dropout, dropoutEmbedding, ...rest } = ruled(1e6, 60);
+    const { hiddenSize, dropout, dropoutEmbedding, weightDecay, ...rest } = ruled(1e6, 60);
     const input = { ...usual, trainTokens: 1e6, budget: { maxTime: 60 } };
     expect(chosenByRule(input, { dropout: 0 }, { hiddenSize: 8 })).toEqual(rest);
+    // What Adam does not do is not decided.
+    expect(chosenByRule({ ...input, optimizer: 'adamw' }, {})).toMatchObject({ weightDecay });
     expect(chosenByRule(input, { dropoutEmbedding: 0.2 })).toMatchObject({ dropout });
   });
 
@@ -194,6 +196,22 @@ describe('defaults by rule', () => {
       expect(adams).toBe(0.01);
     },
   );
+
+  it('count the steps that are given by the batch that is', () => {
+    const words = { vocabularySize: 10_000, machine: fast };
+    for (const batchSize of [8, 64, 200]) {
+      const passes = (1100 * batchSize * 64) / 448_123;
+      const bySteps = ruled(448_123, 0, { ...words, budget: { maxSteps: 1100 }, batchSize });
+      expect(bySteps).toEqual(ruled(448_123, 0, { ...words, budget: { epochs: passes } }));
+    }
+  });
+
+  it('have a rate of its own for SGD, less of it with momentum', () => {
+    for (const optimizer of ['sgd', 'nt-asgd'] as const) {
+      expect(ruled(1e6, 60, { optimizer }).learningRate).toBe(5);
+      expect(ruled(1e6, 60, { optimizer, momentum: 0.9 }).learningRate).toBe(0.5);
+    }
+  });
 
   it('score many words by their embeddings, and add what layers read', () => {
     const words = { vocabularySize: 10_000, machine: fast };

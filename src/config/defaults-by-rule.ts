@@ -56,6 +56,12 @@ export interface RuleInput {
   readonly fullSoftmax: boolean;
   /** Chosen already, if it is: the rate and the batch go with it. */
   readonly optimizer?: OptimizerKind['optimizer'] | undefined;
+  /** What SGD keeps of its last step. */
+  readonly momentum: number;
+  /** Chosen already, if it is: so many tokens a step takes. */
+  readonly batchSize?: number | undefined;
+  /** Whether weights are to decay, which not all optimizers do. */
+  readonly isDecayGiven: boolean;
   readonly machine: MachineKind;
 }
 
@@ -205,6 +211,14 @@ const MOST_RATE_FOR_WORDS = 0.016;
  * what (docs/experiments.md).
  */
 const BY_SIGN: readonly OptimizerKind['optimizer'][] = ['adam', 'adamw', 'rmsprop'];
+/**
+ * Those whose steps are as long as the gradient, which is clipped, and their rate; with momentum, by which the
+ * steps add up, less.
+ */
+const BY_GRADIENT: readonly OptimizerKind['optimizer'][] = ['sgd', 'nt-asgd'];
+const RATE_OF_SGD = 5;
+/** Those by which weights decay. */
+const DECAYING: readonly OptimizerKind['optimizer'][] = ['adamw', 'muon'];
 const MOST_DROPOUT = 0.6;
 /**
  * What a step leaves of the mean of the weights, at most, which is what is evaluated and saved. While the rate is high
@@ -224,14 +238,14 @@ const WINDOWS_A_PASS = 8;
 /** The options for a text; never lower with more text or time, but for dropout and the learning rate. */
 export function defaultsByRule(input: RuleInput): RuledOptions {
   const { machine, cell, activation } = input;
-  const optimizer = input.optimizer ?? (machine.nativeOperations ? 'muon' : 'adam');
+  const optimizer = input.optimizer ?? usualOptimizer(input);
   const byMuon = optimizer === 'muon';
   const row = lastFrom(byMuon ? BY_MUON : BY_OTHERS, input.trainTokens);
   const batchSize = batchSizeFor(input, row.batchSize);
   const { embeddingSize, mostLayers, kind } = lastFrom(BY_VOCABULARY, input.vocabularySize);
   const ofWords = kind === 'words';
   const tokensPerSecond = ofWords ? WORDS_PER_SECOND : TOKENS_PER_SECOND;
-  const tokens = tokensOf(input, batchSize, tokensPerSecond);
+  const tokens = tokensOf(input, input.batchSize ?? batchSize, tokensPerSecond);
   const column = FROM_SECONDS.findLastIndex((from) => tokens >= from * tokensPerSecond);
   const { hiddenSize, layers, dropout, ...size } = row.bySeconds[column] as Size;
   const passes = lastFrom(BY_PASSES[kind], tokens / input.trainTokens);
@@ -242,7 +256,7 @@ export function defaultsByRule(input: RuleInput): RuledOptions {
     dropout: Math.min(MOST_DROPOUT, Number((dropout + passes.moreDropout).toPrecision(2))),
     dropoutEmbedding: passes.dropoutEmbedding,
     batchSize,
-    learningRate: ofWords && byMuon ? rateForWords(size.learningRate) : size.learningRate,
+    learningRate: rateOf(size.learningRate, optimizer, ofWords, input.momentum),
     tied: ofWords && input.fullSoftmax && !BY_SIGN.includes(optimizer),
     residual: ofWords,
     weightDecay: byMuon ? Math.max(size.weightDecay, passes.leastDecay) : size.weightDecay,
@@ -268,6 +282,7 @@ export function chosenByRule(
     if (given.some((options) => options[name] !== undefined)) delete chosen[name];
   }
   if (input.cell !== 'gru') delete chosen.gruVariant;
+  if (!DECAYING.includes(input.optimizer ?? usualOptimizer(input))) delete chosen.weightDecay;
   // Who decides what is dropped decides that, too.
   if (chosen.dropout === undefined) delete chosen.dropoutEmbedding;
   return chosen;
@@ -278,7 +293,20 @@ function isNativeGru(cell: Cell, activation: Activation, machine: MachineKind): 
   return machine.nativeOperations && cell === 'gru' && activation === 'tanh';
 }
 
-function rateForWords(rate: number): number {
+function usualOptimizer({ machine, isDecayGiven }: RuleInput): OptimizerKind['optimizer'] {
+  if (machine.nativeOperations) return 'muon';
+  return isDecayGiven ? 'adamw' : 'adam';
+}
+
+/** @param rate that of the text and the time, for characters */
+function rateOf(
+  rate: number,
+  optimizer: OptimizerKind['optimizer'],
+  ofWords: boolean,
+  momentum: number,
+): number {
+  if (BY_GRADIENT.includes(optimizer)) return Number((RATE_OF_SGD * (1 - momentum)).toPrecision(2));
+  if (!ofWords || optimizer !== 'muon') return rate;
   return Math.min(MOST_RATE_FOR_WORDS, Number((RATE_FOR_WORDS * rate).toPrecision(2)));
 }
 

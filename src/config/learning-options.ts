@@ -124,7 +124,7 @@ export const learningOptions = {
     type: 'number',
     min: 0,
     default: 0.01,
-    defaultNote: 'by the optimizer',
+    defaultNote: 'by the optimizer, the text and the time',
     help: 'how fast adamw and muon shrink the weight matrices',
     group: TRAINING,
   },

@@ -12,6 +12,20 @@ const USELESS: Record<NonNullable<Given['tokenizer']>, readonly (keyof Given)[]>
   byte: ['vocabularySize', 'minCount', 'lowercase', 'wordSplit'],
 };
 
+/** What of a preset's options the tokenizer that is chosen has a use for. */
+export function withoutUseless<Options extends Given>(preset: Options, given: Given): Options {
+  const useless = uselessNames({ ...preset, ...given });
+  return Object.fromEntries(
+    Object.entries(preset).filter(([name]) => !useless.includes(name as keyof Given)),
+  ) as Options;
+}
+
+function uselessNames({ tokenizer, tokenizerFile }: Given): readonly (keyof Given)[] {
+  return tokenizerFile
+    ? (Object.keys(tokenizerOptions) as (keyof Given)[]).filter((name) => name !== 'tokenizerFile')
+    : USELESS[tokenizer ?? tokenizerOptions.tokenizer.default];
+}
+
 /**
  * Makes sure that no option is given that the tokenizer would ignore.
  *
@@ -23,10 +37,7 @@ export function assertTokenizerOptions(
   usual: NonNullable<Given['tokenizer']> = tokenizerOptions.tokenizer.default,
 ): void {
   const tokenizer = given.tokenizer ?? usual;
-  const useless = given.tokenizerFile
-    ? (Object.keys(tokenizerOptions) as (keyof Given)[]).filter((name) => name !== 'tokenizerFile')
-    : USELESS[tokenizer];
-  for (const name of useless) {
+  for (const name of uselessNames({ ...given, tokenizer })) {
     if (given[name] === undefined || given[name] === false) continue;
     const { flag } = tokenizerOptions[name];
     throw new UserError(

@@ -72,6 +72,13 @@ export const trainOptions = {
   },
   resume: { flag: 'resume', type: 'switch', help: 'go on with the run there', group: RUN },
   overwrite: { flag: 'overwrite', type: 'switch', help: 'replace the run there', group: RUN },
+  initFrom: {
+    flag: 'init-from',
+    type: 'text',
+    placeholder: 'CHECKPOINT',
+    help: 'begin with the weights, the tokens and the model of another run, on this text',
+    group: RUN,
+  },
   evalEvery: {
     flag: 'eval-every',
     type: 'integer',

@@ -100,7 +100,6 @@ describe('training options', () => {
       learningRate: 0.006,
       tied: false,
       residual: false,
-      weightDecay: 0.01,
       ema: 0.998,
       ...ofMachine,
     });
@@ -111,9 +110,21 @@ describe('training options', () => {
     // As the command line has them: what was not given is undefined.
     const silent = { preset: 'tiny', hiddenSize: undefined } as { preset: 'tiny' };
     expect(rule(silent)).toEqual({
-      ...{ precision: 'float32', weightDecay: 0.01, ema: 0.998, gruVariant: 'reset-after' },
+      ...{ precision: 'float32', ema: 0.998, gruVariant: 'reset-after' },
     });
     expect(rule({ gradientAccumulation: 5 })).toMatchObject({ batchSize: 30 });
+    // Who wants weights to decay gets an optimizer that does it.
+    expect(rule({ weightDecay: 0.1 })).toMatchObject({ optimizer: 'adamw' });
+    expect(rule({ optimizer: 'sgd', momentum: 0.9 })).toMatchObject({ learningRate: 0.5 });
+  });
+
+  it('of a preset are only those that the tokenizer which is given has a use for', () => {
+    const options = config.resolveTrainOptions({ preset: 'seed', tokenizer: 'byte' });
+    expect(options).toMatchObject({ tokenizer: 'byte', hiddenSize: 512 });
+    expect(options.vocabularySize).toBeUndefined();
+    const file = config.resolveTrainOptions({ preset: 'word', tokenizerFile: 't.json' });
+    expect(file.vocabularySize).toBeUndefined();
+    expect(config.resolveTrainOptions({ preset: 'seed' }).vocabularySize).toBe(10_000);
   });
 
   it('refuse parts of a batch that are not alike', () => {
@@ -125,10 +136,24 @@ describe('training options', () => {
     );
   });
 
-  it('refuse two kinds of means of the weights', () => {
+  it('refuse two kinds of means of the weights, and means without their statistics', () => {
+    expect(() => config.resolveTrainOptions({ optimizer: 'nt-asgd', norm: 'batch' })).toThrow(
+      'expected at most one of --optimizer nt-asgd and --norm batch, found both',
+    );
     expect(() => config.resolveTrainOptions({ optimizer: 'nt-asgd', ema: 0.9 })).toThrow(
       'expected at most one of --optimizer nt-asgd and --ema, found both',
     );
+  });
+
+  it('refuse to normalise a batch of one token', () => {
+    const of = (given: Parameters<typeof config.resolveTrainOptions>[0]) => () =>
+      config.assertNormOptions(config.resolveTrainOptions({ norm: 'batch', ...given }));
+    expect(of({ batchSize: 8, bptt: 1, gradientAccumulation: 8 })).toThrow(
+      '--norm batch: expected',
+    );
+    expect(of({ batchSize: 1, bptt: 1 })).toThrow('found one');
+    expect(of({ batchSize: 1, bptt: 2 })).not.toThrow();
+    expect(of({ batchSize: 1, bptt: 1, norm: 'layer' })).not.toThrow();
   });
 
   it('refuse an activation for a cell whose definition has its own', () => {

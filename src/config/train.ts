@@ -12,12 +12,13 @@ import {
 } from './defaults-by-rule.ts';
 import { PRESETS, type PresetName } from './presets.ts';
 import { assertSoftmaxOptions, cutoffsOf } from './softmax-options.ts';
-import { assertTokenizerOptions } from './tokenizer-options.ts';
+import { assertTokenizerOptions, withoutUseless } from './tokenizer-options.ts';
 import {
   type GivenTrainOptions as Given,
   type TrainOptions,
   trainOptions,
 } from './train-options.ts';
+import { assertUseful } from './useless-options.ts';
 
 /** What ends a run. One that is given takes the place of all that a preset or a run had. */
 export const LIMITS = ['epochs', 'maxSteps', 'maxTime'] as const;
@@ -35,8 +36,10 @@ const DEFAULT_MAX_TIME = 135;
  * @throws UserError `usage` for options that do not go together
  */
 export function resolveTrainOptions(given: Given): TrainOptions {
-  const preset = given.preset ? presetOptions(given.preset) : {};
-  assertTokenizerOptions(given, preset.tokenizer);
+  const preset = given.preset ? withoutUseless(presetOptions(given.preset), given) : {};
+  // A run that goes on, or begins with another's weights, has tokens and a model already.
+  const hasModel = given.resume === true || given.initFrom !== undefined;
+  if (!hasModel) assertTokenizerOptions(given, preset.tokenizer);
   const options = withDefaults(trainOptions, withoutLimits(preset, given), given);
   if (options.epochs === undefined && options.maxSteps === undefined) {
     options.maxTime ??= DEFAULT_MAX_TIME;
@@ -50,17 +53,27 @@ export function resolveTrainOptions(given: Given): TrainOptions {
       'The streams of a batch are shared out evenly: give one of the two another number.',
     );
   }
-  // A run that goes on has a model already.
-  if (!options.resume) {
+  if (!hasModel) {
     assertSoftmaxOptions(options);
     assertAttentionOptions(options, given.attentionSpan !== undefined);
   }
   assertCellOptions(options);
+  // What a run has that goes on is known later.
+  if (!options.resume) {
+    assertUseful(given, { ...options, optimizer: given.optimizer ?? preset.optimizer });
+  }
   if (options.findLearningRate && options.resume) {
     throw new UserError(
       'usage',
       'expected at most one of --find-lr and --resume, found both',
       'The test begins with a new model: leave out --resume.',
+    );
+  }
+  if (options.optimizer === 'nt-asgd' && options.norm === 'batch') {
+    throw new UserError(
+      'usage',
+      'expected at most one of --optimizer nt-asgd and --norm batch, found both',
+      'The mean of the weights has no statistics of its own: leave out one of them.',
     );
   }
   if (options.optimizer === 'nt-asgd' && options.ema > 0) {
@@ -95,6 +108,8 @@ export function ruleOptions(
   const input = {
     ...{ ...text, budget: { epochs, maxSteps, maxTime }, bptt, gradientAccumulation },
     ...{ cell, activation, attention, norm, fullSoftmax, optimizer, machine },
+    ...{ batchSize: given.batchSize ?? preset.batchSize, momentum: options.momentum },
+    isDecayGiven: (given.weightDecay ?? 0) > 0,
   };
   return chosenByRule(input, preset, given);
 }
@@ -132,6 +147,22 @@ export function assertCellOptions({ cell, activation, weightDrop }: TrainOptions
       'The cell has no recurrent weights to drop: use --dropout, or another cell.',
     );
   }
+}
+
+/**
+ * Makes sure that batch normalisation has something to normalise: of one value a unit, its mean leaves 0.
+ *
+ * @throws UserError `usage`
+ */
+export function assertNormOptions(options: TrainOptions): void {
+  const { norm, batchSize, bptt, gradientAccumulation } = options;
+  const values = (batchSize / gradientAccumulation) * bptt;
+  if (norm !== 'batch' || values > 1) return;
+  throw new UserError(
+    'usage',
+    '--norm batch: expected more than one token in each part of a batch, found one',
+    'Give a larger --batch-size or --bptt, or --norm layer.',
+  );
 }
 
 /** The model that the options describe, for a vocabulary of the given size. */

@@ -87,6 +87,16 @@ describe('a rollback', () => {
     expect(run).toEqual({ ...gentleRun, rollbacks: 1 });
   });
 
+  it('goes to the weights that the run began with, where these were given', async () => {
+    const { parameters: initialWeights } = await quietSnapshot();
+    const events = await eventsOf(wild(1e21), { initialWeights });
+    expect(ofType(events, 'rollback')).toHaveLength(1);
+    const { run, ...healed } = lastOf(events);
+    const { run: gentleRun, ...gentle } = lastOf(await eventsOf(wild(0.5e21), { initialWeights }));
+    expect(healed).toEqual(gentle);
+    expect(healed.parameters).not.toEqual(lastOf(await eventsOf(wild(0.5e21))).parameters);
+  });
+
   it('goes to what was saved last, with its history', async () => {
     const store = storeOf(await quietSnapshot());
     const resumeFrom = (await store.lastSaved())!.load();

@@ -1,6 +1,8 @@
 /** Finds how high the learning rate of a run may be, by trying rates from low to high. */
 import type { TokenSequence } from '../data/token-sequence.ts';
 import { turnEventLoop } from '../event-loop.ts';
+import type { TensorMap } from '../tensor-data.ts';
+import type { OptimizerKind } from './optimizer-tensors.ts';
 import { Trainer, type TrainerConfig } from './trainer.ts';
 
 export interface RatePoint {
@@ -18,10 +20,20 @@ export interface RateRange {
   steps: number;
 }
 
-export const RATE_RANGE: RateRange = { lowest: 1e-5, highest: 1, steps: 120 };
+const RATE_RANGE: RateRange = { lowest: 1e-5, highest: 1, steps: 120 };
+/** Of those whose steps are as long as the gradient, which is clipped. */
+const RATE_RANGE_OF_SGD: RateRange = { lowest: 1e-3, highest: 100, steps: 120 };
+
+/** The rates that are tried of an optimizer. */
+export function rateRangeOf({ optimizer }: OptimizerKind): RateRange {
+  return optimizer === 'sgd' || optimizer === 'nt-asgd' ? RATE_RANGE_OF_SGD : RATE_RANGE;
+}
+
 const SMOOTHING = 0.9;
 /** Ends the test: the smoothed loss is above the lowest by so much of what it fell. */
 const RISE = 1;
+/** What is less, in nats, is chance: the first rates change hardly anything. */
+const LEAST_RISE = 0.2;
 /** The mean of fewer losses says nothing about a rise. */
 const FIRST_STEPS = 10;
 /** The suggested rate is this share of the one at which the loss was lowest. */
@@ -29,19 +41,22 @@ const SUGGESTED_SHARE = 0.1;
 
 /**
  * The learning-rate range test (Smith, "Cyclical learning rates for training neural networks", 2017): a
- * new model learns a step at each rate, until its loss is no number or has risen as much as it fell. The
- * model is thrown away.
+ * model learns a step at each rate, until its loss is no number or has risen as much as it fell. It is
+ * thrown away.
  *
+ * @param initialWeights what it begins with, by `weightSpecs`. Default: what chance decides
  * @throws UserError as a run would, for too few tokens, and what `signal` aborts with
  */
 export async function* tryRates(
   config: TrainerConfig,
   tokens: TokenSequence,
   signal: AbortSignal,
-  { lowest, highest, steps }: RateRange = RATE_RANGE,
+  { lowest, highest, steps }: RateRange = rateRangeOf(config),
+  initialWeights?: TensorMap,
 ): AsyncGenerator<RatePoint, void, void> {
   // Windows of other lengths have other losses.
-  const trainer = new Trainer({ ...config, bpttSchedule: 'constant' }, tokens);
+  const constant = { ...config, bpttSchedule: 'constant' } as const;
+  const trainer = new Trainer(constant, tokens, undefined, initialWeights);
   try {
     let [sum, weight] = [0, 0];
     let first = 0;
@@ -56,8 +71,9 @@ export async function* tryRates(
       if (step === 0) first = smoothed;
       best = Math.min(best, smoothed);
       yield { learningRate, loss, smoothed };
-      if (step >= FIRST_STEPS && smoothed > first && smoothed - best > RISE * (first - best))
-        return;
+      const rise = smoothed - best;
+      const isRising = rise > LEAST_RISE && rise > RISE * (first - best);
+      if (step >= FIRST_STEPS && smoothed > first && isRising) return;
       await turnEventLoop();
       signal.throwIfAborted();
     }

@@ -1,6 +1,7 @@
 /** What a run is told, and by whom. */
 import type { TokenSequence } from '../data/token-sequence.ts';
 import type { Tokenizer } from '../data/tokenizer.ts';
+import type { TensorMap } from '../tensor-data.ts';
 import type { OnNan } from './divergence.ts';
 import type { RunSnapshot } from './run-snapshot.ts';
 import type { Budget, ScheduleConfig } from './schedule.ts';
@@ -43,6 +44,8 @@ export interface SavedRun {
 export interface RunOptions {
   /** A snapshot that an earlier run handed out, to go on from. */
   resumeFrom?: RunSnapshot | undefined;
+  /** What a run that does not go on begins with, by `weightSpecs`. Default: what chance decides. */
+  initialWeights?: TensorMap | undefined;
   signal?: AbortSignal | undefined;
   /** Without it, a run that diverges goes back to where it began. */
   store?: RunStore | undefined;

@@ -87,13 +87,13 @@ class Run {
   #isSaved = true;
 
   constructor(config: RunConfig, data: RunData, options: RunOptions) {
-    const { resumeFrom, now } = options;
+    const { resumeFrom, initialWeights, now } = options;
     this.#config = config;
     this.#data = data;
     this.#options = options;
     this.#watch = new Stopwatch(resumeFrom?.clock.elapsedSeconds ?? 0, now);
     this.#record = new RunRecord(resumeFrom);
-    this.#trainer = new Trainer(config, data.train, resumeFrom);
+    this.#trainer = new Trainer(config, data.train, resumeFrom, initialWeights);
   }
 
   dispose(): void {
@@ -234,9 +234,10 @@ class Run {
     if (onNan !== 'rollback' || rollbacks === MOST_ROLLBACKS) {
       throw divergence(problem, onNan, skipped, saved?.path);
     }
-    const snapshot = saved ? await saved.load() : this.#options.resumeFrom;
+    const { resumeFrom, initialWeights } = this.#options;
+    const snapshot = saved ? await saved.load() : resumeFrom;
     this.#trainer.dispose();
-    this.#trainer = new Trainer(this.#config, this.#data.train, snapshot);
+    this.#trainer = new Trainer(this.#config, this.#data.train, snapshot, initialWeights);
     this.#record = new RunRecord(snapshot);
     this.#record.rollbacks = rollbacks + 1;
     this.#isSaved = true;

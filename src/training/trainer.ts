@@ -79,10 +79,16 @@ export class Trainer {
 
   /**
    * @param tokens the training tokens
-   * @param snapshot what {@link snapshot} gave, to go on from; otherwise a new model
-   * @throws UserError for too few tokens, or a snapshot that does not fit the config
+   * @param snapshot what {@link snapshot} gave, to go on from; otherwise a new run
+   * @param initialWeights what a new run begins with, by `weightSpecs`; otherwise chance decides
+   * @throws UserError for too few tokens, or a snapshot or weights that do not fit the config
    */
-  constructor(config: TrainerConfig, tokens: TokenSequence, snapshot?: TrainerSnapshot) {
+  constructor(
+    config: TrainerConfig,
+    tokens: TokenSequence,
+    snapshot?: TrainerSnapshot,
+    initialWeights?: TensorMap,
+  ) {
     this.#config = config;
     const root = new Random(config.seed);
     const progress = snapshot?.progress;
@@ -101,8 +107,9 @@ export class Trainer {
       shortest: this.#windowsDiffer ? shortestWindow(config.bptt) : undefined,
     });
     if (progress) this.#batches.restore(progress.cursor);
-    const weights = snapshot
-      ? selectParameters(config.model, snapshot.parameters, 'weights')
+    const found = snapshot?.parameters ?? initialWeights;
+    const weights = found
+      ? selectParameters(config.model, found, 'weights')
       : initialParameters(config.model, root.fork('parameters'));
     this.#statistics = new RunningStatistics(config.model, weights);
     this.#optimizer = new Optimizer(
