@@ -136,7 +136,6 @@ test('what is not given follows from the text, is told, and stays as it is on --
     learningRate: 0.0075,
     tied: false,
     residual: false,
-    weightDecay: 0.01,
     ema: 0.998,
     gruVariant: 'reset-after',
     optimizer: 'adam',

@@ -28,7 +28,7 @@ export interface Comparison {
 
 const LEVEL = 0.95;
 const CONVENTION =
-  'total nats of the same bytes: all after the first word, without ends of texts; ' +
+  'total nats of the same bytes: all after the first word; ends of texts left out; ' +
   'one stream, state carried from zeros';
 const NAME_WIDTH = 26;
 const TITLE_WIDTH = 18;
