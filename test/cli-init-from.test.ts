@@ -47,6 +47,8 @@ describe('--init-from', () => {
     expect(result.stderr).toMatch(/^model {5}1 × GRU 8, embedding 4;/m);
     expect(result.stderr).toMatch(/% of these unknown/);
     expect(result.stderr).toMatch(/^by rule.* lr /m);
+    const { stdout } = await runCli(['info', 'third'], { cwd });
+    expect(stdout).toMatch(/^begun with first$/m);
     const resumed = await run(['--out', 'third', '--resume', '--init-from', 'first']);
     expect(resumed).toMatchObject({ exitCode: 0 });
     const other = await run(['--out', 'third', '--resume', '--init-from', 'second']);

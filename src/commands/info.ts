@@ -111,6 +111,8 @@ function showTraining({ options, tokenizer, training, modelConfig }: CheckpointM
     `training   ${clock(times.elapsedSeconds)}${run.finished ? ', finished' : ', not finished'}; ` +
       `${options.optimizer}, learning rate ${options.learningRate}, ${options.learningRateDecay}`,
   );
+  const { initFrom } = options;
+  if (initFrom !== undefined) printLine(`begun with ${showInline(initFrom)}`);
 }
 
 function softmaxText({ softmaxCutoffs }: CheckpointModel['modelConfig']): string {
