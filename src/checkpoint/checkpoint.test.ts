@@ -273,6 +273,25 @@ describe('the checkpoints of a run', () => {
     expect(await names()).toEqual(['run.json', 'step-00000001', 'step-00000002']);
   });
 
+  it.each(['damaged', 'gone'])(
+    'keep the best one by the run itself, if run.json is %s',
+    async (state) => {
+      const ofBest = { ...contents(), training: { run: { best: { step: 2, natsPerToken: 1 } } } };
+      for (const step of [1, 2, 3]) {
+        await saveCheckpoint(run, step, ofBest, { best: step === 2, keep: 3 });
+      }
+      if (state === 'gone') await rm(join(run, 'run.json'));
+      else await writeFile(join(run, 'run.json'), '{');
+      for (const step of [4, 5]) await saveCheckpoint(run, step, ofBest, { best: false });
+      expect(await readRun()).toMatchObject({ last: 'step-00000005', best: 'step-00000002' });
+      expect(await names()).toEqual(['run.json', 'step-00000002', 'step-00000005']);
+      // Of the run before this one it would be another's.
+      await rm(join(run, 'run.json'));
+      await saveCheckpoint(run, 6, ofBest, { best: false, startsRun: true });
+      expect(await readRun()).toMatchObject({ last: 'step-00000006', best: null });
+    },
+  );
+
   it('are removed without touching what is not of a checkpoint', async () => {
     const first = await saveCheckpoint(run, 1, contents(), { best: true });
     await writeFile(join(first, 'notes.txt'), 'mine');

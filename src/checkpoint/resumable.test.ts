@@ -181,6 +181,13 @@ describe('what was skipped', () => {
     expect(await readRunRecord(run)).toEqual({ last: 'step-00000020', best: null });
   });
 
+  it('is found again where run.json is gone: the last one, and the best', async () => {
+    await rm(join(run, 'run.json'));
+    await setAsideSkipped(run, await openResumable(run));
+    expect(await readRunRecord(run)).toEqual({ last: 'step-00000030', best: 'step-00000010' });
+    expect(await opened()).toEqual({ from: 'step-00000030', skipped: [] });
+  });
+
   it('is left as it is where nothing was', async () => {
     const before = await readFile(join(run, 'run.json'));
     await setAsideSkipped(run, await openResumable(run));

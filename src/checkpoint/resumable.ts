@@ -125,17 +125,18 @@ export async function assertUnchanged(
 }
 
 /**
- * Makes a run that goes on from `resumable` name it as its last checkpoint, and puts what was skipped
- * aside, as `damaged-step-…`, from where nothing ever removes it. Only who writes the run may do so.
+ * Makes a run that goes on from `resumable` name it as its last checkpoint, and the best, where `run.json` is gone or
+ * anything was skipped; and puts what was skipped aside, as `damaged-step-…`, from where nothing ever removes
+ * it. Only who writes the run may do so.
  *
  * Killed at any moment, it leaves a run that can be resumed. Throws a UserError (`checkpoint-write`) if
  * the disk refuses.
  */
 export async function setAsideSkipped(
   directory: string,
-  { model, skipped }: Resumable,
+  { model, skipped, recordedLast }: Resumable,
 ): Promise<void> {
-  if (skipped.length === 0) return;
+  if (skipped.length === 0 && recordedLast !== undefined) return;
   const names = skipped.map(({ name }) => name);
   try {
     const best = await bestOf(directory, model, names);

@@ -19,8 +19,10 @@ import {
   RUN_FILE,
   type RunRecord,
   stepName,
+  stepOfName,
 } from './format.ts';
 import { encodeJson } from './json.ts';
+import { checkpointNames } from './list.ts';
 import { removeCheckpoint, removeOthers } from './retention.ts';
 import { readRunRecord } from './run-record.ts';
 import { safetensorsPieces } from './safetensors-writer.ts';
@@ -77,7 +79,8 @@ export async function saveCheckpoint(
     await syncDirectory(runDirectory);
     await beforeNamed?.();
 
-    record = { last: name, best: best ? name : await bestThere(runDirectory, previous) };
+    const former = startsRun ? null : await bestThere(runDirectory, previous, contents);
+    record = { last: name, best: best ? name : former };
     await replaceDurably(join(runDirectory, RUN_FILE), encodeRunRecord(record));
   } catch (error) {
     await rm(temporary, { recursive: true, force: true }).catch(() => undefined);
@@ -151,12 +154,21 @@ async function previousRecord(runDirectory: string): Promise<RunRecord | 'none' 
   }
 }
 
-/** The best checkpoint by a run's record, unless a user has removed it. */
+/**
+ * The best checkpoint by a run's record, unless a user has removed it; where the record does not say, that of the
+ * best step by the run's own.
+ */
 async function bestThere(
   runDirectory: string,
   record: RunRecord | 'none' | 'damaged',
+  { training }: CheckpointContents,
 ): Promise<string | null> {
-  const best = typeof record === 'string' ? null : record.best;
+  if (typeof record === 'string') {
+    const { best } = (training.run ?? {}) as { best?: { step?: unknown } | null };
+    const names = await checkpointNames(runDirectory);
+    return names.findLast((name) => stepOfName(name)?.step === best?.step) ?? null;
+  }
+  const { best } = record;
   return best !== null && (await isThere(join(runDirectory, best))) ? best : null;
 }
 
