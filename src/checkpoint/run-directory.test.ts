@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { UserError } from '../errors.ts';
+import { HISTORY_HEADER } from '../journal/history-rows.ts';
 import type { CheckpointContents } from './format.ts';
 import type { JsonObject } from './json.ts';
 import { openRun } from './run.ts';
@@ -147,6 +148,20 @@ describe('assertFree', () => {
     await assertFree(root, {});
     await writeFile(join(root, 'thesis.txt'), 'work of years');
     expect((await failure(assertFree(root, {}))).code).toBe('run-foreign');
+  });
+
+  it('takes one with the history of a run that could not save, which it has nothing to resume of', async () => {
+    const history = join(root, 'history.csv');
+    await writeFile(history, `${HISTORY_HEADER}1,0.5,2.5,,,0.01,,,\r\n`);
+    await mkdir(join(root, 'tensorboard'));
+    await assertFree(root, {});
+    await assertFree(root, { overwrite: true });
+    expect((await failure(assertFree(root, { resume: true }))).code).toBe('run-missing');
+    await writeFile(join(root, 'thesis.txt'), 'work of years');
+    expect((await failure(assertFree(root, {}))).code).toBe('run-foreign');
+    await rm(join(root, 'thesis.txt'));
+    await writeFile(history, 'year,event\r\n1066,Hastings\r\n');
+    expect((await failure(assertFree(root, { overwrite: true }))).code).toBe('run-foreign');
   });
 
   it('refuses a directory of other files, whatever is asked', async () => {

@@ -1,10 +1,11 @@
 /** Finds checkpoints by what a user calls them, and says whether a run may be written somewhere. */
 
-import { readdir, stat } from 'node:fs/promises';
+import { readdir, readFile, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { isTemporaryName } from '../durable-files.ts';
 import { UserError } from '../errors.ts';
-import { TENSORBOARD_DIRECTORY } from '../journal/places.ts';
+import { HISTORY_HEADER } from '../journal/history-rows.ts';
+import { HISTORY_FILE, TENSORBOARD_DIRECTORY } from '../journal/places.ts';
 import { CHECKPOINT_FILES, RUN_FILE, type RunRecord, stepOfName } from './format.ts';
 import { badField } from './json.ts';
 import { isLockName } from './lock-file.ts';
@@ -131,7 +132,7 @@ export async function assertFree(
   const hasSteps = names.some((name) => stepOfName(name) !== undefined);
   // Where checkpoints are, the record of them may be damaged or gone: `openResumable` does without.
   const hasCheckpoints = hasSteps || (await readRunRecord(directory)) !== undefined;
-  if (!hasCheckpoints && names.length > 0) {
+  if (!hasCheckpoints && names.length > 0 && !(await isHistoryAlone(directory, names))) {
     throw new UserError(
       'run-foreign',
       `expected an empty directory or a run of gru-lm, found other files in ${directory}: ` +
@@ -153,6 +154,13 @@ export async function assertFree(
       'Add --resume to go on with it or --overwrite to replace it, or give another --out.',
     );
   }
+}
+
+/** Whether `names` is but the history of a run whose first checkpoint did not get onto the disk. */
+async function isHistoryAlone(directory: string, names: readonly string[]): Promise<boolean> {
+  if (names.length !== 1 || names[0] !== HISTORY_FILE) return false;
+  const text = await readFile(join(directory, HISTORY_FILE), 'utf8').catch(() => '');
+  return text.startsWith(HISTORY_HEADER);
 }
 
 /** The names in `directory`; none if it does not exist yet. */

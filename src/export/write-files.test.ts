@@ -1,10 +1,13 @@
 import {
   chmodSync,
+  existsSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,
   readFileSync,
   rmSync,
+  statSync,
+  symlinkSync,
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -66,6 +69,48 @@ it('fills an empty directory, and takes none for something else', async () => {
   const file = join(parent, 'file');
   writeFileSync(file, 'mine');
   await expect(assertWritable(file, true)).rejects.toMatchObject({ code: 'export-exists' });
+});
+
+const otherDisk = '/dev/shm';
+const hasOtherDisk = existsSync(otherDisk) && statSync(otherDisk).dev !== statSync(tmpdir()).dev;
+
+it.runIf(hasOtherDisk)('fills an empty directory on a disk that is not its parent’s', async () => {
+  const elsewhere = mkdtempSync(join(otherDisk, 'gru-lm-export-'));
+  try {
+    mkdirSync(join(parent, 'a'));
+    symlinkSync(elsewhere, out);
+    await writeFiles(out, files, false, quiet);
+    expect(tree(elsewhere)).toEqual(['index.html', 'model', 'model/weights.bin']);
+    expect(readdirSync(join(parent, 'a'))).toEqual(['out']);
+  } finally {
+    rmSync(elsewhere, { recursive: true });
+  }
+});
+
+it('writes nothing beside a directory that is there', async () => {
+  mkdirSync(out, { recursive: true });
+  let beside: string[] = [];
+  const watching: ExportedFile = {
+    name: 'model.json',
+    content: (function* () {
+      beside = readdirSync(join(parent, 'a'));
+      yield bytes('{}');
+    })(),
+  };
+  await writeFiles(out, [watching], false, quiet);
+  expect(beside).toEqual(['out']);
+  expect(tree(out)).toEqual(['model.json']);
+});
+
+it('takes back what it had moved to its place when the rest cannot be', async () => {
+  mkdirSync(join(out, 'index.html'), { recursive: true });
+  mkdirSync(join(out, 'empty'));
+  writeFileSync(join(out, 'index.html', 'mine'), 'mine');
+  const more: ExportedFile = { name: 'empty/a/b/c.json', content: bytes('{}') };
+  await expect(writeFiles(out, [more, ...files], true, quiet)).rejects.toMatchObject({
+    code: 'export-write',
+  });
+  expect(tree(out)).toEqual(['empty', 'index.html', 'index.html/mine']);
 });
 
 it('leaves nothing behind of an export that fails or is stopped', async () => {

@@ -1,5 +1,5 @@
 /** Puts the files of an export into a directory: each of them whole, and of a new directory all or none. */
-import { access, mkdir, readdir, rename, rm } from 'node:fs/promises';
+import { access, lstat, mkdir, readdir, rename, rm, rmdir } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { isTemporaryName, syncDirectory, temporaryName, writeDurably } from '../durable-files.ts';
 import { errorMessage, UserError } from '../errors.ts';
@@ -42,9 +42,10 @@ export async function assertWritable(directory: string, overwrite: boolean): Pro
 
 /**
  * Writes `files` aside, then moves them to their places in `directory`, which is made where it is missing.
- * What else is there stays.
+ * What else is there stays. A directory that is there may be on a disk of its own, and its parent read-only:
+ * "aside" is within it then.
  *
- * @throws UserError as `assertWritable`, or `export-write` where the disk refuses; nothing is left of it then
+ * @throws UserError as `assertWritable`, or `export-write` where the disk refuses; nothing new is left then
  */
 export async function writeFiles(
   directory: string,
@@ -54,9 +55,10 @@ export async function writeFiles(
 ): Promise<WrittenFile[]> {
   const target = resolve(directory);
   await assertWritable(target, overwrite);
-  const aside = join(dirname(target), temporaryName());
+  const base = (await isThere(target)) ? target : dirname(target);
+  const aside = join(base, temporaryName());
   try {
-    await makeDirectories(dirname(target));
+    await makeDirectories(base);
     await mkdir(aside);
     const written: WrittenFile[] = [];
     for (const { name, content } of files) {
@@ -88,23 +90,47 @@ async function moveInto(
   files: readonly ExportedFile[],
   overwrite: boolean,
 ): Promise<void> {
-  const isThere = await access(target).then(
-    () => true,
-    () => false,
-  );
-  if (!isThere) {
+  if (!(await isThere(target))) {
     await rename(aside, target);
     await syncDirectory(dirname(target));
     return;
   }
   // A directory that is there stays what it is: it may be where the user's shell stands.
   await assertWritable(target, overwrite);
-  for (const { name } of files) {
-    await makeDirectories(join(target, dirname(name)));
-    await rename(join(aside, name), join(target, name));
+  const added: string[] = [];
+  try {
+    for (const { name } of files) {
+      added.push(...(await missingPaths(target, name)));
+      await makeDirectories(join(target, dirname(name)));
+      await rename(join(aside, name), join(target, name));
+    }
+    const directories = new Set(files.map(({ name }) => dirname(join(target, name))));
+    for (const each of directories) await syncDirectory(each);
+  } catch (error) {
+    for (const path of added.reverse()) {
+      await rm(path)
+        .catch(() => rmdir(path))
+        .catch(() => undefined);
+    }
+    throw error;
   }
-  const directories = new Set(files.map(({ name }) => dirname(join(target, name))));
-  for (const each of directories) await syncDirectory(each);
+}
+
+function isThere(path: string): Promise<boolean> {
+  return access(path).then(
+    () => true,
+    () => false,
+  );
+}
+
+/** Of a file in `target` and the directories that it needs there, the paths that nothing has yet; outer ones first. */
+async function missingPaths(target: string, name: string): Promise<string[]> {
+  const missing: string[] = [];
+  for (let path = join(target, name); path !== target; path = dirname(path)) {
+    if (await lstat(path).catch(() => undefined)) break;
+    missing.unshift(path);
+  }
+  return missing;
 }
 
 /** The pieces of a file, and how many bytes were asked for. */

@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { UserError } from '../errors.ts';
@@ -56,6 +56,19 @@ describe('a directory of the cache', () => {
     expect(readFileSync(join(target, 'file'), 'utf8')).toBe('two');
     expect(readdirSync(cache)).toEqual(['thing']);
   });
+
+  it.skipIf(process.getuid?.() === 0)(
+    'needs no cache whose names can be synchronised',
+    async () => {
+      const cache = shop.directory('unreadable');
+      const target = join(cache, 'thing');
+      chmodSync(cache, 0o300);
+      await installDirectory(cache, target, fill('one'));
+      chmodSync(cache, 0o700);
+      expect(await readManifest(target)).toMatchObject({ version: '1' });
+      expect(readdirSync(cache)).toEqual(['thing']);
+    },
+  );
 
   it('counts as absent if a file of it is missing, cut, or its manifest unreadable', async () => {
     const cache = shop.directory('damaged');

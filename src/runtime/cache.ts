@@ -1,16 +1,7 @@
 import { randomBytes } from 'node:crypto';
-import {
-  mkdir,
-  open,
-  readdir,
-  readFile,
-  rename,
-  rm,
-  stat,
-  statfs,
-  writeFile,
-} from 'node:fs/promises';
+import { mkdir, readdir, readFile, rename, rm, stat, statfs, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { syncDirectory } from '../durable-files.ts';
 import { UserError } from '../errors.ts';
 import { makeDirectories } from '../make-directories.ts';
 import { type RuntimePart, tensorflowPart } from './part.ts';
@@ -166,15 +157,6 @@ export async function removeTree(path: string): Promise<void> {
 
 async function writeSynced(path: string, text: string): Promise<void> {
   await writeFile(path, text, { flush: true });
-}
-
-async function syncDirectory(path: string): Promise<void> {
-  const handle = await open(path, 'r');
-  try {
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
 }
 
 function notWritable(

@@ -17,6 +17,13 @@ describe('a child process', () => {
     });
   });
 
+  it('may write as much as ldconfig does of thousands of libraries', async () => {
+    const line = '\tlibsome.so.1 (libc6,x86-64) => /usr/lib/x86_64-linux-gnu/libsome.so.1';
+    const program = `#!/bin/sh\nyes '${line}' | head -n 20000\n`;
+    const { stdout } = await runChild(shop.file('lists', program, 0o755), []);
+    expect(stdout).toBe(`${line}\n`.repeat(20_000));
+  });
+
   it('that is not there cannot be started', async () => {
     await expect(runChild(`${shop.root}/missing`, [])).rejects.toMatchObject({
       name: 'SpawnError',

@@ -27,12 +27,14 @@ export class SpawnError extends Error {
   }
 }
 
-const keptOutputLength = 64 * 1024;
+/** `ldconfig -p` has a hundred bytes or so for each library, and a machine may have thousands. */
+const keptOutputLength = 8 * 1024 * 1024;
+const keptErrorsLength = 64 * 1024;
 const killGraceMs = 2000;
 const running = new Set<ChildProcess>();
 
 /**
- * Runs a program to its end and gives back what it wrote.
+ * Runs a program to its end and gives back what it wrote, or of very much the end.
  *
  * The child leads a process group of its own, so that an abort also ends what it started itself (a
  * compiler driver's passes). A child never outlives an orderly exit of this process.
@@ -52,7 +54,7 @@ export async function runChild(
     stdout = (stdout + text).slice(-keptOutputLength);
   });
   child.stderr.setEncoding('utf8').on('data', (text: string) => {
-    stderr = (stderr + text).slice(-keptOutputLength);
+    stderr = (stderr + text).slice(-keptErrorsLength);
   });
 
   let graceTimer: NodeJS.Timeout | undefined;

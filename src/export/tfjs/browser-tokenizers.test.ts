@@ -112,6 +112,13 @@ it('ends a document at the special token that gru-lm takes for it', () => {
   expect(theirs.encode('</s>')).toEqual([...ours.encode('</s>')]);
 });
 
+it('takes as many tokens as the largest vocabularies have', () => {
+  const vocab = Object.fromEntries(Array.from({ length: 200_000 }, (_, id) => [`t${id}`, id]));
+  const added = [{ id: 200_000, content: '</s>' }];
+  const json = { added_tokens: added, model: { type: 'BPE', vocab, merges: [] } };
+  expect(browserModule.tokenizerFrom(json).vocabularySize).toBe(200_001);
+});
+
 it('refuses a tokenizer that it does not have', () => {
   expect(() => browserModule.tokenizerFrom({ kind: 'other' })).toThrow(
     'expected a tokenizer of char, word, bpe or byte, found other',

@@ -36,7 +36,8 @@ export class BytePairTokenizer {
     const special = new Set(specials.values());
     this.#lowercase = normalizer?.type === 'Lowercase';
     this.#preTokenizer = new PreTokenizer(characterClasses);
-    this.vocabularySize = Math.max(...vocabulary.values(), ...special) + 1;
+    const ids = [...vocabulary.values(), ...special];
+    this.vocabularySize = ids.reduce((largest, id) => Math.max(largest, id), -1) + 1;
     const name = END_OF_TEXT_NAMES.find((candidate) => specials.has(candidate));
     this.endOfTextId = specials.get(name ?? '') ?? -1;
     for (const [token, id] of vocabulary) {
