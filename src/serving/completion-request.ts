@@ -60,21 +60,23 @@ export function completionRequest(
     stream,
     includeUsage: readIncludeUsage(fields.take('stream_options'), stream),
   };
-  if (request.echo && request.logprobs !== undefined) {
-    assertTold(request.prompts, samples, limits.promptTokens);
-  }
+  if (request.logprobs !== undefined) assertTold(request, limits);
   refuseRest(fields, samples);
   return request;
 }
 
-/** Each token of each text's prompt is told of, by about a kilobyte. */
-function assertTold(prompts: readonly ReadPrompt[], samples: number, most: number): void {
-  const told = samples * prompts.reduce((sum, { ids }) => sum + ids.length, 0);
+/**
+ * Each token that is told of takes some two kilobytes until it is sent: those of a text that is made wait for its end,
+ * unless it is streamed, and those of a prompt come for all of its texts at once. They are at most what one text can have
+ * with its prompt.
+ */
+function assertTold({ prompts, samples, length, echo, stream }: CompletionRequest, limits: Limits) {
+  const most = limits.promptTokens + limits.tokens;
+  const made = stream ? 0 : length;
+  const told = samples * prompts.reduce((sum, { ids }) => sum + (echo ? ids.length : 0) + made, 0);
   if (told <= most) return;
-  throw badField(
-    'echo',
-    `expected at most ${most} tokens of prompts, n times each, beside logprobs, found ${told}`,
-  );
+  const hint = stream ? 'ask for fewer at a time' : 'ask for fewer at a time, or for a stream';
+  throw badField('logprobs', `expected at most ${most} tokens to tell of, found ${told}: ${hint}`);
 }
 
 /** Where a seed is not given. */

@@ -446,10 +446,10 @@ describe('what is asked for wrongly', () => {
       'suffix: expected "", found "x": the model only knows what comes before',
     ],
     [
-      { echo: true, logprobs: 0, n: 64, prompt: 'a'.repeat(300) },
+      { echo: true, logprobs: 0, n: 64, prompt: 'a'.repeat(16_000) },
       400,
-      'echo',
-      'echo: expected at most 16384 tokens of prompts, n times each, beside logprobs, found 19200',
+      'logprobs',
+      'logprobs: expected at most 1016384 tokens to tell of, found 1024128: ask for fewer at a time, or for a stream',
     ],
     [
       { temprature: 1 },
@@ -466,6 +466,32 @@ describe('what is asked for wrongly', () => {
       },
     });
     expect(reply.status).toBe(status);
+  });
+
+  it('is more to tell of than a text can have with its prompt, unless it is told as it is made', async () => {
+    const small = await TinyServer.start(model, { limits: { promptTokens: 6, tokens: 4 } });
+    const statusOf = async (asked: object) =>
+      (await small.complete({ max_tokens: 4, logprobs: 2, ...asked })).status;
+    try {
+      for (const [asked, status] of [
+        [{ n: 2 }, 200],
+        [{ n: 3 }, 400],
+        [{ n: 3, best_of: 3 }, 400],
+        [{ n: 3, logprobs: 0 }, 400],
+        [{ n: 3, logprobs: undefined }, 200],
+        [{ n: 3, stream: true }, 200],
+        [{ prompt: ['a', 'b', 'c'] }, 400],
+        [{ prompt: 'abcdef', echo: true }, 200],
+        [{ prompt: 'ab', echo: true, n: 2 }, 400],
+        [{ prompt: 'ab', echo: true, n: 2, max_tokens: 3 }, 200],
+        [{ prompt: 'abcde', echo: true, n: 2, stream: true }, 200],
+        [{ prompt: 'abcdef', echo: true, n: 2, stream: true }, 400],
+      ] as const) {
+        expect(await statusOf(asked), JSON.stringify(asked)).toBe(status);
+      }
+    } finally {
+      await small.server.stop();
+    }
   });
 
   it('what asks for nothing is taken', async () => {

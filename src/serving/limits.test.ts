@@ -5,6 +5,7 @@ import { afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { useBackend } from '../../test/support/backends.ts';
 import { trainTokenizer } from '../data/tokenizer.ts';
 import type { UserError } from '../errors.ts';
+import type { Limits } from './limits.ts';
 import type { ServedModel } from './served-model.ts';
 import { TinyServer, tinyModel } from './testing/tiny-server.ts';
 
@@ -92,24 +93,57 @@ describe('a slow client', () => {
     expect(await server.load()).toEqual({ running: 0, waiting: 0 });
   });
 
-  it.each([
-    ['for long', { unreadMs: 100 }],
-    ['of much', { unreadBytes: 100_000, unreadMs: 600_000 }],
-  ])('that does not read its answer %s loses it', async (_, limits) => {
-    // A word that nobody knows is one token, and with echo, sixty-four times as much to read.
+  // A word that nobody knows is one token, and with echo, sixty-four times as much to read.
+  const MUCH = { prompt: 'x'.repeat(200_000), echo: true, n: 64 };
+
+  /** Asks for much, and reads nothing of it yet. */
+  async function askForMuch(limits: Partial<Limits>, more: object) {
     const words = tinyModel(trainTokenizer('a b\n', { kind: 'word' }));
     server = await TinyServer.start(words, { limits });
-    const asked = { prompt: 'x'.repeat(200_000), echo: true, n: 64, stream: true };
-    const body = JSON.stringify({ ...asked, max_tokens: 4096 });
+    const body = JSON.stringify({ ...MUCH, ...more });
     const socket = connect(server.port, '127.0.0.1');
     socket.on('error', () => undefined);
     socket.pause();
     socket.write(
-      `POST /v1/completions HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: ${body.length}\r\n\r\n${body}`,
+      `POST /v1/completions HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Type: application/json\r\nContent-Length: ${body.length}\r\n\r\n${body}`,
     );
+    return socket;
+  }
+
+  it.each([
+    ['for long', { unreadMs: 100 }, { max_tokens: 4096, stream: true }],
+    ['for long after its end', { unreadMs: 100 }, { max_tokens: 1, stream: true }],
+    ['for long, which came at once,', { unreadMs: 100 }, { max_tokens: 1 }],
+    ['of much', { unreadBytes: 100_000, unreadMs: 600_000 }, { max_tokens: 4096, stream: true }],
+  ])('that does not read its answer %s loses it', async (_, limits, more) => {
+    const socket = await askForMuch(limits, more);
     await vi.waitFor(() => expect(server.answered[0]).toMatchObject({ isCut: true }), 60_000);
     expect(await server.load()).toEqual({ running: 0, waiting: 0 });
     socket.destroy();
+  });
+
+  it.each([
+    ['at once', { max_tokens: 1 }],
+    ['as it is made', { max_tokens: 50, stream: true }],
+  ])('that reads on, if slowly, gets all of an answer that came %s', async (_, more) => {
+    const unreadMs = 700;
+    const socket = await askForMuch({ unreadMs }, more);
+    const startedMs = performance.now();
+    let [read, end] = [0, ''];
+    socket.on('data', (piece) => {
+      read += piece.length;
+      end = (end + piece.toString('latin1')).slice(-100);
+      socket.pause();
+      setTimeout(() => socket.resume(), 10);
+    });
+    socket.resume();
+    await once(socket, 'close');
+    expect(performance.now() - startedMs).toBeGreaterThan(2 * unreadMs);
+    expect(read).toBeGreaterThan(64 * 200_000);
+    expect(end).toMatch(
+      'stream' in more ? /data: \[DONE\]\n\n\r\n0\r\n\r\n$/ : /"total_tokens":\d+\}\}$/,
+    );
+    await vi.waitFor(() => expect(server.answered[0]).toMatchObject({ isCut: false }));
   });
 
   it('that asks for nothing more is let go', async () => {

@@ -17,7 +17,7 @@ export interface Limits {
   requestMs: number;
   /** How long a connection stays open without a request. */
   keepAliveMs: number;
-  /** How long a client may leave an answer unread. */
+  /** How long a client may take nothing of what there is of its answer. */
   unreadMs: number;
   /** What of an answer may wait to be read. */
   unreadBytes: number;

@@ -4,7 +4,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from 'node:net';
 import { UserError } from '../errors.ts';
 import { streamsFor } from '../generation/side-by-side.ts';
-import { answerJson, asApiError, SAFE_HEADERS } from './answer.ts';
+import { answerJson, asApiError, cutUnread, SAFE_HEADERS } from './answer.ts';
 import { ApiError, unavailable } from './api-error.ts';
 import { GenerationQueue } from './generation-queue.ts';
 import { Guard, type GuardSettings, inUrl } from './guard.ts';
@@ -110,9 +110,14 @@ export class ModelServer {
     const open = new AbortController();
     this.#open.add(open);
     let [message, bug]: [string | undefined, unknown] = [undefined, undefined];
+    let isCut = true;
     response.on('error', () => undefined);
+    cutUnread(response, this.#settings.limits.unreadMs);
+    response.once('finish', () => {
+      // Node takes an answer for finished, too, whose rest is thrown away with its connection.
+      isCut = request.socket.destroyed;
+    });
     response.once('close', () => {
-      const isCut = !response.writableFinished;
       this.#open.delete(open);
       // It would stay open for another request.
       if (this.#isStopping) setImmediate(() => this.#server.closeIdleConnections());
@@ -132,8 +137,6 @@ export class ModelServer {
       if (response.writableEnded) return;
       if (response.headersSent) response.destroy();
       else if (!response.destroyed) answerJson(response, shown, shown.status, shown.headers);
-    } finally {
-      letGo(response, this.#settings.limits.unreadMs);
     }
   }
 
@@ -172,13 +175,6 @@ export class ModelServer {
     if (this.#isStopping) throw unavailable('stopping', STOPPING, 5);
     await route.answer(request, exchange);
   }
-}
-
-/** Ends the connection of a client that does not take the end of its answer. */
-function letGo(response: ServerResponse, unreadMs: number): void {
-  if (response.writableFinished || response.destroyed) return;
-  const timer = setTimeout(() => response.destroy(), unreadMs);
-  response.once('close', () => clearTimeout(timer));
 }
 
 function cannotListen(error: NodeJS.ErrnoException, host: string, port: number): UserError {
