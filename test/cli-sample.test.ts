@@ -154,6 +154,21 @@ describe.concurrent('more ways to make it', () => {
     expect(talk).toBe(`the fox${first.text}${second.text}`);
   });
 
+  test('--interactive begins with what the state of --continue held back', async () => {
+    const making = ['--seed', '7', '--length', '15', '--prompt', 'the fox'];
+    const made = await sample(...making);
+    const held = made.slice(-4, -1);
+    const stop = ['--stop', `${held}no such text`];
+    expect(await sample(...making, ...stop, '--save-state', 'held')).toBe(`${made.slice(0, -4)}\n`);
+    const args = ['sample', '--backend', 'wasm', '-i', '--continue', 'held', '--length', '9'];
+    const input = 'the dog\n:save held.txt\n';
+    const { stdout } = await runCli([...args, ...stop, '--json'], { cwd, input });
+    const { prompt, text } = JSON.parse(stdout);
+    expect(prompt).toBe(`${held}${held.endsWith('\n') ? '' : '\n'}the dog`);
+    expect(text).toHaveLength(9);
+    expect(readFileSync(join(cwd, 'held.txt'), 'utf8')).toBe(prompt + text);
+  });
+
   test.runIf(hasTerminal)('on a terminal Ctrl-C stops a text, and Ctrl-D ends', async () => {
     const args = ['sample', '--backend', 'wasm', '-i', '--seed', '7', '--length', '1000000'];
     // Each is typed when that is shown which comes before it.

@@ -141,6 +141,28 @@ describe.skipIf(!chromium)(`the page of a report${whether}`, () => {
     expect(page.problems).toEqual([]);
   });
 
+  it('has ticks at whole steps, and different ones at parts of a second', async () => {
+    const run = runOf('short', 4);
+    const short = { ...run, steps: { ...run.steps, seconds: [0.2, 0.5, 1, 1.4] } };
+    const page = await browser.open(writePage('short.html', [short]), { width: 1280 });
+    const ticks = (home: string) =>
+      page.evaluate<string[]>(
+        `Array.from(document.querySelectorAll('${home} svg line.axis + text'), (one) => one.textContent)`,
+      );
+    expect(await ticks('#losses')).toEqual(['1', '2', '3', '4']);
+    expect((await ticks('#others')).slice(0, 4)).toEqual(['1', '2', '3', '4']);
+    await page.evaluate(`document.getElementById('log-x').click()`);
+    expect(await ticks('#losses')).toEqual(['1', '2', '3', '4']);
+    await page.evaluate(
+      `const axis = document.getElementById('axis'); axis.selectedIndex = 2; axis.dispatchEvent(new Event('change'))`,
+    );
+    const times = await ticks('#losses');
+    expect(times).toContain('0:00.4');
+    expect(times).toContain('0:01');
+    expect(new Set(times).size).toBe(times.length);
+    expect(page.problems).toEqual([]);
+  });
+
   it.each([
     ['wide and light', { width: 1280, dark: false }],
     ['wide and dark', { width: 1280, dark: true }],

@@ -71,8 +71,10 @@ async function reply(
     isStopped = true;
   });
   const { seed } = conversation;
-  if (isTyped) view.beginTyped(line);
-  else view.begin(line);
+  const prompt = conversation.promptOf(line);
+  // What a state held back can only be shown with the line once more.
+  if (isTyped && prompt === line) view.beginTyped(line);
+  else view.begin(prompt);
   const startedMs = performance.now();
   let tokens = 0;
   for (const piece of conversation.reply(line)) {
@@ -81,6 +83,8 @@ async function reply(
     else if (++tokens % 8 === 0) await turnEventLoop();
     if (isStopped || signal.aborted) break;
   }
+  const held = conversation.takeHeld();
+  if (held) view.piece({ text: held });
   view.end({ seed, seconds: (performance.now() - startedMs) / 1000 });
 }
 

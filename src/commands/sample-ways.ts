@@ -87,12 +87,15 @@ export async function sampleStreaming(run: SampleRun): Promise<void> {
       const atEnd = options.saveState === undefined ? 'show' : 'keep';
       try {
         for (const piece of passage.go(chooser, options, random, atEnd)) {
-          if (signal.aborted) break;
           view.piece(piece);
           if (piece.id !== undefined) ids.push(piece.id);
           // Lets what was written out, and signals in; a program hears of each token as it is made.
           if (arePiecesWanted() || ids.length % 16 === 0) await turnEventLoop();
+          // The text has the token by now: what goes on from it later does not show it again.
+          if (signal.aborted) break;
         }
+        const held = atEnd === 'show' ? passage.takeHeld() : '';
+        if (held) view.piece({ text: held });
         const seconds = (performance.now() - startedMs) / 1000;
         const [copied] = await copiesOf([ids], run);
         view.end({ seed, seconds, copied });
@@ -106,7 +109,10 @@ export async function sampleStreaming(run: SampleRun): Promise<void> {
   }
 }
 
-/** As many samples at a time as there is room for, each shown when it and those before it are done. */
+/**
+ * As many samples at a time as there is room for, each shown when it and those before it are done. A signal ends
+ * those that have begun where they are.
+ */
 export async function sampleSideBySide(run: SampleRun): Promise<void> {
   const { textModel, options, signal, starts } = run;
   const chooser = new TokenChooser(run.choice, textModel.tokenizer.unknownId);
@@ -117,8 +123,8 @@ export async function sampleSideBySide(run: SampleRun): Promise<void> {
   const startedMs = performance.now();
   let [done, tokens] = [0, 0];
   try {
-    for (const made of generateSideBySide(textModel, jobsOf(run), chooser, options, streams)) {
-      if (signal.aborted) break;
+    const jobs = jobsOf(run);
+    for (const made of generateSideBySide(textModel, jobs, chooser, options, streams, signal)) {
       for (const text of made) tokens += text.ids.length;
       done += made.length;
       progress.update(done / total, [`${count(done)} of ${count(total)} samples`]);
@@ -205,7 +211,7 @@ class OrderedOutput {
   }
 }
 
-/** The likeliest texts of each prompt. */
+/** The likeliest texts of each prompt; none of the one that is searched when a signal comes. */
 export async function sampleBeams(run: SampleRun, beams: number): Promise<void> {
   const { textModel, options, signal, banned } = run;
   const view = new SampleView(options);

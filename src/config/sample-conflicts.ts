@@ -54,6 +54,14 @@ export function assertSampleOptions(given: GivenSampleOptions): void {
       `Give --beam ${samples}, or fewer samples.`,
     );
   }
+  const largestSeed = Number.MAX_SAFE_INTEGER - (samples - 1);
+  if (given.seed !== undefined && given.seed > largestSeed) {
+    throw new UserError(
+      'usage',
+      `--seed: expected at most ${largestSeed} for --num-samples ${samples}, found ${given.seed}`,
+      'Each sample has the seed after that of the one before. Give a smaller one, or fewer samples.',
+    );
+  }
   if (samples > 1 && given.saveState !== undefined) {
     throw new UserError(
       'usage',

@@ -42,6 +42,10 @@ describe('options of sample', () => {
       { continue: 's', samples: 2 },
       '--continue: expected --seed beside --num-samples 2, found none',
     ],
+    [
+      { seed: Number.MAX_SAFE_INTEGER - 1, samples: 3 },
+      '--seed: expected at most 9007199254740989 for --num-samples 3, found 9007199254740990',
+    ],
   ] as const)('%j are refused', (given, message) => {
     expect(refusal(given as GivenSampleOptions)).toBe(message);
   });
@@ -52,6 +56,8 @@ describe('options of sample', () => {
     { continue: 's', saveState: 's', prompt: 'more' },
     { continue: 's', samples: 3, seed: 0 },
     { continue: 's', beam: 3, samples: 2 },
+    { seed: Number.MAX_SAFE_INTEGER },
+    { seed: Number.MAX_SAFE_INTEGER - 1, samples: 2 },
     { interactive: true, continue: 's', temperature: 1, json: true },
     { greedy: true, interactive: undefined, temperature: 1 },
   ] as GivenSampleOptions[])('%j go together', (given) => {

@@ -117,6 +117,60 @@ describe('a conversation', () => {
     conversation.dispose();
   });
 
+  /** A reply left after four tokens, whose last are held back; all of its text. */
+  function leaveHeld(conversation: Conversation): string {
+    const made = alone(model, 'ab', 4);
+    conversation.options = { ...options, stop: [made.slice(2) + 'ab'.repeat(20)] };
+    let tokens = 0;
+    for (const { id } of conversation.reply('ab')) {
+      if (id !== undefined && ++tokens === 4) break;
+    }
+    expect(conversation.state()!.text.held).toContain(made.slice(2));
+    return made;
+  }
+
+  it('stopped early shows what was held back when asked, or before what is said next', () => {
+    for (const isAsked of [true, false]) {
+      const conversation = new Conversation(model, options, 5);
+      const made = leaveHeld(conversation);
+      const between = made.endsWith('\n') ? '' : '\n';
+      expect(conversation.promptOf('')).toBe('');
+      if (isAsked) {
+        expect(conversation.takeHeld()).toContain(made.slice(2));
+        expect(conversation.text).toBe(`ab${made}`);
+        expect(conversation.promptOf('ba')).toBe('ba');
+      } else {
+        expect(conversation.promptOf('ba')).toBe(`${conversation.state()!.text.held}${between}ba`);
+      }
+      const next = reply(conversation, 'ba');
+      expect(conversation.text).toBe(`ab${made}${between}ba${next}`);
+      expect(chars.decode(conversation.state()!.text.tokens)).toBe(conversation.text);
+      conversation.dispose();
+    }
+  });
+
+  it('stopped early holds it back for an empty line', () => {
+    const conversation = new Conversation(model, options, 5);
+    leaveHeld(conversation);
+    conversation.options = { ...conversation.options, length: 8 };
+    reply(conversation, '');
+    expect(conversation.text).toBe(`ab${alone(model, 'ab', 12)}`);
+    conversation.dispose();
+  });
+
+  it('says what a state held back before the first line', () => {
+    const first = new Conversation(model, options, 5);
+    const made = leaveHeld(first);
+    const { text } = first.state()!;
+    const later = new Conversation(model, first.options, 5, { text });
+    const between = made.endsWith('\n') ? '' : '\n';
+    expect(later.promptOf('ba')).toBe(`${text.held}${between}ba`);
+    const next = reply(later, 'ba');
+    expect(later.text).toBe(`${text.held}${between}ba${next}`);
+    later.dispose();
+    first.dispose();
+  });
+
   it('adds no second line end where a stop text was one', () => {
     const stop = ['\n'];
     const conversation = new Conversation(model, { ...options, stop, length: 99 }, 5);

@@ -51,7 +51,7 @@ export class Conversation {
 
   /**
    * Goes on from a line: after a line end, where the text is not at the start of a line. An empty line adds
-   * nothing. Stopping the iteration early leaves the text as it is then.
+   * nothing. Stopping the iteration early leaves the text as it is then; {@link takeHeld} has the rest of it.
    */
   *reply(line: string): Generator<GeneratedPiece, void, void> {
     const passage = this.#withLine(line);
@@ -61,9 +61,22 @@ export class Conversation {
       this.#last = piece.id ?? this.#last;
       yield piece;
     }
-    const text = passage.takeHeld();
-    this.#text += text;
+    const text = this.takeHeld();
     if (text) yield { text };
+  }
+
+  /** How a line is shown: after what was held back until then, with the line end between them. */
+  promptOf(line: string): string {
+    const held = this.#passage?.held ?? '';
+    if (line === '' || held === '') return line;
+    return held + this.#endOfLine() + line;
+  }
+
+  /** What a reply that was stopped early held back since it may begin a stop text; from now on it is said. */
+  takeHeld(): string {
+    const held = this.#passage?.takeHeld() ?? '';
+    this.#text += held;
+    return held;
   }
 
   /** Begins again, with the same seed. */
@@ -97,18 +110,20 @@ export class Conversation {
       this.#passage ??= new Passage(this.#model);
       return this.#passage;
     }
+    this.takeHeld();
     if (this.#text !== '' && !this.#text.endsWith('\n')) this.#text += this.#lineEnd;
     this.#text += line;
-    // A stop text that was not shown may have ended the line already.
-    const ids = tokenizer.encode((this.#isWithinLine() ? this.#lineEnd : '') + line);
+    const ids = tokenizer.encode(this.#endOfLine() + line);
     if (this.#passage) this.#passage.add(ids);
     else this.#passage = new Passage(this.#model, afterPrompt(tokenizer, ids));
     this.#last = ids.at(-1);
     return this.#passage;
   }
 
-  #isWithinLine(): boolean {
-    if (this.#last === undefined) return false;
-    return this.#model.tokenizer.decodeBytes([this.#last]).at(-1) !== LINE_FEED;
+  /** What the model reads before a line: a stop text that was not shown may have ended the last one already. */
+  #endOfLine(): string {
+    if (this.#last === undefined) return '';
+    const isEnded = this.#model.tokenizer.decodeBytes([this.#last]).at(-1) === LINE_FEED;
+    return isEnded ? '' : this.#lineEnd;
   }
 }

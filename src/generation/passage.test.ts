@@ -149,6 +149,23 @@ describe('a text in parts', () => {
     again.dispose();
   });
 
+  it('counts what was held back as before what is added to it', () => {
+    const model = modelOf(tokenizers.chars);
+    const chooser = new TokenChooser(choice, model.tokenizer.unknownId);
+    const text = textOf(model, { lengths: [3] });
+    const stop = [text + 'ab'.repeat(20)];
+    const passage = new Passage(model);
+    const made = [...passage.go(chooser, { length: 3, stop }, new Random(1), 'keep')];
+    expect(made.map((piece) => piece.text).join('')).toBe('');
+    passage.add(model.tokenizer.encode('ab'));
+    expect(passage.held).toBe('');
+    const next = [...passage.go(chooser, { length: 3, stop }, new Random(1))];
+    expect(next.map((piece) => piece.text).join('')).toBe(
+      model.tokenizer.decode(next.flatMap(({ id }) => id ?? [])),
+    );
+    passage.dispose();
+  });
+
   it('stopped within a long prompt goes on where it was', () => {
     const model = modelOf(tokenizers.chars);
     const prompt = 'ab\nb'.repeat(700);

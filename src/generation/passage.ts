@@ -32,8 +32,12 @@ export class Passage {
     this.#held = start.held;
   }
 
-  /** Puts tokens after the text so far; a character that it left half is given up. */
+  /**
+   * Puts tokens after the text so far, and after what was held back of it, which is no part of what comes; a
+   * character that it left half is given up.
+   */
   add(ids: ArrayLike<number>): void {
+    this.#held = '';
     for (let i = 0; i < ids.length; i++) {
       this.#unread.push(ids[i]!);
       this.#push(ids[i]!);
@@ -75,7 +79,12 @@ export class Passage {
     }
   }
 
-  /** What is held back since it may begin a stop text, which from now on is not. */
+  /** What is held back since it may begin a stop text. */
+  get held(): string {
+    return this.#held;
+  }
+
+  /** The same, which from now on is not. */
   takeHeld(): string {
     const held = this.#held;
     this.#held = '';

@@ -118,6 +118,42 @@ describe('side by side', () => {
     expect(heldTensors()).toEqual(held);
   });
 
+  it('releases what it holds when it is left within a long prompt', () => {
+    const model = modelOf(chars);
+    const held = heldTensors();
+    const chooser = new TokenChooser(choice);
+    const jobs = jobsOf(model, ['ab'.repeat(1000)]);
+    for (const made of generateSideBySide(model, jobs, chooser, { length: 9 }, 2)) {
+      expect(made).toEqual([]);
+      break;
+    }
+    expect(heldTensors()).toEqual(held);
+  });
+
+  it('each text is given as it is when a signal aborts', () => {
+    const model = modelOf(chars);
+    const [held, controller] = [heldTensors(), new AbortController()];
+    const { signal } = controller;
+    const chooser = new TokenChooser(choice, model.tokenizer.unknownId);
+    const whole = makeAlone(model, ['a', 'b'], 9);
+    // What is held back since it may begin that is part of what there is.
+    const stop = [`${whole[0]!.text.slice(2, 5)}no such text`];
+    const made: MadeText[] = [];
+    let steps = 0;
+    const jobs = jobsOf(model, ['a', 'b']);
+    for (const some of generateSideBySide(model, jobs, chooser, { length: 9, stop }, 4, signal)) {
+      made.push(...some);
+      if (++steps === 5) controller.abort();
+    }
+    expect(steps).toBe(6);
+    expect(made.map(({ index }) => index)).toEqual([0, 1, 2, 3]);
+    for (const [i, { text, ids }] of made.entries()) {
+      expect(ids).toEqual(whole[i]!.ids.slice(0, 5));
+      expect(text).toBe(whole[i]!.text.slice(0, 5));
+    }
+    expect(heldTensors()).toEqual(held);
+  });
+
   it('there are fewer at a time of a large vocabulary', () => {
     expect([4, 65, 100_000, 10_000_000].map(streamsFor)).toEqual([256, 256, 41, 1]);
   });

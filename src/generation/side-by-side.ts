@@ -54,6 +54,7 @@ interface Row {
  * releases what is held.
  *
  * @param streams how many are made at a time
+ * @param signal ends all when it aborts: those that have begun are given as they are then
  */
 export function* generateSideBySide(
   model: TextModel,
@@ -61,6 +62,7 @@ export function* generateSideBySide(
   chooser: TokenChooser,
   options: StreamOptions,
   streams: number,
+  signal?: AbortSignal,
 ): Generator<MadeText[], void, void> {
   const starts = startRows(model, jobs[Symbol.iterator](), chooser, options);
   let rows: Row[] = [];
@@ -68,13 +70,17 @@ export function* generateSideBySide(
   try {
     for (;;) {
       let isMore = true;
-      while (isMore && rows.length < streams) {
+      while (isMore && rows.length < streams && !signal?.aborted) {
         const { done, value } = starts.next();
         if (value) rows.push(value);
         else if (!done) yield [];
         isMore = !done;
       }
       if (rows.length === 0) return;
+      if (signal?.aborted) {
+        yield rows.filter(({ ids }) => ids.length > 0).map(finish);
+        return;
+      }
       for (const row of rows) takeToken(row);
       const made = rows.filter(({ stream }) => stream.end).map(finish);
       rows = rows.filter(({ stream }) => !stream.end);
@@ -88,6 +94,7 @@ export function* generateSideBySide(
       yield made;
     }
   } finally {
+    starts.return();
     stepper?.dispose();
   }
 }
@@ -107,9 +114,13 @@ function* startRows(
     const startedMs = performance.now();
     if (last?.start !== start) {
       const reading = readAll(model, start);
-      let step = reading.next();
-      for (; !step.done; step = reading.next()) yield undefined;
-      last = { start, read: step.value };
+      try {
+        let step = reading.next();
+        for (; !step.done; step = reading.next()) yield undefined;
+        last = { start, read: step.value };
+      } finally {
+        reading.return(undefined as never);
+      }
     }
     const { memory, logProbabilities } = last.read;
     const stream = new TextStream(model.tokenizer, chooser, options, random, start);

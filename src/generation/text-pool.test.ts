@@ -124,6 +124,22 @@ describe.each(backends)('texts in a pool on %s', (backend) => {
     expect(heldTensors()).toEqual(before);
   });
 
+  it('hold nothing once the last is taken out, and others can come later', () => {
+    const before = heldTensors();
+    const pool = new TextPool(model, 2);
+    const { remove } = put(pool, WANTED[0]!);
+    pool.step();
+    pool.step();
+    expect(heldTensors()).not.toEqual(before);
+    remove();
+    expect(pool.isEmpty).toBe(true);
+    expect(heldTensors()).toEqual(before);
+    const { found } = put(pool, WANTED[0]!);
+    finish(pool);
+    expect(found.texts).toEqual(expected[0]);
+    expect(heldTensors()).toEqual(before);
+  });
+
   it('may be taken out by what is told of one of them', () => {
     const pool = new TextPool(model, 8);
     const other = put(pool, WANTED[0]!);

@@ -98,8 +98,7 @@ export class TextPool {
     for (const row of this.#rows) if (!row.open.isGone) this.#takeToken(row);
     this.#rows = this.#rows.filter(({ open, stream }) => !open.isGone && !stream.end);
     if (this.#rows.length === 0) {
-      this.#stepper?.dispose();
-      this.#stepper = undefined;
+      this.#release();
       return;
     }
     const sources = this.#rows.map(({ source }) => source);
@@ -118,8 +117,6 @@ export class TextPool {
   dispose(): void {
     for (const open of [...this.#reading, ...this.#ready]) this.#remove(open);
     for (const { open } of this.#rows) this.#remove(open);
-    this.#stepper?.dispose();
-    this.#stepper = undefined;
   }
 
   #remove(open: OpenGroup): void {
@@ -129,6 +126,13 @@ export class TextPool {
     this.#reading = this.#reading.filter((each) => each !== open);
     this.#ready = this.#ready.filter((each) => each !== open);
     this.#rows = this.#rows.filter((row) => row.open !== open);
+    if (this.#rows.length === 0) this.#release();
+  }
+
+  /** Lets go of the states of texts, of which there are none any more. */
+  #release(): void {
+    this.#stepper?.dispose();
+    this.#stepper = undefined;
   }
 
   /** In turn, so that a long prompt does not hold up a short one that came later. */

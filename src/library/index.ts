@@ -28,7 +28,8 @@ export async function* train(
 }
 
 /**
- * Makes texts with a model, as `gru-lm sample` does.
+ * Makes texts with a model, as `gru-lm sample` does. An aborted signal ends those that have begun where they are;
+ * with `beam` there is nothing of those that are looked for.
  *
  * @param checkpoint a run or a checkpoint; undefined: the newest run under ./checkpoints
  * @throws UserError for what is wrong with the options, the checkpoint or the machine
@@ -44,7 +45,8 @@ export async function* sample(
 
 /**
  * As {@link sample}, and gives each text while it is made: an event `start`, a `piece` for each token, and an `end`
- * with all of it. An aborted signal ends the text where it is.
+ * with all of it. With `beam`, where a text is known when all are found, there is no `piece`. An aborted signal ends
+ * the text where it is.
  *
  * @throws UserError as {@link sample}
  */

@@ -5,6 +5,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import {
   evaluate,
+  type Sample,
   type SampleStreamEvent,
   sample,
   sampleStream,
@@ -146,6 +147,22 @@ describe('sample', () => {
     expect(tf.memory().numTensors).toBe(numTensors);
   });
 
+  it('gives what there is of each text that has begun when its signal aborts', async () => {
+    const stop = new AbortController();
+    const asked = { prompt: 'the ', samples: 40, seed: 7, stop: ['q'], backend: TINY.backend };
+    const whole = await all(sample(run, asked));
+    const made: Sample[] = [];
+    for await (const text of sample(run, { ...asked, signal: stop.signal })) {
+      made.push(text);
+      stop.abort();
+    }
+    expect(made.map(({ seed }) => seed)).toEqual(whole.map(({ seed }) => seed));
+    for (const [i, { text }] of made.entries()) {
+      expect(text).toBe(whole[i]!.text.slice(0, text.length));
+    }
+    expect(made.some(({ text }, i) => text.length < whole[i]!.text.length)).toBe(true);
+  });
+
   it('says on no console what is to be said, but to who listens', async () => {
     const words = join(directory, 'words');
     await all(train(corpus, { ...TINY, tokenizer: 'word', maxSteps: 1, out: words }));
@@ -196,6 +213,41 @@ describe('sampleStream', () => {
     }
     expect(events.length).toBeLessThan(50);
     expect(events.at(-1)).toMatchObject({ event: 'end', prompt: 'the ', seed: 7 });
+  });
+
+  it('stopped by a signal saves where it is, and goes on as if it had not stopped', async () => {
+    const [stop, saveState] = [new AbortController(), join(directory, 'state')];
+    let first = '';
+    let events = 0;
+    const asked = { ...options, length: 100_000, saveState, signal: stop.signal };
+    for await (const event of sampleStream(run, asked)) {
+      if (event.event === 'end') first = event.text;
+      if (++events === 6) stop.abort();
+    }
+    const [rest] = await all(sample(run, { continue: saveState, length: 12, backend: 'wasm' }));
+    const [whole] = await all(sample(run, { ...options, length: first.length + 12 }));
+    expect(first + rest!.text).toBe(whole!.text);
+  });
+
+  it('stopped by a signal gives what it held back', async () => {
+    const stop = new AbortController();
+    const [whole] = await all(sample(run, { ...options, length: 100 }));
+    let [text, end, events] = ['', '', 0];
+    const asked = { ...options, length: 100_000, stop: [`${whole!.text}no such text`] };
+    for await (const event of sampleStream(run, { ...asked, signal: stop.signal })) {
+      if (event.event === 'end') end = event.text;
+      else if (event.event === 'piece') text += event.text;
+      if (++events === 6) stop.abort();
+    }
+    expect(end.length).toBeGreaterThan(4);
+    expect(text).toBe(end);
+    expect(whole!.text.slice(0, end.length)).toBe(end);
+  });
+
+  it('gives no pieces of beams, which are known when all are made', async () => {
+    const asked = { prompt: 'the ', length: 4, beam: 2, samples: 2, backend: 'wasm' } as const;
+    const events = await all(sampleStream(run, asked));
+    expect(events.map(({ event }) => event)).toEqual(['start', 'end', 'start', 'end']);
   });
 
   it('stops when it is left, and leaves no tensor behind', async () => {

@@ -15,7 +15,7 @@ const STEEP_SHARE = 0.05;
  * @typedef {{ name: string, look: number, marks: boolean, points: Point[] }} Line
  * @typedef {{
  *   title: string, xTitle: string, yTitle: string, lines: Line[], height: number,
- *   logX?: boolean, logY?: boolean, cutsSteep?: boolean, showX: (x: number) => string,
+ *   logX?: boolean, logY?: boolean, cutsSteep?: boolean, showX: (x: number) => string, wholeX?: boolean,
  * }} Chart
  */
 
@@ -120,7 +120,8 @@ function draw(frame, readout, chart) {
     Math.max(3, Math.floor(height / 45)),
   );
   const ends = /** @type {[number, number]} */ ([MARGIN.left, width - MARGIN.right]);
-  const x = scale(left, right, logX, ends, Math.max(3, Math.floor(width / 110)));
+  const most = Math.max(3, Math.floor(width / 110));
+  const x = scale(left, right, logX, ends, most, chart.wholeX);
   const svg = drawn('svg', { width, height, role: 'img', 'aria-label': labelOf(chart) });
   svg.append(...axes(chart, x, y, width));
   const clip = drawn('svg', {

@@ -67,6 +67,12 @@ export function clock(/** @type {number | null} */ seconds) {
   return `${minutes}:${String(s).padStart(2, '0')}`;
 }
 
+/** As {@link clock}, and parts of a second to the thousandth: `0:00.5` */
+export function moment(/** @type {number} */ seconds) {
+  const thousandths = Math.round(seconds * 1000);
+  return clock(Math.floor(thousandths / 1000)) + String((thousandths % 1000) / 1000).slice(1);
+}
+
 /** `1.2 MB` */
 export function size(/** @type {number} */ bytes) {
   if (bytes < 1000) return `${bytes} B`;

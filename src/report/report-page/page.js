@@ -1,7 +1,7 @@
 /** Puts the report on the page. */
 
 import { LOOKS, place, swatch } from './chart.js';
-import { clock, data, element, figure, isOne, made, of, runs, whole } from './data.js';
+import { clock, data, element, figure, isOne, made, moment, of, runs, whole } from './data.js';
 import { showEvaluations } from './evaluations.js';
 import { showSamples, showSettings, showTexts, showValidations } from './parts.js';
 import { table } from './tables.js';
@@ -13,13 +13,14 @@ const [logX, logY, wholeRange] = ['log-x', 'log-y', 'whole'].map(
 
 /** What may stand across the charts. */
 const AXES = [
-  { title: 'step', of: 'step', show: whole },
+  { title: 'step', of: 'step', show: whole, isWhole: true },
   {
     title: 'passes over the text',
     of: 'epoch',
+    isWhole: false,
     show: (/** @type {number} */ x) => x.toLocaleString('en', { maximumFractionDigits: 3 }),
   },
-  { title: 'time', of: 'seconds', show: clock },
+  { title: 'time', of: 'seconds', show: moment, isWhole: false },
 ];
 
 function axis() {
@@ -117,6 +118,7 @@ function showLosses() {
     xTitle: axis().title,
     yTitle: 'nats a token',
     showX: axis().show,
+    wholeX: axis().isWhole,
     lines: lossLines(),
     height: 380,
     logX: logX?.checked ?? false,
@@ -147,6 +149,7 @@ function showOthers() {
       xTitle: 'step',
       yTitle,
       showX: whole,
+      wholeX: true,
       lines: runs.map((run, look) => ({
         name: of(run, yTitle),
         look,

@@ -10,13 +10,15 @@
  * @param {boolean} isLog whether places go by the logarithm, which takes `low` above 0
  * @param {[number, number]} places of low and high
  * @param {number} count how many ticks there is room for
+ * @param {boolean} isWhole whether only whole numbers are ticks
  * @returns {Scale}
  */
-export function scale(low, high, isLog, [from, to], count) {
+export function scale(low, high, isLog, [from, to], count, isWhole = false) {
   const [a, b] = isLog ? [Math.log(low), Math.log(high)] : [low, high];
   const place = (/** @type {number} */ value) =>
     from + (((isLog ? Math.log(value) : value) - a) / (b - a || 1)) * (to - from);
-  const ticks = isLog ? logTicks(low, high, count) : linearTicks(low, high, count);
+  const all = isLog ? logTicks(low, high, count) : linearTicks(low, high, count);
+  const ticks = isWhole ? all.filter(Number.isInteger) : all;
   return { low, high, isLog, place, ticks };
 }
 
