@@ -67,6 +67,14 @@ describe('--init-from', () => {
     expect(result.stderr).toMatch(message);
   });
 
+  test('refuses what the model that it brings cannot have', async () => {
+    await trainTiny(cwd, ['--out', 'batch', '--max-steps', '2', '--norm', 'batch']);
+    const asked = ['--init-from', 'batch', '--optimizer', 'nt-asgd', '--max-steps', '1'];
+    const result = await run([...asked, '--out', 'refused']);
+    expect(result.exitCode).toBe(2);
+    expect(result.stderr).toContain('expected at most one of --optimizer nt-asgd and --norm batch');
+  });
+
   test('--print-config says what comes from the checkpoint, in a file that means the same', async () => {
     const flags = ['--init-from', 'first', '--max-steps', '3'];
     const { stdout } = await run([...flags, '--print-config']);

@@ -15,6 +15,7 @@ import type { RuledOptions } from '../config/defaults-by-rule.ts';
 import { assertSoftmaxFits } from '../config/softmax-options.ts';
 import {
   assertCellOptions,
+  assertMeanHasStatistics,
   assertNormOptions,
   leastBatchSize,
   modelConfigOf,
@@ -173,7 +174,10 @@ export async function prepare(
   const options = resumed
     ? resumeOptions(resumed.options, given)
     : { ...fresh, ...initial?.options };
-  if (initial) assertCellOptions(options);
+  if (initial) {
+    assertCellOptions(options);
+    assertMeanHasStatistics(options);
+  }
   const silent = options.json || options.quiet;
   const tokenizer =
     resumed?.tokenizer ??

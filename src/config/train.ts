@@ -69,13 +69,7 @@ export function resolveTrainOptions(given: Given): TrainOptions {
       'The test begins with a new model: leave out --resume.',
     );
   }
-  if (options.optimizer === 'nt-asgd' && options.norm === 'batch') {
-    throw new UserError(
-      'usage',
-      'expected at most one of --optimizer nt-asgd and --norm batch, found both',
-      'The mean of the weights has no statistics of its own: leave out one of them.',
-    );
-  }
+  assertMeanHasStatistics(options);
   if (options.optimizer === 'nt-asgd' && options.ema > 0) {
     throw new UserError(
       'usage',
@@ -147,6 +141,16 @@ export function assertCellOptions({ cell, activation, weightDrop }: TrainOptions
       'The cell has no recurrent weights to drop: use --dropout, or another cell.',
     );
   }
+}
+
+/** @throws UserError `usage` for means of weights that are normalised by the statistics of the weights themselves */
+export function assertMeanHasStatistics({ optimizer, norm }: TrainOptions): void {
+  if (optimizer !== 'nt-asgd' || norm !== 'batch') return;
+  throw new UserError(
+    'usage',
+    'expected at most one of --optimizer nt-asgd and --norm batch, found both',
+    'The mean of the weights has no statistics of its own: leave out one of them.',
+  );
 }
 
 /**
