@@ -104,6 +104,6 @@ export function withRate(
   const isRateNew = options.learningRate !== stored.learningRate;
   const isDecayNew = options.learningRateDecay !== stored.learningRateDecay;
   if (!isRateNew && !isDecayNew) return snapshot;
-  const { rollbacks, ...run } = { ...snapshot.run, plateaus: 0 };
-  return { ...snapshot, run: isRateNew || rollbacks === undefined ? run : { ...run, rollbacks } };
+  const { rollbacks, ...others } = snapshot.run;
+  return { ...snapshot, run: { ...(isRateNew ? others : snapshot.run), plateaus: 0 } };
 }

@@ -8,7 +8,7 @@ import type { Norm } from '../model/normalisation.ts';
 import type { Activation } from '../ops/activation.ts';
 import type { GruVariant } from '../ops/gru-sequence.ts';
 import type { Precision } from '../ops/tensorflow-binding.ts';
-import type { OptimizerKind } from '../training/optimizer-tensors.ts';
+import { decaysWeights, isSgd, type OptimizerKind } from '../training/optimizer-tensors.ts';
 import type { Budget } from '../training/schedule.ts';
 
 /** The options that the rule decides, where neither a user nor a preset does. */
@@ -211,14 +211,8 @@ const MOST_RATE_FOR_WORDS = 0.016;
  * what (docs/experiments.md).
  */
 const BY_SIGN: readonly OptimizerKind['optimizer'][] = ['adam', 'adamw', 'rmsprop'];
-/**
- * Those whose steps are as long as the gradient, which is clipped, and their rate; with momentum, by which the
- * steps add up, less.
- */
-const BY_GRADIENT: readonly OptimizerKind['optimizer'][] = ['sgd', 'nt-asgd'];
+/** Without momentum, by which steps add up: with it less. */
 const RATE_OF_SGD = 5;
-/** Those by which weights decay. */
-const DECAYING: readonly OptimizerKind['optimizer'][] = ['adamw', 'muon'];
 const MOST_DROPOUT = 0.6;
 /**
  * What a step leaves of the mean of the weights, at most, which is what is evaluated and saved. While the rate is high
@@ -282,7 +276,7 @@ export function chosenByRule(
     if (given.some((options) => options[name] !== undefined)) delete chosen[name];
   }
   if (input.cell !== 'gru') delete chosen.gruVariant;
-  if (!DECAYING.includes(input.optimizer ?? usualOptimizer(input))) delete chosen.weightDecay;
+  if (!decaysWeights(input.optimizer ?? usualOptimizer(input))) delete chosen.weightDecay;
   // Who decides what is dropped decides that, too.
   if (chosen.dropout === undefined) delete chosen.dropoutEmbedding;
   return chosen;
@@ -305,7 +299,7 @@ function rateOf(
   ofWords: boolean,
   momentum: number,
 ): number {
-  if (BY_GRADIENT.includes(optimizer)) return Number((RATE_OF_SGD * (1 - momentum)).toPrecision(2));
+  if (isSgd(optimizer)) return Number((RATE_OF_SGD * (1 - momentum)).toPrecision(2));
   if (!ofWords || optimizer !== 'muon') return rate;
   return Math.min(MOST_RATE_FOR_WORDS, Number((RATE_FOR_WORDS * rate).toPrecision(2)));
 }

@@ -1,6 +1,7 @@
 /** Options that would change nothing beside others, which say so instead. */
 import { UserError } from '../errors.ts';
-import type { GivenTrainOptions, TrainOptions } from './train-options.ts';
+import { decaysWeights, isSgd } from '../training/optimizer-tensors.ts';
+import { type GivenTrainOptions, type TrainOptions, trainOptions } from './train-options.ts';
 
 /** What else was chosen; an optimizer that is not is left to the machine. */
 type Chosen = Pick<TrainOptions, 'cell' | 'learningRateDecay' | 'valid' | 'test'> & {
@@ -8,7 +9,6 @@ type Chosen = Pick<TrainOptions, 'cell' | 'learningRateDecay' | 'valid' | 'test'
 };
 
 interface Use {
-  readonly flag: string;
   readonly name: keyof GivenTrainOptions;
   /** A value that asks for nothing. */
   readonly nothing?: unknown;
@@ -18,45 +18,42 @@ interface Use {
   readonly found: (chosen: Chosen) => string;
 }
 
-const optimizerIn =
-  (...names: readonly TrainOptions['optimizer'][]) =>
-  ({ optimizer }: Chosen) =>
-    optimizer !== undefined && names.includes(optimizer);
 const optimizerOf = ({ optimizer }: Chosen) => optimizer ?? 'none';
 
 const USES: readonly Use[] = [
   {
-    ...{ flag: 'momentum', name: 'momentum', nothing: 0 },
-    isUsed: optimizerIn('sgd', 'nt-asgd'),
+    ...{ name: 'momentum', nothing: 0 },
+    isUsed: ({ optimizer }) => isSgd(optimizer),
     ...{ expected: '--optimizer sgd or nt-asgd', found: optimizerOf },
   },
   {
-    ...{ flag: 'nonmono', name: 'nonMonotone' },
-    isUsed: optimizerIn('nt-asgd'),
+    name: 'nonMonotone',
+    isUsed: ({ optimizer }) => optimizer === 'nt-asgd',
     ...{ expected: '--optimizer nt-asgd', found: optimizerOf },
   },
   {
-    ...{ flag: 'weight-decay', name: 'weightDecay', nothing: 0 },
-    isUsed: ({ optimizer = 'adamw' }) => optimizer === 'adamw' || optimizer === 'muon',
+    ...{ name: 'weightDecay', nothing: 0 },
+    // The machine chooses one that does so.
+    isUsed: ({ optimizer }) => optimizer === undefined || decaysWeights(optimizer),
     ...{ expected: '--optimizer adamw or muon', found: optimizerOf },
   },
   {
-    ...{ flag: 'gru-variant', name: 'gruVariant', nothing: 'reset-after' },
+    ...{ name: 'gruVariant', nothing: 'reset-after' },
     isUsed: ({ cell }) => cell === 'gru',
     ...{ expected: '--cell gru', found: ({ cell }) => cell },
   },
   {
-    ...{ flag: 'warmup', name: 'warmup', nothing: 0 },
+    ...{ name: 'warmup', nothing: 0 },
     isUsed: ({ learningRateDecay }) => learningRateDecay !== 'one-cycle',
     ...{ expected: 'another --lr-decay than one-cycle', found: () => 'that, which has its own' },
   },
   {
-    ...{ flag: 'valid-split', name: 'validSplit' },
+    name: 'validSplit',
     isUsed: ({ valid }) => valid === undefined,
     ...{ expected: 'at most one of it and --valid', found: () => 'both' },
   },
   {
-    ...{ flag: 'test-split', name: 'testSplit', nothing: 0 },
+    ...{ name: 'testSplit', nothing: 0 },
     isUsed: ({ test }) => test === undefined,
     ...{ expected: 'at most one of it and --test', found: () => 'both' },
   },
@@ -68,9 +65,10 @@ const USES: readonly Use[] = [
  * @throws UserError `usage` naming the option, and what it is of use with
  */
 export function assertUseful(given: GivenTrainOptions, chosen: Chosen): void {
-  for (const { flag, name, nothing, isUsed, expected, found } of USES) {
+  for (const { name, nothing, isUsed, expected, found } of USES) {
     const value = given[name];
     if (value === undefined || value === nothing || isUsed(chosen)) continue;
+    const { flag } = trainOptions[name];
     throw new UserError(
       'usage',
       `--${flag}: expected ${expected}, found ${found(chosen)}`,

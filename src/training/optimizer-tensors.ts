@@ -16,6 +16,16 @@ export interface OptimizerKind {
   ema?: number | undefined;
 }
 
+/** Whether it is SGD, with a mean or without: its steps are as long as the gradient, which is clipped. */
+export function isSgd(optimizer: OptimizerKind['optimizer'] | undefined): boolean {
+  return optimizer === 'sgd' || optimizer === 'nt-asgd';
+}
+
+/** Whether weights decay by it. */
+export function decaysWeights(optimizer: OptimizerKind['optimizer']): boolean {
+  return optimizer === 'adamw' || optimizer === 'muon';
+}
+
 /** Running means of the gradient and of its square, and their sum with momentum. */
 export type Moment = 'mean' | 'variance' | 'velocity';
 
@@ -25,7 +35,7 @@ export function momentsOf(
   gates = 0,
 ): readonly Moment[] {
   if (optimizer === 'muon' && gates > 0) return ['velocity'];
-  if (optimizer === 'sgd' || optimizer === 'nt-asgd') return momentum > 0 ? ['velocity'] : [];
+  if (isSgd(optimizer)) return momentum > 0 ? ['velocity'] : [];
   return optimizer === 'rmsprop' ? ['variance'] : ['mean', 'variance'];
 }
 

@@ -12,7 +12,13 @@ import {
   variableUpdates,
 } from '../ops/trainable-variable.ts';
 import type { TensorData, TensorMap } from '../tensor-data.ts';
-import { keepsAverages, type Moment, momentsOf, type OptimizerKind } from './optimizer-tensors.ts';
+import {
+  decaysWeights,
+  keepsAverages,
+  type Moment,
+  momentsOf,
+  type OptimizerKind,
+} from './optimizer-tensors.ts';
 
 export interface OptimizerConfig extends OptimizerKind {
   /** Gradients are scaled down to this global norm; 0: never. */
@@ -181,8 +187,7 @@ export class Optimizer {
   #updateOne({ value, moments, gates }: Slot, gradient: tf.Tensor, learningRate: number): void {
     const { optimizer, weightDecay, momentum: share = 0, precision } = this.#config;
     const { mean, variance, velocity } = moments;
-    const decays = optimizer === 'adamw' || optimizer === 'muon';
-    if (decays && weightDecay > 0 && value.shape.length > 1) {
+    if (decaysWeights(optimizer) && weightDecay > 0 && value.shape.length > 1) {
       tf.tidy(() => value.assign(tf.mul(value.read(), 1 - learningRate * weightDecay)));
     }
     if (velocity && optimizer === 'muon') {

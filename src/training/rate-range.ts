@@ -2,7 +2,7 @@
 import type { TokenSequence } from '../data/token-sequence.ts';
 import { turnEventLoop } from '../event-loop.ts';
 import type { TensorMap } from '../tensor-data.ts';
-import type { OptimizerKind } from './optimizer-tensors.ts';
+import { isSgd, type OptimizerKind } from './optimizer-tensors.ts';
 import { Trainer, type TrainerConfig } from './trainer.ts';
 
 export interface RatePoint {
@@ -21,12 +21,11 @@ export interface RateRange {
 }
 
 const RATE_RANGE: RateRange = { lowest: 1e-5, highest: 1, steps: 120 };
-/** Of those whose steps are as long as the gradient, which is clipped. */
 const RATE_RANGE_OF_SGD: RateRange = { lowest: 1e-3, highest: 100, steps: 120 };
 
 /** The rates that are tried of an optimizer. */
 export function rateRangeOf({ optimizer }: OptimizerKind): RateRange {
-  return optimizer === 'sgd' || optimizer === 'nt-asgd' ? RATE_RANGE_OF_SGD : RATE_RANGE;
+  return isSgd(optimizer) ? RATE_RANGE_OF_SGD : RATE_RANGE;
 }
 
 const SMOOTHING = 0.9;
