@@ -22,6 +22,11 @@ export interface ListedCheckpoint {
   readonly last: boolean;
 }
 
+/** What a run tells of its best step, as far as it does. */
+export interface BestStep {
+  readonly best?: { readonly step?: unknown } | null | undefined;
+}
+
 /** What was looked at, and what is wrong with it; undefined: nothing is. */
 export interface Finding {
   /** That of a checkpoint's directory, or `run.json`. */
@@ -49,6 +54,22 @@ export async function listCheckpoints(directory: string): Promise<ListedCheckpoi
     listed.push({ name, step, created, best: record?.best === name, last: record?.last === name });
   }
   return listed;
+}
+
+/**
+ * The checkpoint of the best step that a run tells of in `training.json`, if it is there and none of the `damaged`:
+ * that which `run.json` calls the best, or else the last of the step.
+ */
+export async function bestOfRun(
+  directory: string,
+  { best }: BestStep,
+  damaged: readonly string[] = [],
+): Promise<string | null> {
+  if (!best) return null;
+  const listed = (await listCheckpoints(directory)).filter(
+    ({ name, step }) => step === best.step && !damaged.includes(name),
+  );
+  return (listed.find((each) => each.best) ?? listed.at(-1))?.name ?? null;
 }
 
 /**

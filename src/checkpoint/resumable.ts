@@ -1,11 +1,12 @@
 /** The checkpoint that a run can go on from: the last one, or if it is damaged the one before. */
 
-import { lstat, rename } from 'node:fs/promises';
+import { rename } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { replaceDurably, syncDirectory } from '../durable-files.ts';
 import { errorMessage, UserError } from '../errors.ts';
+import { isThere } from '../is-there.ts';
 import { encodeRunRecord, RUN_FILE, type RunRecord, stepOfName } from './format.ts';
-import { checkpointNames, type Finding, listCheckpoints, problemText } from './list.ts';
+import { bestOfRun, checkpointNames, type Finding, problemText } from './list.ts';
 import { type CheckpointModel, isDamage, openCheckpoint } from './model.ts';
 import { readRunRecord } from './run-record.ts';
 
@@ -139,7 +140,7 @@ export async function setAsideSkipped(
   if (skipped.length === 0 && recordedLast !== undefined) return;
   const names = skipped.map(({ name }) => name);
   try {
-    const best = await bestOf(directory, model, names);
+    const best = await bestOfRun(directory, model.training.run, names);
     const record = { last: basename(model.checkpoint.path), best };
     await replaceDurably(join(directory, RUN_FILE), encodeRunRecord(record));
     for (const name of names) {
@@ -156,18 +157,6 @@ export async function setAsideSkipped(
   }
 }
 
-/** The checkpoint of the best step that the run knows of then, if it is there. */
-async function bestOf(
-  directory: string,
-  { training }: CheckpointModel,
-  damaged: readonly string[],
-): Promise<string | null> {
-  const listed = (await listCheckpoints(directory)).filter(
-    ({ name, step }) => step === training.run.best?.step && !damaged.includes(name),
-  );
-  return (listed.find(({ best }) => best) ?? listed.at(-1))?.name ?? null;
-}
-
 async function setAside(directory: string, name: string): Promise<void> {
   const path = join(directory, name);
   if (!(await isThere(path))) return;
@@ -176,15 +165,5 @@ async function setAside(directory: string, name: string): Promise<void> {
     if (await isThere(aside)) continue;
     await rename(path, aside);
     return;
-  }
-}
-
-async function isThere(path: string): Promise<boolean> {
-  try {
-    await lstat(path);
-    return true;
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return false;
-    throw error;
   }
 }

@@ -1,12 +1,13 @@
 /** Writes a checkpoint aside, synchronises it, renames it to its place, and only then drops others. */
 
 import { createHash, type Hash } from 'node:crypto';
-import { lstat, mkdir, rename, rm, statfs } from 'node:fs/promises';
+import { mkdir, rename, rm, statfs } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { getSystemErrorMap } from 'node:util';
 import { byteCount } from '../byte-count.ts';
 import { replaceDurably, syncDirectory, temporaryName, writeDurably } from '../durable-files.ts';
 import { errorMessage, UserError } from '../errors.ts';
+import { isThere } from '../is-there.ts';
 import { makeDirectories } from '../make-directories.ts';
 import {
   CHECKPOINT_FILES,
@@ -19,10 +20,9 @@ import {
   RUN_FILE,
   type RunRecord,
   stepName,
-  stepOfName,
 } from './format.ts';
 import { encodeJson } from './json.ts';
-import { checkpointNames } from './list.ts';
+import { type BestStep, bestOfRun } from './list.ts';
 import { removeCheckpoint, removeOthers } from './retention.ts';
 import { readRunRecord } from './run-record.ts';
 import { safetensorsPieces } from './safetensors-writer.ts';
@@ -164,22 +164,10 @@ async function bestThere(
   { training }: CheckpointContents,
 ): Promise<string | null> {
   if (typeof record === 'string') {
-    const { best } = (training.run ?? {}) as { best?: { step?: unknown } | null };
-    const names = await checkpointNames(runDirectory);
-    return names.findLast((name) => stepOfName(name)?.step === best?.step) ?? null;
+    return bestOfRun(runDirectory, (training.run ?? {}) as BestStep);
   }
   const { best } = record;
   return best !== null && (await isThere(join(runDirectory, best))) ? best : null;
-}
-
-async function isThere(path: string): Promise<boolean> {
-  try {
-    await lstat(path);
-    return true;
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return false;
-    throw error;
-  }
 }
 
 /**
