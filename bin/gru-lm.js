@@ -4,9 +4,9 @@ import { existsSync } from 'node:fs';
 
 const source = new URL('../src/cli.ts', import.meta.url);
 const built = new URL('../dist/cli.js', import.meta.url);
-const oldestNode = 20;
+const oldestNode = '20.12';
 
-if (Number.parseInt(process.versions.node, 10) < oldestNode) {
+if (isOlder(process.versions.node, oldestNode)) {
   fail(`gru-lm needs Node.js ${oldestNode} or newer; this is ${process.version}.`);
 } else if (existsSync(source)) {
   await runSource();
@@ -31,6 +31,11 @@ async function runSource() {
   }
   const { main } = await tsImport(source.href, import.meta.url);
   await main(process.argv);
+}
+
+/** Whether one version comes before another: `20.9.0` before `20.12`. */
+function isOlder(version, oldest) {
+  return version.localeCompare(oldest, 'en', { numeric: true }) < 0;
 }
 
 function fail(message, hint = '') {

@@ -73,9 +73,9 @@ async function main(): Promise<void> {
     const home = join(scratch, 'home');
     await install(tarball, home);
     const losses: number[] = [];
-    for (const major of supportedNodes) {
-      const node = await nodeOf(major);
-      const cache = join(scratch, `cache-${major}`);
+    for (const release of supportedNodes) {
+      const node = await nodeOf(release);
+      const cache = join(scratch, `cache-${release}`);
       await linkFetchedLibraries(cache);
       const env = {
         PATH: join(scratch, 'no-programs'),
@@ -86,7 +86,7 @@ async function main(): Promise<void> {
       };
       const report = ({ on, loss }: { on: string; loss: number }, how: string) => {
         losses.push(loss);
-        console.log(`Node ${major}, ${on}, ${how}: ${loss.toFixed(4)} nats after 20 steps`);
+        console.log(`Node ${release}, ${on}, ${how}: ${loss.toFixed(4)} nats after 20 steps`);
       };
       for (const { name } of levelsOf(readHost().processor)) {
         const place = { home, node, env: { ...env, GRU_LM_PREBUILT: name } };

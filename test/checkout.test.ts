@@ -44,6 +44,23 @@ describe('a checkout', () => {
     });
   });
 
+  it.each([
+    {
+      release: '20.11.1',
+      code: 1,
+      stderr: 'error: gru-lm needs Node.js 20.12 or newer; this is v20.11.1.\n',
+    },
+    { release: '20.12.0', code: 0, stderr: '' },
+    { release: '100.0.0', code: 0, stderr: '' },
+  ])('says on Node.js $release whether that is new enough', async ({ release, code, stderr }) => {
+    const versions = `{ ...process.versions, node: '${release}' }`;
+    const pretended = `Object.defineProperties(process, { version: { value: 'v${release}' }, versions: { value: ${versions} } })`;
+    const preload = `data:text/javascript,${encodeURIComponent(pretended)}`;
+    const args = ['--import', preload, 'bin/gru-lm.js', '--version'];
+    const result = await run(process.execPath, args, ROOT);
+    expect(result).toMatchObject({ code, stderr });
+  });
+
   it('runs its own command line by npx, which asks for nothing and fetches nothing', async () => {
     await symlink(join(ROOT, 'node_modules'), join(checkout, 'node_modules'));
     const stdout = await runWell('npx', ['gru-lm', '--version'], checkout, {

@@ -281,11 +281,11 @@ describe('the packed package', () => {
     expect(stderr).toContain('this copy of gru-lm lacks dist/: it was packed without being built.');
   });
 
-  describe.each(supportedNodes)('on Node.js %i', (major) => {
+  describe.each(supportedNodes)('on Node.js %s', (release) => {
     let node: string;
     beforeAll(async () => {
-      node = await nodeOf(major);
-      expect(await runWell(node, ['--version'], home)).toMatch(`v${major}.`);
+      node = await nodeOf(release);
+      expect(await runWell(node, ['--version'], home)).toMatch(`v${release}`);
     }, 120_000);
 
     const gruLm = (args: string[]) =>
@@ -295,7 +295,7 @@ describe('the packed package', () => {
         home,
         hasPrebuilds ? withoutCompiler() : {},
       );
-    const runOf = (backend: string) => `run-${major}-${backend}`;
+    const runOf = (backend: string) => `run-${release}-${backend}`;
 
     it.each(['wasm', 'cpu'])('trains, samples and evaluates on %s', async (backend) => {
       const out = runOf(backend);
