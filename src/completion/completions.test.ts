@@ -58,6 +58,13 @@ const CASES: readonly [words: string[], expected: string[]][] = [
   [['eval', '--split', 'tr'], ['train']],
   [['eval', '--split', 'train', '--hid'], []],
   [['eval', '--text', 'a', 'text.'], ['text.txt']],
+  [['eval', '--text', 'a', '--spl'], ['--split']],
+  [
+    ['eval', '--text', 'a', '--split', 't'],
+    ['train', 'test'],
+  ],
+  [['eval', '--text', 'a', 'b', 'c', '--spl'], ['--split']],
+  [['sample', '--ban', 'a', 'b', '--le'], ['--length']],
   [['import', 'text.'], ['text.txt']],
   [['completion', 'z'], ['zsh']],
   [['help', 'tr'], ['train']],
@@ -124,24 +131,21 @@ describe('zsh', () => {
   });
 
   // A shell for each takes its time.
-  it.runIf(has('zsh')).each(CASES.slice(0, 8))(
-    'completes %j to %j at a terminal',
-    (words, expected) => {
-      const home = join(directory, 'zsh');
-      mkdirSync(home, { recursive: true });
-      cpSync(new URL('testing/zshrc.zsh', import.meta.url), join(home, '.zshrc'));
-      const capture = fileURLToPath(new URL('testing/capture.zsh', import.meta.url));
-      const env = { ...process.env, ZDOTDIR: home, TERM: 'dumb' };
-      const args = ['-f', capture, ['gru-lm', ...words].join(' ')];
-      const { status, stdout } = spawnSync('zsh', args, {
-        ...{ cwd: directory, env, encoding: 'utf8', timeout: 20_000 },
-      });
-      expect(status).toBe(0);
-      const found = stdout.split('\n').filter((line) => line !== '');
-      const unquoted = found.map((line) => line.replaceAll('\\', ''));
-      expect([...new Set(unquoted)].sort()).toEqual([...expected].sort());
-    },
-  );
+  it.runIf(has('zsh')).each(CASES)('completes %j to %j at a terminal', (words, expected) => {
+    const home = join(directory, 'zsh');
+    mkdirSync(home, { recursive: true });
+    cpSync(new URL('testing/zshrc.zsh', import.meta.url), join(home, '.zshrc'));
+    const capture = fileURLToPath(new URL('testing/capture.zsh', import.meta.url));
+    const env = { ...process.env, ZDOTDIR: home, TERM: 'dumb' };
+    const args = ['-f', capture, ['gru-lm', ...words].join(' ')];
+    const { status, stdout } = spawnSync('zsh', args, {
+      ...{ cwd: directory, env, encoding: 'utf8', timeout: 20_000 },
+    });
+    expect(status).toBe(0);
+    const found = stdout.split('\n').filter((line) => line !== '');
+    const unquoted = found.map((line) => line.replaceAll('\\', ''));
+    expect([...new Set(unquoted)].sort()).toEqual([...expected].sort());
+  });
 
   it('is told of each option once, with its help and values', () => {
     const script = zshScript(typed);
@@ -157,7 +161,7 @@ describe('zsh', () => {
       expect(train.match(new RegExp(`^ +'\\*?--${flag}[=[]`, 'gm')), flag).toHaveLength(1);
     }
     expect(script).toContain(
-      "'*--text[evaluate on these texts; - is standard input]:*-*:value:_files'",
+      "'*--text=[evaluate on these texts; - is standard input]:value:_files'",
     );
   });
 });

@@ -5,6 +5,29 @@ export function zshScript(commands: readonly TypedCommand[]): string {
   const described = commands.map(({ name, summary }) => `    ${quoted(`${name}:${summary}`)}`);
   return `#compdef gru-lm
 # What zsh completes after gru-lm. Made by gru-lm completion zsh.
+
+# Leaves these options, which take many values, only the last one: _arguments would end the values with the
+# word after the next option, or take all but the first for operands.
+_gru-lm_last_values() {
+  local -a left
+  local value=none word
+  integer i
+  for ((i = 1; i <= CURRENT; i++)); do
+    word=$words[i]
+    if [[ $word == -* ]]; then
+      value=none
+      (( \${@[(Ie)$word]} )) && value=first
+    elif [[ $value == further ]]; then
+      left[-1]=()
+    elif [[ $value == first ]]; then
+      value=further
+    fi
+    left+=("$word")
+  done
+  words=("\${left[@]}" "\${(@)words[CURRENT + 1, -1]}")
+  CURRENT=\${#left}
+}
+
 _gru-lm() {
   local curcontext=$curcontext state line
   typeset -A opt_args
@@ -39,20 +62,21 @@ function commandCase({ name, operands, options }: TypedCommand): string {
       quoted(`${isMany ? '*' : i + 1}:${escaped(operand)}:${action(kind)}`),
     ),
   ];
+  const lists = options.flatMap(({ flags, takesMany }) => (takesMany ? flags : []));
   return [
     `        ${name})`,
+    ...(lists.length > 0 ? [`          _gru-lm_last_values ${lists.join(' ')}`] : []),
     '          _arguments \\',
     specs.map((spec) => `            ${spec}`).join(' \\\n'),
     '          ;;',
   ].join('\n');
 }
 
-function optionSpecs({ flags, help, value, takesMany, mayRepeat }: TypedOption): string[] {
+function optionSpecs({ flags, help, value, mayRepeat }: TypedOption): string[] {
   return flags.map((flag) => {
     const name = `${mayRepeat ? '*' : ''}${flag}`;
     const text = `[${escaped(help)}]`;
     if (value === undefined) return quoted(`${name}${text}`);
-    if (takesMany) return quoted(`${name}${text}:*-*:value:${action(value)}`);
     return quoted(`${name}=${text}:value:${action(value)}`);
   });
 }
