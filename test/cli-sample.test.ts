@@ -154,6 +154,25 @@ describe.concurrent('more ways to make it', () => {
     expect(talk).toBe(`the fox${first.text}${second.text}`);
   });
 
+  test('--interactive tells as JSON of each line that it cannot go on from', async () => {
+    const input = 'the é\nthe fox\n:nonsense\n';
+    const args = ['sample', '--backend', 'wasm', '-i', '--length', '5', '--json'];
+    const { stdout, exitCode } = await runCli(args, { cwd, input });
+    expect(exitCode).toBe(0);
+    const told = stdout
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line));
+    expect(told).toMatchObject([
+      {
+        prompt: 'the é',
+        error: { code: 'prompt-unknown', message: expect.stringContaining('"é"') },
+      },
+      { prompt: 'the fox', tokens: 5 },
+    ]);
+    expect(told).toHaveLength(2);
+  });
+
   test('--interactive begins with what the state of --continue held back', async () => {
     const making = ['--seed', '7', '--length', '15', '--prompt', 'the fox'];
     const made = await sample(...making);

@@ -1,4 +1,15 @@
-import { mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import {
+  lstatSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
@@ -27,6 +38,32 @@ describe('the history', () => {
     expect(await readHistory(path)).toEqual(['a␛[2J b\ufffd', 'plain']);
     await addToHistory(path, ['x\u0007y\u202e']);
     expect(await readHistory(path)).toEqual(['a␛[2J b\ufffd', 'plain', 'x␇y\ufffd']);
+  });
+
+  it('stays behind the link that the user made', async () => {
+    const file = join(directory, 'dotfiles-history');
+    const link = join(directory, 'link');
+    writeFileSync(file, 'one\n');
+    symlinkSync(file, link);
+    await addToHistory(link, ['two']);
+    expect(lstatSync(link).isSymbolicLink()).toBe(true);
+    expect(readFileSync(file, 'utf8')).toBe('one\ntwo\n');
+  });
+
+  it('is not kept in what is no file of lines', async () => {
+    const long = join(directory, 'long');
+    writeFileSync(long, '');
+    truncateSync(long, 9e6);
+    await addToHistory(long, ['one']);
+    expect(statSync(long).size).toBe(9e6);
+    const pipe = join(directory, 'pipe');
+    execFileSync('mkfifo', [pipe]);
+    await addToHistory(pipe, ['one']);
+    expect(lstatSync(pipe).isFIFO()).toBe(true);
+    const place = join(directory, 'place');
+    mkdirSync(place);
+    await addToHistory(place, ['one']);
+    expect(await readHistory(place)).toEqual([]);
   });
 
   it('is where the user wants it, or nowhere', () => {

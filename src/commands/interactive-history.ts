@@ -1,5 +1,5 @@
 /** The lines that were typed in earlier sessions. */
-import { mkdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, realpath, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import envPaths from 'env-paths';
 import { temporaryName } from '../durable-files.ts';
@@ -27,32 +27,41 @@ function keptLine(line: string): string {
 
 /** The lines of a file, the oldest first; none where there is no such file. */
 export async function readHistory(path: string): Promise<string[]> {
+  const { file, isOurs } = await placeOf(path);
+  if (file === undefined || !isOurs) return [];
+  const text = await readFile(file, 'utf8');
+  return text.split('\n').filter(Boolean).map(keptLine).slice(-LINES_KEPT);
+}
+
+/** The file that a name or a link means, undefined if there is none yet, and whether it can be one of typed lines. */
+async function placeOf(path: string): Promise<{ file?: string; isOurs: boolean }> {
   try {
-    const stats = await stat(path);
-    if (!stats.isFile() || stats.size > LONGEST_FILE) return [];
-    const text = await readFile(path, 'utf8');
-    return text.split('\n').filter(Boolean).map(keptLine).slice(-LINES_KEPT);
+    const file = await realpath(path);
+    const stats = await stat(file);
+    return { file, isOurs: stats.isFile() && stats.size <= LONGEST_FILE };
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return { isOurs: true };
     throw error;
   }
 }
 
 /**
  * Puts lines after those that are kept by now: another session may have ended meanwhile. The file is for
- * its owner alone.
+ * its owner alone. Nothing is kept in what is no file, such as /dev/null, or is too long to be one of these.
  */
 export async function addToHistory(path: string, lines: readonly string[]): Promise<void> {
   if (lines.length === 0) return;
+  const { file = path, isOurs } = await placeOf(path);
+  if (!isOurs) return;
   const all = [...(await readHistory(path)), ...lines.map(keptLine)];
   const distinct = all.filter((line, i) => line !== '' && line !== all[i - 1]);
-  const directory = dirname(path);
+  const directory = dirname(file);
   await mkdir(directory, { recursive: true, mode: 0o700 });
   const temporary = join(directory, temporaryName());
   try {
     const text = distinct.slice(-LINES_KEPT).map((line) => `${line}\n`);
     await writeFile(temporary, text.join(''), { flag: 'wx', mode: 0o600 });
-    await rename(temporary, path);
+    await rename(temporary, file);
   } catch (error) {
     await rm(temporary, { force: true });
     throw error;

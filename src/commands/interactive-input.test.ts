@@ -22,6 +22,23 @@ describe('lines of a stream', () => {
     expect(await linesOf([])).toEqual([]);
   });
 
+  it('are UTF-8', async () => {
+    await expect(linesOf(['a', Uint8Array.of(0xff), 'b\n'])).rejects.toThrow(
+      'standard input: expected UTF-8, found other bytes',
+    );
+    await expect(linesOf(['a\n', Uint8Array.of(0xc3)])).rejects.toThrow('found other bytes');
+  });
+
+  it('leave the stream that is closed after one of them', async () => {
+    const stream = new Readable({ read() {} });
+    stream.push('one\ntwo\n');
+    const input = new StreamLines(stream, new AbortController().signal);
+    expect(await input.next()).toBe('one');
+    input.close();
+    await new Promise((resolve) => stream.on('close', resolve).on('error', () => {}));
+    expect(stream.destroyed).toBe(true);
+  });
+
   it('are not waited for once that is to stop', async () => {
     const stream = new Readable({ read() {} });
     const controller = new AbortController();

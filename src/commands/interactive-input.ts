@@ -2,6 +2,7 @@
 import { createInterface, type Interface } from 'node:readline';
 import { Transform, Writable } from 'node:stream';
 import { StringDecoder } from 'node:string_decoder';
+import { UserError } from '../errors.ts';
 import { showControls } from './terminal.ts';
 import { untilAborted } from './until-aborted.ts';
 
@@ -31,19 +32,37 @@ export class StreamLines implements LineInput {
   /** A pipe has no Ctrl-C, and what came before its end is to be answered. */
   onStop(): void {}
 
-  close(): void {}
+  /** Leaves the stream, whose other end may wait for that. */
+  close(): void {
+    void this.#lines.return();
+  }
 }
 
+/** @throws UserError `prompts` for bytes that are no UTF-8 */
 async function* linesOf(stream: AsyncIterable<Uint8Array>): AsyncGenerator<string, void, void> {
-  const decoder = new TextDecoder('utf-8');
+  const decoder = new TextDecoder('utf-8', { fatal: true });
   let begun = '';
   for await (const bytes of stream) {
-    const lines = (begun + decoder.decode(bytes, { stream: true })).split(/\r?\n/);
+    const lines = (begun + decoded(decoder, bytes)).split(/\r?\n/);
     begun = lines.pop()!;
     yield* lines;
   }
-  begun += decoder.decode();
+  begun += decoded(decoder);
   if (begun !== '') yield begun;
+}
+
+/** @param bytes undefined: there are no more */
+function decoded(decoder: InstanceType<typeof TextDecoder>, bytes?: Uint8Array): string {
+  try {
+    return decoder.decode(bytes, { stream: bytes !== undefined });
+  } catch (error) {
+    throw new UserError(
+      'prompts',
+      'standard input: expected UTF-8, found other bytes',
+      'Convert it to UTF-8 (iconv does).',
+      { cause: error },
+    );
+  }
 }
 
 const PROMPT = '> ';
@@ -76,7 +95,8 @@ export class TerminalLines implements LineInput {
       removeHistoryDuplicates: true,
     });
     this.#interface.on('line', (line) => {
-      this.#lines.push({ line, isSeen: !this.#output.isSilent });
+      // Of several that are pasted, only the first stands above its answer.
+      this.#lines.push({ line, isSeen: !this.#output.isSilent && this.#lines.length === 0 });
       this.#wake();
     });
     this.#interface.on('close', () => {
@@ -85,6 +105,11 @@ export class TerminalLines implements LineInput {
       this.#wake();
     });
     this.#interface.on('SIGINT', () => this.#interrupt());
+    // After Ctrl-Z and fg nothing is read until someone says so.
+    this.#interface.on('SIGCONT', () => {
+      if (this.#output.isSilent) this.#interface.resume();
+      else this.#interface.prompt(true);
+    });
     signal.addEventListener('abort', () => this.close(), { once: true });
   }
 

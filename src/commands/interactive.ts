@@ -11,7 +11,7 @@ import { type LineInput, StreamLines, TerminalLines } from './interactive-input.
 import { assertKnown } from './sample-prompts.ts';
 import { assertStatePath, writeSampleState } from './sample-state.ts';
 import type { SampleView } from './sample-view.ts';
-import { errorStyle, notice, showMessage } from './terminal.ts';
+import { errorStyle, notice, printJson, showMessage } from './terminal.ts';
 
 /** Answers lines until there are no more. */
 export async function converse(
@@ -34,10 +34,12 @@ export async function converse(
       const line = await input.next();
       if (line === undefined || signal.aborted) break;
       if (line !== '') typed.push(line);
+      let isText = false;
       try {
         const request = parseRequest(line);
         if (request.type === 'quit') break;
         if (request.type === 'text') {
+          isText = true;
           assertKnown(model.tokenizer, [{ text: request.text }]);
           await reply(conversation, request.text, { input, view, isTyped, signal });
         } else {
@@ -45,8 +47,10 @@ export async function converse(
         }
       } catch (error) {
         if (!(error instanceof UserError)) throw error;
-        notice(`${errorStyle.red('error:')} ${showMessage(error.message)}`);
-        if (error.hint) notice(`  ${showMessage(error.hint)}`);
+        const { code, message, hint } = error;
+        if (json && isText) printJson({ prompt: line, error: { code, message, hint } });
+        notice(`${errorStyle.red('error:')} ${showMessage(message)}`);
+        if (hint) notice(`  ${showMessage(hint)}`);
       }
     }
   } finally {

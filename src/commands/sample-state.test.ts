@@ -100,6 +100,7 @@ describe('a state in a file', () => {
 
   it('is refused where it cannot be written', async () => {
     const path = join(directory, 'none', 'state');
+    expect(await refusal(assertStatePath(path, undefined))).toContain(`expected to write ${path}`);
     expect(await refusal(writeSampleState(path, model, someState()))).toMatch(
       /^expected to write .*, could not: ENOENT/,
     );

@@ -1,6 +1,6 @@
 /** Where a sample ended, in a file, so that another one can go on from there. */
-import { open } from 'node:fs/promises';
-import { resolve } from 'node:path';
+import { access, constants, open } from 'node:fs/promises';
+import { dirname, resolve } from 'node:path';
 import { readShortFile } from '../checkpoint/checked-file.ts';
 import { PART_FILES } from '../checkpoint/format.ts';
 import { decodeJsonObject, type JsonObject } from '../checkpoint/json.ts';
@@ -44,16 +44,24 @@ interface Identity extends JsonObject {
  * Makes sure that `path` can be written at the end: before the sample is made, and not after.
  *
  * @param replaced the file that may be there: the one that the sample goes on from
- * @throws UserError `sample-state` if another one is there
+ * @throws UserError `sample-state` if another one is there, or nothing can be written there
  */
 export async function assertStatePath(path: string, replaced: string | undefined): Promise<void> {
   if (replaced !== undefined && resolve(path) === resolve(replaced)) return;
   try {
     await (await open(path, 'r')).close();
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return;
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return assertDirectory(path);
   }
   throw fileIsThere(path);
+}
+
+async function assertDirectory(path: string): Promise<void> {
+  try {
+    await access(dirname(path), constants.W_OK);
+  } catch (error) {
+    throw unwritten(path, error);
+  }
 }
 
 /** Writes a state; errors as for {@link assertStatePath}, and where it cannot be written. */
@@ -86,13 +94,17 @@ export async function writeSampleState(
     await (isReplaced ? replaceDurably : writeDurably)(path, bytes);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'EEXIST') throw fileIsThere(path);
-    throw new UserError(
-      'sample-state',
-      `expected to write ${path}, could not: ${errorMessage(error)}`,
-      'Check the directory.',
-      { cause: error },
-    );
+    throw unwritten(path, error);
   }
+}
+
+function unwritten(path: string, error: unknown): UserError {
+  return new UserError(
+    'sample-state',
+    `expected to write ${path}, could not: ${errorMessage(error)}`,
+    'Check the directory.',
+    { cause: error },
+  );
 }
 
 /**

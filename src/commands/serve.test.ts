@@ -14,6 +14,11 @@ it.each([
   ],
   [{ allowOrigin: ['https://site.example/'] }, '--allow-origin: expected an origin such as'],
   [{ allowOrigin: ['null'] }, '--allow-origin: expected an origin such as'],
+  [
+    { allowHost: ['box.example', 'box.example:8443'] },
+    '--allow-host: expected a name or an address such as box.example, found "box.example:8443"',
+  ],
+  [{ allowHost: ['https://box.example'] }, '--allow-host: expected a name or an address such as'],
   [{ allowOrigin: ['*'] }, '--allow-origin: expected an origin such as'],
 ])('serve does not take %j', async (given, message) => {
   const error = await run(given, [], new AbortController().signal).catch((thrown) => thrown);

@@ -4,7 +4,7 @@ import { type ServeOptions, serveOptions } from '../config/serve.ts';
 import { quoted, UserError } from '../errors.ts';
 import { selectParameters, weightsOf } from '../model/weights.ts';
 import { type GivenOptions, withDefaults } from '../option-table.ts';
-import { isLoopback } from '../serving/guard.ts';
+import { isHostName, isLoopback } from '../serving/guard.ts';
 import { DEFAULT_LIMITS } from '../serving/limits.ts';
 import type { ServedModel } from '../serving/served-model.ts';
 import { ModelServer } from '../serving/server.ts';
@@ -20,6 +20,7 @@ export async function run(
   const options = withDefaults(serveOptions, given);
   const apiKey = readKey(options.apiKey ?? process.env.GRU_LM_API_KEY);
   for (const origin of options.allowOrigin ?? []) assertOrigin(origin);
+  for (const host of options.allowHost ?? []) assertHostName(host);
   const model = await openModel(name, ['weights']);
   const view = new ServeView(options);
   await startBackend(options, signal);
@@ -65,6 +66,15 @@ function readKey(key: ServeOptions['apiKey']): string | undefined {
     'usage',
     '--api-key: expected letters, digits and signs of ASCII without spaces, found other characters',
     'Give another key, here or in GRU_LM_API_KEY.',
+  );
+}
+
+function assertHostName(host: string): void {
+  if (isHostName(host)) return;
+  throw new UserError(
+    'usage',
+    `--allow-host: expected a name or an address such as box.example, found ${quoted(host)}`,
+    'Leave out scheme, port and path: it is called so at any port.',
   );
 }
 

@@ -110,14 +110,17 @@ function show(dataset: Dataset, corpus: string[], options: TokenizeOptions): voi
     return;
   }
   for (const text of notices) notice(errorStyle.yellow(text));
+  const each = size.tokens > 0 ? `, ${bytesPerToken.toFixed(2)} bytes each` : '';
+  const share = size.tokens > 0 ? ` (${percent(size.unknown / size.tokens)})` : '';
   const rows = [
     ['text', `${byteCount(size.bytes)}, ${count(size.characters)} characters`],
-    ['tokens', `${count(size.tokens)}, ${bytesPerToken.toFixed(2)} bytes each`],
+    ['tokens', `${count(size.tokens)}${each}`],
     ['vocabulary', `${count(tokenizer.vocabularySize)} (${tokenizer.kind})`],
-    ['unknown', `${count(size.unknown)} (${percent(size.unknown / size.tokens)})`],
+    ['unknown', `${count(size.unknown)}${share}`],
   ];
   printLine(outStyle.bold(showInline(corpus.join(', '))));
   for (const [title = '', value = ''] of rows) printLine(`${title.padEnd(12)}${value}`);
+  if (size.tokens === 0) return;
   printLine(`\n${outStyle.bold('how it begins')}`);
   printLine(firstPieces(sequence, tokenizer));
   if (frequent.length === 0) return;

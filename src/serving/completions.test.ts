@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { useBackend } from '../../test/support/backends.ts';
+import { ByteTokenizer } from '../data/byte-tokenizer.ts';
 import { trainTokenizer } from '../data/tokenizer.ts';
 import { type GenerateOptions, generate } from '../generation/generate.ts';
 import { Stepper } from '../model/stepper.ts';
@@ -126,6 +127,20 @@ describe('a completion', () => {
     const asked = { prompt: 'ab', echo: true, seed: 1, max_tokens: 4 };
     const { choices } = (await server.complete(asked)).json();
     expect(choices[0].text).toBe(`ab${sampled('ab', 1, { length: 4 })}`);
+  });
+
+  it('with echo of ids that end within a character has it whole once', async () => {
+    const bytes = await TinyServer.start(tinyModel(new ByteTokenizer()));
+    const asked = { prompt: [0x61, 0xc3], echo: true, logit_bias: { 169: 100 } };
+    const textOf = async (more: object) =>
+      (await bytes.complete({ ...asked, ...more })).json().choices[0].text;
+    try {
+      expect(await textOf({ max_tokens: 1 })).toBe('aé');
+      expect(await textOf({ max_tokens: 1, logprobs: 0 })).toBe('aé');
+      expect(await textOf({ max_tokens: 0 })).toBe('a\ufffd');
+    } finally {
+      await bytes.server.stop();
+    }
   });
 
   it('with logprobs tells of each token what the model says of it, and the likeliest', async () => {

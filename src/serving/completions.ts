@@ -128,7 +128,7 @@ async function makeTexts(
         },
         onEnd: (end, rest) => {
           // Half a character at the end of a prompt that nothing follows.
-          const half = isScored && length === 0;
+          const half = request.echo && length === 0;
           told.end(end, half ? decoderAfter(model.tokenizer, start.tokens).end() : rest);
         },
       };

@@ -26,6 +26,12 @@ export function isLoopback(host: string): boolean {
   return host === 'localhost' || host === '::1' || /^127(\.\d{1,3}){3}$/.test(host);
 }
 
+/** Whether `host` is a name or an address, with nothing before or after it. */
+export function isHostName(host: string): boolean {
+  const [whole, name] = HOST.exec(inUrl(host)) ?? [];
+  return name !== undefined && name === whole;
+}
+
 /** A host as it stands in an address: IPv6 in brackets. */
 export function inUrl(host: string): string {
   return isIP(host) === 6 ? `[${host}]` : host.toLowerCase();

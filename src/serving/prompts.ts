@@ -5,7 +5,7 @@ import { badField } from './api-error.ts';
 import { assertWhole } from './request-body.ts';
 
 export interface ReadPrompt {
-  /** As it was given, or what its tokens are. */
+  /** As it was given, or what its tokens are; half a character at their end, which what follows completes, is left out. */
   readonly text: string;
   readonly ids: Int32Array;
 }
@@ -66,7 +66,8 @@ function readIds(tokenizer: Tokenizer, ids: readonly number[], mostTokens: numbe
   if (wrong !== undefined) {
     throw badField('prompt', `expected ids of tokens, from 0 to ${size - 1}, found ${wrong}`);
   }
-  return { text: tokenizer.decode(ids), ids: Int32Array.from(ids) };
+  const decoder = tokenizer.decoder();
+  return { text: ids.map((id) => decoder.push(id)).join(''), ids: Int32Array.from(ids) };
 }
 
 function assertLength(tokens: number, most: number): void {

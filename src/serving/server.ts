@@ -151,6 +151,7 @@ export class ModelServer {
     if (origin !== undefined) {
       response.setHeader('Access-Control-Allow-Origin', origin);
       response.setHeader('Vary', 'Origin');
+      response.setHeader('Access-Control-Expose-Headers', 'Retry-After');
     }
     const [path = ''] = (request.url ?? '').split('?');
     const route = this.#routes(path);
@@ -158,7 +159,8 @@ export class ModelServer {
     if (request.method === 'OPTIONS' && origin !== undefined) {
       response.writeHead(204, {
         'Access-Control-Allow-Methods': route.method,
-        'Access-Control-Allow-Headers': 'Content-Type, Authorization',
+        // OpenAI's client for pages sends a few that tell of itself; * means all but Authorization.
+        'Access-Control-Allow-Headers': '*, Authorization',
         'Access-Control-Max-Age': '600',
       });
       response.end();
