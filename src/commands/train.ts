@@ -33,7 +33,7 @@ import type { Precision } from '../ops/tensorflow-binding.ts';
 import type { GivenOptions } from '../option-table.ts';
 import type { SelectedBackend } from '../runtime/backend.ts';
 import { optimizerTensors } from '../training/optimizer-tensors.ts';
-import { type Preflight, preflight } from '../training/preflight.ts';
+import { type Preflight, type PreflightInput, preflight } from '../training/preflight.ts';
 import { trainRun } from '../training/run.ts';
 import type { RunConfig } from '../training/run-options.ts';
 import type { RunSnapshot } from '../training/run-snapshot.ts';
@@ -224,7 +224,7 @@ function configOf({ options, dataset }: Prepared, precision: Precision): RunConf
 }
 
 async function examine(
-  { dataset, train, valid }: Prepared,
+  { options, dataset, train, valid, initial, resumeFrom }: Prepared,
   config: RunConfig,
   signal: AbortSignal,
 ): Promise<Preflight> {
@@ -233,11 +233,25 @@ async function examine(
     train,
     valid,
     overlap: dataset.overlap,
+    vocabulary: resumeFrom ? 'own' : vocabularyOf(options, initial !== undefined),
+    spent: resumeFrom && {
+      steps: resumeFrom.progress.step,
+      elapsedSeconds: resumeFrom.clock.elapsedSeconds,
+    },
     optimizerNumbers: optimizerTensors(config).length,
     budget: config,
     tokensPerStep: config.batchSize * config.bptt,
     trial: await tryOut(config, train.sequence, signal),
   });
+}
+
+/** @param isOfModel whether it is that of another model */
+function vocabularyOf(
+  { tokenizerFile, vocabularySize, minCount }: TrainOptions,
+  isOfModel: boolean,
+): PreflightInput['vocabulary'] {
+  if (isOfModel || tokenizerFile !== undefined) return 'given';
+  return vocabularySize !== undefined || (minCount ?? 1) > 1 ? 'cut' : 'complete';
 }
 
 async function trainAndSave(
@@ -256,7 +270,10 @@ async function trainAndSave(
       view.saved(step, path);
       return path;
     },
-    load: async (path) => snapshotOf(await openCheckpoint(path, ALL_PARTS)),
+    load: async (path) => {
+      const saved = await openCheckpoint(path, ALL_PARTS);
+      return withRate(snapshotOf(saved), saved.options, options);
+    },
     savedPath: resumable?.model.checkpoint.path,
     isPeriodic: options.saveEvery === undefined,
     onFailure: (error, { step, snapshot }) => {

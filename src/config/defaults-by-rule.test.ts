@@ -56,6 +56,15 @@ describe('defaults by rule', () => {
     });
   });
 
+  it('make embeddings as long as the layers that are asked for, for words', () => {
+    const words = { vocabularySize: 10_000, machine: fast };
+    const most = ruled(10_000_000, 900, { ...words, hiddenSize: 4096 }).embeddingSize;
+    for (const hiddenSize of [8, 200, most, 4096]) {
+      const { embeddingSize } = ruled(1_000_000, 60, { ...words, hiddenSize });
+      expect(embeddingSize).toBe(Math.min(hiddenSize, most));
+    }
+  });
+
   it('never make a smaller model of more text or more time', () => {
     fc.assert(
       fc.property(machines, pairOf(tokens), pairOf(seconds), (machine, [few, many], time) => {

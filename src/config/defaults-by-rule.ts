@@ -60,6 +60,8 @@ export interface RuleInput {
   readonly momentum: number;
   /** Chosen already, if it is: so many tokens a step takes. */
   readonly batchSize?: number | undefined;
+  /** Chosen already, if it is: embeddings are no longer. */
+  readonly hiddenSize?: number | undefined;
   /** Whether weights are to decay, which not all optimizers do. */
   readonly isDecayGiven: boolean;
   readonly machine: MachineKind;
@@ -244,7 +246,7 @@ export function defaultsByRule(input: RuleInput): RuledOptions {
   const { hiddenSize, layers, dropout, ...size } = row.bySeconds[column] as Size;
   const passes = lastFrom(BY_PASSES[kind], tokens / input.trainTokens);
   return {
-    embeddingSize: Math.min(embeddingSize, hiddenSize),
+    embeddingSize: Math.min(embeddingSize, input.hiddenSize ?? hiddenSize),
     hiddenSize,
     layers: Math.min(mostLayers, input.attention ? Math.max(2, layers) : layers),
     dropout: Math.min(MOST_DROPOUT, Number((dropout + passes.moreDropout).toPrecision(2))),

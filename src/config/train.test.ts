@@ -93,7 +93,7 @@ describe('training options', () => {
     const ofMachine = { gruVariant: 'reset-after', optimizer: 'adam', precision: 'float32' };
     expect(rule({ hiddenSize: 8, maxTime: 60 })).toEqual({
       layers: 2,
-      embeddingSize: 64,
+      embeddingSize: 8,
       dropout: 0,
       dropoutEmbedding: 0,
       batchSize: 32,

@@ -103,6 +103,7 @@ export function ruleOptions(
     ...{ ...text, budget: { epochs, maxSteps, maxTime }, bptt, gradientAccumulation },
     ...{ cell, activation, attention, norm, fullSoftmax, optimizer, machine },
     ...{ batchSize: given.batchSize ?? preset.batchSize, momentum: options.momentum },
+    hiddenSize: given.hiddenSize ?? preset.hiddenSize,
     isDecayGiven: (given.weightDecay ?? 0) > 0,
   };
   return chosenByRule(input, preset, given);

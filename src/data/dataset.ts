@@ -168,7 +168,9 @@ class Preparation {
       await open.encoder.write(chunk);
     }
     await endPart();
-    const overlap = await writer.readBack((parts) => overlapOf(parts, this.#context.signal));
+    const overlap = await writer.readBack((parts) =>
+      overlapOf(parts, tokenizer.unknownId, this.#context.signal),
+    );
     return { sizes, overlap };
   }
 }
@@ -204,11 +206,12 @@ const MOST_BLOCKS = 1 << 10;
 
 async function overlapOf(
   parts: ReadonlyMap<string, TokenSequence>,
+  unknownId: number | undefined,
   signal: AbortSignal | undefined,
 ): Promise<OverlapFigures> {
   const training = parts.get('train') as TokenSequence;
   const probes = HELD_OUT.flatMap((part) => parts.get(part) ?? []).map(
-    (heldOut) => new OverlapProbe(heldOut),
+    (heldOut) => new OverlapProbe(heldOut, { unknownId }),
   );
   const all = Math.ceil(training.length / BLOCK_TOKENS);
   const blocks = probes.length > 0 ? Math.min(all, MOST_BLOCKS) : 0;

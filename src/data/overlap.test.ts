@@ -73,6 +73,13 @@ describe('an overlap probe', () => {
     expect(probe([3, 3, 3, 3, 1, 2, 1, 2], training, options)).toEqual({ probed: 1, found: 1 });
   });
 
+  it('does not look for windows of which most is unknown', () => {
+    const mostly = [7, 7, 7, 1, 2, 2, 7, 7];
+    const options = { length: 4, unknownId: 7 };
+    expect(probe(mostly, [mostly], options)).toEqual({ probed: 1, found: 1 });
+    expect(probe(mostly, [mostly], { length: 4 })).toEqual({ probed: 2, found: 2 });
+  });
+
   it('counts windows that are the same each', () => {
     const heldOut = [1, 2, 3, 1, 2, 3, 4, 5, 6];
     expect(probe(heldOut, [[0, 1, 2, 3]], { length: 3 })).toEqual({ probed: 3, found: 2 });

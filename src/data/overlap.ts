@@ -7,6 +7,8 @@ export interface OverlapOptions {
   readonly windows?: number | undefined;
   /** Tokens of a window. Default 64. */
   readonly length?: number | undefined;
+  /** The token of what is unknown, which may be anything. Default none. */
+  readonly unknownId?: number | undefined;
 }
 
 /**
@@ -14,8 +16,8 @@ export interface OverlapOptions {
  * that come in order.
  *
  * Windows are found by a hash of the last `length` tokens that is carried from token to token (Rabin
- * and Karp), and then compared: what is found is there. A window of one token repeated tells nothing
- * and is left out.
+ * and Karp), and then compared: what is found is there. A window of one token repeated, or of which most is
+ * unknown, tells nothing and is left out.
  */
 export class OverlapProbe {
   private readonly length: number;
@@ -31,7 +33,10 @@ export class OverlapProbe {
   private readonly last: Int32Array;
   private seen = 0;
 
-  constructor(heldOut: TokenSequence, { windows = 1000, length = 64 }: OverlapOptions = {}) {
+  constructor(
+    heldOut: TokenSequence,
+    { windows = 1000, length = 64, unknownId }: OverlapOptions = {},
+  ) {
     this.length = length;
     this.last = new Int32Array(length);
     this.leavingFactor = power(FACTOR, length);
@@ -41,7 +46,8 @@ export class OverlapProbe {
       const window = new Int32Array(length);
       const place = Math.floor((i * (heldOut.length - length)) / Math.max(1, count - 1));
       heldOut.read(place, window);
-      if (window.some((id) => id !== window[0])) {
+      const unknown = window.filter((id) => id === unknownId).length;
+      if (2 * unknown <= length && window.some((id) => id !== window[0])) {
         const hash = hashOf(window);
         this.missing.set(hash, [...(this.missing.get(hash) ?? []), window]);
         probed += 1;

@@ -14,6 +14,7 @@ const input: PreflightInput = {
   train: { tokens: 100_000, unknown: 0 },
   valid: { tokens: 5000, unknown: 50 },
   overlap: { probed: 100, found: 0 },
+  vocabulary: 'cut',
   budget: { maxSteps: 1000 },
   tokensPerStep: 500,
   trial: { stepSeconds: 0.1, stepsPerEpoch: 200, peakBytes: 1_000_000 },
@@ -46,6 +47,49 @@ describe('what a run will take', () => {
   });
 });
 
+describe('validations', () => {
+  const secondsWith = (changes: Partial<PreflightInput>) =>
+    preflight({ ...input, ...changes }).expectedSeconds;
+
+  it('are as many as the run makes: fewer of a short one, or as it was told', () => {
+    // 15 · 4 steps lie between two of them at least, and one is at the end.
+    expect(secondsWith({ budget: { maxSteps: 20 } })).toBeCloseTo(2 + 0.4, 9);
+    expect(secondsWith({ budget: { maxSteps: 150 } })).toBeCloseTo(15 + 3 * 0.4, 9);
+    expect(secondsWith({ evalEvery: 10 })).toBeCloseTo(100 + 100 * 0.4, 9);
+    expect(secondsWith({ evalEvery: 600 })).toBeCloseTo(100 + 2 * 0.4, 9);
+  });
+
+  it('leave less of a limited time when they were asked for often', () => {
+    const { expectedSteps, expectedSeconds } = preflight({
+      ...{ ...input, evalEvery: 10, budget: { maxTime: 14 } },
+    });
+    expect(expectedSteps).toBe(100);
+    expect(expectedSeconds).toBeCloseTo(14, 9);
+  });
+});
+
+describe('a run that goes on', () => {
+  it('is told of what is left', () => {
+    const spent = { steps: 300, elapsedSeconds: 30 };
+    const left = (budget: PreflightInput['budget']) => preflight({ ...input, budget, spent });
+    expect(left({ maxSteps: 1000 }).expectedSteps).toBe(700);
+    expect(left({ epochs: 2 })).toMatchObject({ expectedSteps: 100, expectedEpochs: 0.5 });
+    expect(left({ maxTime: 40 }).expectedSeconds).toBeLessThanOrEqual(10);
+    expect(left({ maxSteps: 300 }).expectedSteps).toBe(1);
+  });
+});
+
+describe('windows that grow', () => {
+  it('take more steps for the same text, or less text in the same steps', () => {
+    const grown = (budget: PreflightInput['budget']) =>
+      preflight({ ...input, bpttSchedule: 'grow', budget });
+    // Tenths of the run by an eighth, a quarter and half of a window, 0.7 of it by whole ones.
+    expect(grown({ epochs: 5 })).toMatchObject({ expectedSteps: 2100, expectedEpochs: 5 });
+    expect(grown({ maxSteps: 1000 }).expectedEpochs).toBeCloseTo(0.7875 * 5, 9);
+    expect(grown({ maxSteps: 1000 }).expectedSeconds).toBeCloseTo(78.75 + 8 * 0.4, 9);
+  });
+});
+
 describe('what looks wrong', () => {
   const warningsWith = (changes: Partial<PreflightInput>) =>
     preflight({ ...input, ...changes }).warnings;
@@ -58,6 +102,24 @@ describe('what looks wrong', () => {
       expect.stringContaining('30 % of the validation tokens are <unk>'),
     ]);
     expect(warningsWith({ valid: { tokens: 5000, unknown: 999 } })).toEqual([]);
+  });
+
+  it('is met by what can be done about it', () => {
+    const valid = { tokens: 5000, unknown: 1500 };
+    const [cut] = warningsWith({ valid });
+    expect(cut).toContain('Give --vocab-size a larger number, or take --tokenizer bpe');
+    const model = { ...input.model, vocabularySize: 20_000 };
+    const complete = warningsWith({ valid, model, vocabulary: 'complete' });
+    expect(complete).toEqual([expect.stringMatching(/alone\. Take --tokenizer bpe/)]);
+    const train = { tokens: 100_000, unknown: 60_000 };
+    const fixed = warningsWith({ valid, train, model, vocabulary: 'given' });
+    expect(fixed).toEqual([
+      "30 % of the validation tokens are <unk>, and 60 % of the training tokens: the model's " +
+        'vocabulary is of other text. A new run without --init-from and --tokenizer-file has its ' +
+        'own.',
+    ]);
+    const own = warningsWith({ valid, model, vocabulary: 'own' });
+    expect(own).toEqual([expect.stringMatching(/predicts that alone\.$/)]);
   });
 
   it('is held-out text that is in the training text', () => {

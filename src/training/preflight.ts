@@ -1,8 +1,9 @@
 /** What can be said of a run before it begins: what it will take, and what looks wrong. */
 import { elementCount, type ModelConfig, parameterSpecs } from '../model/parameters.ts';
 import { TRAINING_A_VALIDATION, VALIDATION_SPEED, VALIDATIONS } from './cadence.ts';
-import { type Budget, stepsOfEpochs } from './schedule.ts';
+import { type Budget, type Spent, stepsOfEpochs } from './schedule.ts';
 import type { Trial } from './trial.ts';
+import { type BpttSchedule, meanWindowShare } from './window-lengths.ts';
 
 /** What is known of a part of the text once it is tokens. */
 export interface PartFigures {
@@ -23,6 +24,14 @@ export interface PreflightInput {
   readonly valid: PartFigures;
   readonly overlap: OverlapFigures;
   readonly budget: Budget;
+  /** What of the budget is used already, by a run that goes on. */
+  readonly spent?: Pick<Spent, 'steps' | 'elapsedSeconds'> | undefined;
+  /** Steps from one validation to the next; undefined: by the run's length. */
+  readonly evalEvery?: number | undefined;
+  /** Default constant. */
+  readonly bpttSchedule?: BpttSchedule | undefined;
+  /** Whether the vocabulary has all of the training text, was cut, or was there before: another model's, or this run's. */
+  readonly vocabulary: 'complete' | 'cut' | 'given' | 'own';
   /** B · T. */
   readonly tokensPerStep: number;
   readonly trial: Trial;
@@ -36,6 +45,7 @@ export interface Preflight {
   readonly tokensPerParameter: number;
   /** The share of the validation tokens that is unknown, in [0, 1]. */
   readonly unknownShare: number;
+  /** Steps that are still to be made, and what these will take. */
   readonly expectedSteps: number;
   /** Passes over the training text. */
   readonly expectedEpochs: number;
@@ -53,41 +63,80 @@ export function preflight(input: PreflightInput): Preflight {
   const { model, train, valid, trial, optimizerNumbers } = input;
   const sizes = parameterSpecs(model).map(({ shape }) => elementCount(shape));
   const parameters = sizes.reduce((sum, size) => sum + size, 0);
-  const expectedSteps = Math.max(1, Math.round(stepsOf(input)));
+  const { steps, windows } = lengthOf(input);
+  const expectedSteps = Math.max(1, Math.round(steps));
   // A checkpoint is copied out of the backend, with what the optimizer keeps, and made into files.
   const figures = {
     parameters,
     tokensPerParameter: train.tokens / parameters,
     unknownShare: valid.tokens === 0 ? 0 : valid.unknown / valid.tokens,
     expectedSteps,
-    expectedEpochs: expectedSteps / trial.stepsPerEpoch,
-    expectedSeconds: expectedSteps * trial.stepSeconds + validationSeconds(input),
+    expectedEpochs: Math.max(1, windows) / trial.stepsPerEpoch,
+    expectedSeconds: Math.min(
+      Math.max(1, windows) * trial.stepSeconds + validationSeconds(input, steps),
+      timeLeft(input),
+    ),
     expectedBytes: trial.peakBytes + (2 + optimizerNumbers) * parameters * FLOAT_BYTES,
   };
   return { ...figures, warnings: warningsOf(input, figures) };
 }
 
-/** The steps that the budget, whichever limit comes first, allows. */
-function stepsOf(input: PreflightInput): number {
-  const { budget, trial } = input;
-  const limits = [
-    budget.maxSteps,
-    budget.epochs === undefined ? undefined : stepsOfEpochs(budget.epochs, trial.stepsPerEpoch),
-    budget.maxTime === undefined
-      ? undefined
-      : Math.max(0, budget.maxTime - validationSeconds(input)) / trial.stepSeconds,
-  ];
-  return Math.min(...limits.filter((limit) => limit !== undefined));
+/** What is left of a run, by whichever of its limits comes first. */
+interface Length {
+  steps: number;
+  /** As many tokens as so many windows of T have. */
+  windows: number;
 }
 
-function validationSeconds({ valid, tokensPerStep, trial, budget }: PreflightInput): number {
-  const one = (valid.tokens * trial.stepSeconds) / (VALIDATION_SPEED * tokensPerStep);
+function lengthOf(input: PreflightInput): Length {
+  const { budget, trial, spent = { steps: 0, elapsedSeconds: 0 }, bpttSchedule } = input;
+  const lengths: Length[] = [];
+  if (budget.maxSteps !== undefined) {
+    const steps = Math.max(0, budget.maxSteps - spent.steps);
+    const share = meanWindowShare(bpttSchedule ?? 'constant', 'steps');
+    lengths.push({ steps, windows: steps * share });
+  }
+  const share = meanWindowShare(bpttSchedule ?? 'constant', 'text');
+  const ofWindows = (windows: number) => lengths.push({ steps: windows / share, windows });
+  if (budget.epochs !== undefined) {
+    const passes = (spent.steps * share) / trial.stepsPerEpoch;
+    const left = Math.max(0, budget.epochs - passes);
+    ofWindows(left > 0 ? stepsOfEpochs(left, trial.stepsPerEpoch) : 0);
+  }
+  if (budget.maxTime !== undefined) ofWindows(windowsIn(timeLeft(input), input));
+  return lengths.reduce((least, length) => (length.windows < least.windows ? length : least));
+}
+
+/** Seconds; infinitely many without a limit. */
+function timeLeft({ budget, spent }: PreflightInput): number {
+  const { maxTime = Number.POSITIVE_INFINITY } = budget;
+  return Math.max(0, maxTime - (spent?.elapsedSeconds ?? 0));
+}
+
+/** Windows of training for which there is time. */
+function windowsIn(seconds: number, input: PreflightInput): number {
+  const { trial, evalEvery } = input;
+  const one = oneValidation(input);
+  if (evalEvery !== undefined) return seconds / (trial.stepSeconds + one / evalEvery);
   // Validations keep to their share of a run that is limited by time, but for one at its end.
-  const most =
-    budget.maxTime === undefined
-      ? Number.POSITIVE_INFINITY
-      : budget.maxTime / (1 + TRAINING_A_VALIDATION);
-  return Math.max(Math.min(VALIDATIONS * one, most), one);
+  const all = Math.max(one, Math.min(VALIDATIONS * one, seconds / (1 + TRAINING_A_VALIDATION)));
+  return Math.max(0, seconds - all) / trial.stepSeconds;
+}
+
+/** Seconds of all validations beside so many steps; the last step is followed by one. */
+function validationSeconds(input: PreflightInput, steps: number): number {
+  const one = oneValidation(input);
+  const { trial, evalEvery } = input;
+  const automatic = Math.max(
+    steps / VALIDATIONS,
+    (TRAINING_A_VALIDATION * one) / trial.stepSeconds,
+  );
+  return one * Math.max(1, Math.ceil(steps / (evalEvery ?? automatic)));
+}
+
+/** Seconds. */
+function oneValidation({ valid, tokensPerStep, trial }: PreflightInput): number {
+  return (valid.tokens * trial.stepSeconds) / (VALIDATION_SPEED * tokensPerStep);
 }
 
 type Figures = Omit<Preflight, 'warnings'>;
@@ -101,19 +150,33 @@ const FEW_OCCURRENCES = 20;
 const MANY_PASSES = 20;
 const FEW_TOKENS_A_PARAMETER = 0.2;
 
-function warningsOf({ model, train, valid, overlap }: PreflightInput, figures: Figures): string[] {
+function warningsOf(
+  { model, train, valid, overlap, vocabulary }: PreflightInput,
+  figures: Figures,
+): string[] {
   const warnings: string[] = [];
   const { vocabularySize } = model;
-  if (valid.tokens > 0 && valid.unknown === valid.tokens) {
+  const isUnknown = figures.unknownShare >= MANY_UNKNOWN;
+  if (isUnknown && vocabulary === 'given') {
+    warnings.push(
+      `${percent(figures.unknownShare)} of the validation tokens are <unk>, and ` +
+        `${percent(train.unknown / train.tokens)} of the training tokens: the model's vocabulary is ` +
+        'of other text. A new run without --init-from and --tokenizer-file has its own.',
+    );
+  } else if (valid.tokens > 0 && valid.unknown === valid.tokens) {
     warnings.push(
       'Every validation token is <unk>: the validation text has nothing in common with the ' +
         'training text. Check --valid, or take --tokenizer bpe or byte, which know all text.',
     );
-  } else if (figures.unknownShare >= MANY_UNKNOWN) {
+  } else if (isUnknown) {
+    const advice = {
+      complete: ' Take --tokenizer bpe, which knows all text.',
+      cut: ' Give --vocab-size a larger number, or take --tokenizer bpe, which knows all text.',
+      own: '',
+    };
     warnings.push(
       `${percent(figures.unknownShare)} of the validation tokens are <unk>, so the model is ` +
-        'judged by how well it predicts that alone. Give --vocab-size a larger number, or take ' +
-        '--tokenizer bpe, which knows all text.',
+        `judged by how well it predicts that alone.${advice[vocabulary]}`,
     );
   }
   if (overlap.probed > 0 && overlap.found / overlap.probed >= MUCH_OVERLAP) {
@@ -123,7 +186,9 @@ function warningsOf({ model, train, valid, overlap }: PreflightInput, figures: F
         'validate on other text with --valid.',
     );
   }
-  if (vocabularySize > 1000 && train.tokens / vocabularySize < FEW_OCCURRENCES) {
+  // A larger one and a smaller one would not help at once.
+  const mayShrink = (vocabulary === 'complete' || vocabulary === 'cut') && !isUnknown;
+  if (mayShrink && vocabularySize > 1000 && train.tokens / vocabularySize < FEW_OCCURRENCES) {
     warnings.push(
       `The vocabulary of ${vocabularySize.toLocaleString('en-US')} is large for this text: a ` +
         `token occurs ${(train.tokens / vocabularySize).toFixed(1)} times on average. Give ` +

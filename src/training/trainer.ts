@@ -27,8 +27,8 @@ export interface TrainerConfig extends OptimizerConfig {
   bpttSchedule?: BpttSchedule | undefined;
   /**
    * Parts that a batch is cut into by streams, gone through one after the other: less memory, and the
-   * gradients of the whole batch but for the rounding of sums, and for batch normalisation, by which each part
-   * is normalised by itself. Divides B. Default 1.
+   * gradients of the whole batch but for the rounding of sums, for batch normalisation, by which each part is
+   * normalised by itself, and for dropout, which draws for each part anew. Divides B. Default 1.
    */
   gradientAccumulation?: number | undefined;
   seed: number;

@@ -49,6 +49,19 @@ export function windowLength(
   }
 }
 
+/**
+ * How long the windows of a whole run are on average, as a share of T.
+ *
+ * @param by what the run's limit counts: those by steps make as many short ones as long ones in their share of it
+ */
+export function meanWindowShare(schedule: BpttSchedule, by: 'steps' | 'text'): number {
+  if (schedule !== 'grow') return 1;
+  const { shares, each } = GROWTH;
+  const rest = 1 - each * shares.length;
+  if (by === 'steps') return rest + shares.reduce((sum, share) => sum + each * share, 0);
+  return 1 / (rest + shares.reduce((sum, share) => sum + each / share, 0));
+}
+
 /** The fewest steps that a window has, where they differ. */
 export function shortestWindow(bptt: number): number {
   return Math.min(SHORTEST, bptt);
