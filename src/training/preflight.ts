@@ -169,14 +169,13 @@ function warningsOf(
         'training text. Check --valid, or take --tokenizer bpe or byte, which know all text.',
     );
   } else if (isUnknown) {
-    const advice = {
+    const advice: Partial<Record<PreflightInput['vocabulary'], string>> = {
       complete: ' Take --tokenizer bpe, which knows all text.',
       cut: ' Give --vocab-size a larger number, or take --tokenizer bpe, which knows all text.',
-      own: '',
     };
     warnings.push(
       `${percent(figures.unknownShare)} of the validation tokens are <unk>, so the model is ` +
-        `judged by how well it predicts that alone.${advice[vocabulary]}`,
+        `judged by how well it predicts that alone.${advice[vocabulary] ?? ''}`,
     );
   }
   if (overlap.probed > 0 && overlap.found / overlap.probed >= MUCH_OVERLAP) {
