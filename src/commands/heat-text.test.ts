@@ -37,23 +37,37 @@ describe('a text with its surprises', () => {
     ]);
   });
 
+  it('breaks before a long token that would not fit behind the last space', () => {
+    const tokens = ['a'.repeat(19), ' ', 'b'.repeat(13), '='.repeat(28)];
+    const texts = tokens.map((text) => ({ lead: '', text }));
+    const lines = heatLines(texts, new Float32Array(4), 40, undefined);
+    expect(lines.filter((_, i) => i % 2 === 0)).toEqual([
+      `${'a'.repeat(19)} ${'b'.repeat(13)}`,
+      '='.repeat(28),
+    ]);
+  });
+
   it('gives wide characters two columns, and those without one a place to stand', () => {
     const lines = heatLines(letters('漢字a\u0301\t'), new Float32Array(5).fill(1), 6, undefined);
     expect(lines).toEqual(['漢字a\u25cc\u0301', '1 1 11', '␉', '1']);
   });
 
   it('loses no character and passes no line’s end, whatever the width', () => {
-    const text = fc.string({
-      unit: fc.constantFrom('a', ' ', '漢', 'é', '\n'),
+    const token = fc.string({
+      unit: fc.constantFrom('a', 'a', 'a', ' ', '漢', 'é', '\n'),
       minLength: 1,
-      maxLength: 60,
+      maxLength: 12,
     });
+    const texts = fc.oneof(
+      fc.array(token, { minLength: 1, maxLength: 20 }),
+      fc.array(fc.constantFrom('a', ' ', '漢', 'é', '\n'), { minLength: 1, maxLength: 60 }),
+    );
     fc.assert(
-      fc.property(text, fc.integer({ min: 2, max: 20 }), (text, columns) => {
-        const tokens = letters(text);
+      fc.property(texts, fc.integer({ min: 2, max: 20 }), (texts, columns) => {
+        const tokens = texts.map((text) => ({ lead: '', text }));
         const lines = heatLines(tokens, new Float32Array(tokens.length), columns, undefined);
         const shown = lines.filter((_, i) => i % 2 === 0);
-        expect(shown.join('')).toBe(text.replaceAll('\n', '␊'));
+        expect(shown.join('')).toBe(texts.join('').replaceAll('\n', '␊'));
         for (const line of lines) expect(stringWidth(line)).toBeLessThanOrEqual(columns);
       }),
     );

@@ -85,13 +85,14 @@ function widthOf(line: readonly Cell[]): number {
 }
 
 /**
- * How many cells of a full line stay in it: up to the last space, if the words after it are short enough, as
- * `next` is to stand behind them.
+ * How many cells of a full line stay in it: up to the last space, if the words after it are short enough, and
+ * there is room for `next` behind them.
  */
 function breakOf(line: readonly Cell[], next: Cell, columns: number): number {
+  const room = Math.min(columns / 3, columns - widthOf([next]));
   for (let i = line.length; i > 0; i -= 1) {
     const after = line[i] ?? next;
-    if (widthOf(line.slice(i)) > columns / 3) break;
+    if (widthOf(line.slice(i)) > room) break;
     if (after.lead !== '' || line[i - 1]!.text.endsWith(' ') || /^ ./.test(after.text)) return i;
   }
   return line.length;
