@@ -208,8 +208,9 @@ export function clock(seconds: number): string {
   return `${minutes}:${String(s).padStart(2, '0')}`;
 }
 
-/** A number for people, with about four digits. */
+/** A number for people, with about four digits. What was too large for one, as a perplexity may be, is called so. */
 export function figure(value: number): string {
+  if (value === Number.POSITIVE_INFINITY) return '>1e+308';
   if (!Number.isFinite(value)) return String(value);
   if (value >= 1e5) return value.toExponential(2);
   return value >= 1000 ? value.toFixed(0) : value.toPrecision(4);

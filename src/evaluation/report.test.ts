@@ -38,6 +38,16 @@ describe('a report', () => {
     }
   });
 
+  it('has no figure by a size that scored tokens do not have', () => {
+    // An unknown first token has a longer name than the text that it stands for.
+    const nothing = totalsOf(0).report({ characters: 0, bytes: -2, words: 0 });
+    expect(nothing).toMatchObject({
+      bitsPerCharacter: Number.NaN,
+      bitsPerByte: Number.NaN,
+      perplexityPerWord: Number.NaN,
+    });
+  });
+
   it('is the same however the losses came', () => {
     const totals = new LossTotals(0);
     for (const [from, to] of [

@@ -73,10 +73,15 @@ export class LossTotals {
       natsPerToken: this.mean,
       perplexity: Math.exp(this.mean),
       perplexityWithoutOov: Math.exp(known.nats / known.tokens),
-      perplexityPerWord: Math.exp(this.#nats / text.words),
+      perplexityPerWord: Math.exp(dividedBy(this.#nats, text.words)),
       words: text.words,
-      bitsPerCharacter: bits / text.characters,
-      bitsPerByte: bits / text.bytes,
+      bitsPerCharacter: dividedBy(bits, text.characters),
+      bitsPerByte: dividedBy(bits, text.bytes),
     };
   }
+}
+
+/** NaN for a size of nothing, or less: so little may be left of a short text without its first token. */
+function dividedBy(total: number, size: number): number {
+  return size > 0 ? total / size : Number.NaN;
 }

@@ -22,7 +22,8 @@ export interface TextSize {
  *
  * Characters and bytes are the text's but for those of tokens that are not scored. Words are those of
  * the scored text as it stands, stream by stream: a word of which the beginning is not scored counts.
- * An unknown token is one of the characters, bytes and words that its name has.
+ * An unknown token is one of the characters, bytes and words that its name has, so that of a text of
+ * hardly more than that, less than nothing may be left.
  */
 export async function scoredSize(
   part: TokenizedPart,

@@ -193,7 +193,10 @@ export interface SampleEndEvent extends Sample {
 
 export type SampleStreamEvent = SampleStartEvent | PieceEvent | SampleEndEvent;
 
-/** How well a model tells what comes next; null: there is nothing to measure that on. */
+/**
+ * How well a model tells what comes next; null: there is nothing to measure that on, or it is too large for a
+ * number.
+ */
 export interface EvaluationFigures {
   /** Tokens scored. */
   tokens: number;
