@@ -190,6 +190,7 @@ describe.concurrent('compare', () => {
       words: number;
       bytes: number;
       segments: { count: number; unit: string; per: number };
+      notes: string[];
       models: {
         model: string;
         tokens: number;
@@ -198,6 +199,10 @@ describe.concurrent('compare', () => {
         difference?: { against: string; natsPerWord: number; low: number; high: number };
       }[];
     }[];
+    expect(found!.notes.map((note) => note.split(':')[0])).toEqual([
+      'of fewer than 20 segments intervals are too narrow',
+      'an unknown word costs little',
+    ]);
     // All but "to": 9 words and 2 line ends, of 31 characters that are one of 11 each.
     expect(found).toMatchObject({ words: 11, bytes: 31, segments: { unit: 'words', per: 1 } });
     const [words, chars] = found!.models;
@@ -215,8 +220,13 @@ describe.concurrent('compare', () => {
   });
 
   test('shows it in a table of 80 columns', async () => {
-    const table = await output(['compare', 'words', 'chars', 'words', '--text', 'text.txt']);
+    writeFileSync(join(cwd, 'indented.txt'), TEXT.replace('\n', '\n  '));
+    const args = ['compare', 'words', 'chars', 'words', '--text'];
+    expect(await output([...args, 'indented.txt'])).toContain('no single spaces: 2\n');
+    const table = await output([...args, 'text.txt']);
     expect(table).toMatch(/^text\.txt: 11 words$/m);
+    expect(table).toMatch(/^note +of fewer than 20 segments intervals are too narrow/m);
+    expect(table).not.toContain('white space');
     expect(table).toMatch(/^words +11 +1 +5\.838 /m);
     expect(table).toMatch(/^against words +nats\/word +95 % interval +better in$/m);
     expect(table).toMatch(/^words +0\.0000 +0\.0000 to 0\.0000 +0\.0 %$/m);

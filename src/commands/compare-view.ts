@@ -4,6 +4,7 @@ import type { CompareOptions } from '../config/commands.ts';
 import type { Interval } from '../evaluation/bootstrap.ts';
 import type { SegmentTotals } from '../evaluation/segment-totals.ts';
 import type { Segments } from '../evaluation/segments.ts';
+import { comparisonNotes } from './compare-notes.ts';
 import { count, figure, outStyle, printJson, printLine, showInline } from './terminal.ts';
 
 export interface ComparedModel {
@@ -14,6 +15,8 @@ export interface ComparedModel {
   totals: SegmentTotals;
   /** To the first model; that has none. */
   difference: Interval | undefined;
+  /** As `predictsSpaces` finds of its tokenizer. */
+  predictsSpaces: boolean;
 }
 
 export interface Comparison {
@@ -46,6 +49,7 @@ export function printComparison({ models, split, bytes, segments, options }: Com
     seed: options.seed,
     level: LEVEL,
     convention: CONVENTION,
+    notes: comparisonNotes(models, segments).map((lines) => lines.join(' ')),
     models: models.map(({ name, path, totals, difference }) => ({
       model: name,
       path,
@@ -103,12 +107,7 @@ export function showComparison({ models, split, bytes, segments, options }: Comp
     `each segment ${per === 1 ? `one ${unit.slice(0, -1)}` : `${count(per)} ${unit}`}`,
   ]);
   printTitled('convention', CONVENTION.split('; '));
-  if (models.some(({ totals }) => totals.oovTokens !== models[0]?.totals.oovTokens)) {
-    printTitled('note', [
-      'an unknown word costs little: figures of models with more',
-      '<unk> look better than they are',
-    ]);
-  }
+  for (const lines of comparisonNotes(models, segments)) printTitled('note', lines);
 }
 
 /** The figures that do not depend on what a token is. */

@@ -9,6 +9,7 @@ import { findSegments, type Segments, tokenEnds } from '../evaluation/segments.t
 import { selectParameters, weightsOf } from '../model/weights.ts';
 import type { Precision } from '../ops/tensorflow-binding.ts';
 import { type GivenOptions, withDefaults } from '../option-table.ts';
+import { predictsSpaces } from './compare-notes.ts';
 import { openComparedText } from './compare-text.ts';
 import { type ComparedModel, printComparison, showComparison } from './compare-view.ts';
 import type { ScoredText } from './eval-text.ts';
@@ -37,7 +38,10 @@ export async function run(given: Given, names: string[], signal: AbortSignal): P
       const totals = await score(job, options, signal);
       const difference = first && (await differenceOf(totals, first, segments, options, signal));
       first ??= totals;
-      compared.push({ name, path: model.checkpoint.path, totals, difference });
+      compared.push({
+        ...{ name, path: model.checkpoint.path, totals, difference },
+        predictsSpaces: predictsSpaces(model.tokenizer),
+      });
     }
     const show = options.json ? printComparison : showComparison;
     const split = options.text ? text.label : options.split;

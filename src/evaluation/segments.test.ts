@@ -52,6 +52,21 @@ describe('segments', () => {
     }
   });
 
+  it('have the white space counted that is neither a line end nor one space between words', async () => {
+    for (const [text, count] of [
+      ['one two\nthree four\n\nfive', 0],
+      ['one  two   three four', 5],
+      [' one two \n  three four\t five ', 1 + 1 + 2 + 2 + 1],
+      ['one two\r\nthree\r\n', 2],
+      ['one\ttwo\u00a0three\u3000 four five', 4],
+    ] as const) {
+      expect((await find(text))?.otherSpaces).toBe(count);
+      expect((await find(text, {}, 1))?.otherSpaces).toBe(count);
+    }
+    const documents = await findSegments(() => cutChunks(['one two ', 'three', ' four'], 2));
+    expect(documents?.otherSpaces).toBe(2);
+  });
+
   it('end with documents, too', async () => {
     const segments = await findSegments(() => cutChunks(['a b', 'c', 'd'], 1), { fewestLines: 2 });
     expect(segments?.ends).toEqual([3, 4, 5]);

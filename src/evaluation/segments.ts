@@ -25,6 +25,8 @@ export interface Segments {
   ends: readonly number[];
   /** Words and line ends of each. */
   sizes: Float64Array;
+  /** Characters of the text's white space that are neither line ends nor a single space between two words. */
+  otherSpaces: number;
 }
 
 /** A text of fewer lines with words than this is cut into pieces. */
@@ -32,6 +34,7 @@ const FEWEST_LINES = 50;
 const PIECES = 100;
 /** So many segments at most, and half as many at least where there were more lines. */
 const MOST_SEGMENTS = 10_000;
+const SPACE = 0x20;
 const LINE_FEED = 0x0a;
 
 /**
@@ -94,14 +97,14 @@ class SegmentList {
     if (this.#words > 1) this.#add(place, sizeTo);
   }
 
-  finish({ start, startSize, length, size }: Scan): Segments {
+  finish({ start, startSize, length, size, otherSpaces }: Scan): Segments {
     const ends = this.#ends.filter((end) => end > start);
     const sizesTo = this.#sizesTo.slice(this.#sizesTo.length - ends.length);
     // What is left belongs to the last of them.
     ends[ends.length - 1] = length;
     sizesTo[sizesTo.length - 1] = size;
     const sizes = Float64Array.from(sizesTo, (to, i) => to - (sizesTo[i - 1] ?? startSize));
-    return { unit: this.#unit, per: this.#per, start, ends, sizes };
+    return { unit: this.#unit, per: this.#per, start, ends, sizes, otherSpaces };
   }
 
   #add(place: number, sizeTo: number): void {
@@ -122,6 +125,7 @@ interface Scan {
   /** The length of the text in bytes, and all its words and line ends. */
   length: number;
   size: number;
+  otherSpaces: number;
 }
 
 type Found = (place: number, sizeTo: number) => void;
@@ -132,8 +136,10 @@ type Found = (place: number, sizeTo: number) => void;
  * before it, if there was one since the last call.
  */
 async function scanWords(chunks: TextChunks, onLine?: Found, onWord?: Found): Promise<Scan> {
-  const scan: Scan = { places: 0, start: 0, startSize: 0, length: 0, size: 0 };
+  const scan: Scan = { places: 0, start: 0, startSize: 0, length: 0, size: 0, otherSpaces: 0 };
   let inWord = false;
+  /** White space since the last word, but line ends; and whether it is a single space behind that word. */
+  let [spaces, isSingle] = [0, false];
   let last: { place: number; size: number } | undefined;
   const endWord = (place: number, isShared: boolean) => {
     if (!inWord) return;
@@ -149,29 +155,36 @@ async function scanWords(chunks: TextChunks, onLine?: Found, onWord?: Found): Pr
     if (last) onLine?.(last.place, last.size);
     last = undefined;
   };
+  const endSpaces = (isBeforeWord: boolean) => {
+    if (!isSingle || !isBeforeWord) scan.otherSpaces += spaces;
+    [spaces, isSingle] = [0, false];
+  };
+  const endDocument = () => {
+    endWord(scan.length, true);
+    endLine();
+    endSpaces(false);
+  };
   for await (const { bytes, startsDocument } of chunks) {
-    if (startsDocument) {
-      endWord(scan.length, true);
-      endLine();
-    }
+    if (startsDocument) endDocument();
     for (let i = 0; i < bytes.length; i++) {
       const byte = bytes[i]!;
       const space = WHITE_SPACE_LEADS[byte] === 0 ? 0 : whiteSpaceBytes(bytes, i);
       if (space === 0) {
+        if (!inWord) endSpaces(true);
         inWord = true;
         continue;
       }
+      isSingle = inWord && byte === SPACE;
       endWord(scan.length + i, byte < 0x80);
       if (byte === LINE_FEED) {
         scan.size += 1;
         endLine();
-      }
+      } else spaces += 1;
       i += space - 1;
     }
     scan.length += bytes.length;
   }
-  endWord(scan.length, true);
-  endLine();
+  endDocument();
   return scan;
 }
 
