@@ -12,9 +12,9 @@
  * and 13.3. For systems that are compared on one text: P. Koehn, "Statistical significance tests for
  * machine translation evaluation", EMNLP 2004.
  *
- * Segments count as independent. Those of a text that carries its state are so only nearly: the interval
- * says what other segments of the kind would give, for the same two models; not what models of other
- * seeds would.
+ * Segments count as independent. Those that stand together in a text are alike: the interval says what other
+ * segments of the same text would give, for the same two models; not what other texts would, nor models of
+ * other seeds.
  */
 import { turnEventLoop } from '../event-loop.ts';
 import { Random } from '../random.ts';
