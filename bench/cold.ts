@@ -10,7 +10,7 @@ import { scriptPath } from './peers.ts';
 import type { Size } from './sizes.ts';
 import type { Work } from './work.ts';
 
-/** The product's default model, on the corpus that comes with it. */
+/** What is trained on the corpus that comes with the product, and made by the peer. */
 export const coldSize: Size = {
   vocabulary: 66,
   embedding: 64,
@@ -50,8 +50,13 @@ export async function prepareGruLm(threads: number, signal: AbortSignal): Promis
     const machine = ['--backend', 'cpu', '--threads', `${threads}`, '--json'];
     const run = (args: string[]) =>
       runToEnd(process.execPath, [program, ...args, ...machine], { cwd: home, signal });
-    const budget = ['--max-steps', `${TRAINING_STEPS}`, '--valid-split', '0.001', '--out', 'run'];
-    await run(['train', join(root, 'corpora', CORPUS), ...budget]);
+    const { embedding, hidden, layers, batch, steps } = coldSize;
+    const size = {
+      ...{ embedding, hidden, layers, 'batch-size': batch, bptt: steps },
+      ...{ 'gru-variant': 'reset-after', 'max-steps': TRAINING_STEPS, 'valid-split': 0.001 },
+    };
+    const flags = Object.entries(size).flatMap(([flag, value]) => [`--${flag}`, `${value}`]);
+    await run(['train', join(root, 'corpora', CORPUS), ...flags, '--out', 'run']);
     return { time: () => secondsOf(() => run(['sample', 'run', '--length', '1'])), dispose };
   } catch (error) {
     await dispose();

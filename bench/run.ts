@@ -35,7 +35,9 @@ async function resultsOf(options: Options, signal: AbortSignal): Promise<Results
     return measure(options, (line) => process.stderr.write(`${line}\n`), signal);
   }
   try {
-    const results = JSON.parse(await readFile(from, 'utf8')) as Results;
+    // npm without -s writes lines of its own before it.
+    const text = (await readFile(from, 'utf8')).replace(/^[^{]*/, '');
+    const results = JSON.parse(text) as Results;
     if (results.format === 1) return results;
   } catch (error) {
     throw new UserError('usage', `--from: ${from} cannot be read: ${errorMessage(error)}`);

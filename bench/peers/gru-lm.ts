@@ -12,7 +12,7 @@ import type { Work } from '../work.ts';
 /** Windows of the random text: enough for a run to begin its text anew now and then, as runs do. */
 const WINDOWS = 20;
 
-/** The product's options for a training run of this size; all else is the product's default. */
+/** The product's options for a training run of this size; all else is as its options stand without a text: Adam, reset-after. */
 function optionsOf({ embedding, hidden, layers, batch, steps, precision }: Work): TrainOptions {
   return resolveTrainOptions({
     embeddingSize: embedding,
