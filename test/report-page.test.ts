@@ -8,7 +8,7 @@ import { reportPage } from '../src/report/page.ts';
 import type { ReportRun } from '../src/report/report-data.ts';
 import { temporaryDirectory } from './cli-process.ts';
 import { accessibilityViolations } from './support/accessibility.ts';
-import { Browser, chromium, NO_CHROMIUM } from './support/chromium.ts';
+import { Browser, chromium, NO_CHROMIUM, type Page } from './support/chromium.ts';
 
 const directory = temporaryDirectory();
 const HOSTILE = '</script><img src=x onerror=alert(1)>"\'&\u2028';
@@ -161,6 +161,56 @@ describe.skipIf(!chromium)(`the page of a report${whether}`, () => {
     expect(times).toContain('0:01');
     expect(new Set(times).size).toBe(times.length);
     expect(page.problems).toEqual([]);
+  });
+
+  /** Where the points of the chart's lines are, [x, y] in pixels. */
+  const placesIn = (page: Page, home: string, kind: string) =>
+    page.evaluate<[number, number][][]>(
+      `Array.from(document.querySelectorAll('${home} svg svg path.${kind}'), (line) =>
+        line.getAttribute('d').split(/[ML]/).slice(1).map((place) => place.split(' ').map(Number)))`,
+    );
+
+  /** A thousand steps, three to a point. */
+  const step = Array.from({ length: 334 }, (_, i) => 2 + 3 * i);
+  const long = runOf('long', 1000);
+  const steep: ReportRun = {
+    ...{ ...long, validations: [] },
+    steps: {
+      ...{ together: 3, step, epoch: step.map((at) => at / 8), seconds: step },
+      loss: step.map((at) => 1.4 + 3 * at ** -0.4),
+      rate: step.map(() => 0.0011417),
+      norm: step.map(() => 1),
+      speed: step.map((at) => 40_998 + at),
+    },
+  };
+  /** Where the drawn part of a chart begins. */
+  const TOP = 10;
+
+  it('cuts off a steep beginning, but no more than a twentieth of the axis as it is drawn', async () => {
+    const page = await browser.open(writePage('steep.html', [steep]), { width: 1280 });
+    const shareAbove = async () => {
+      const [places = []] = await placesIn(page, '#losses', 'train');
+      const [first, last] = [places[0]!, places.at(-1)!];
+      const seen = places.find(([, y]) => y >= TOP)!;
+      return (seen[0] - first[0]) / (last[0] - first[0]);
+    };
+    expect(await shareAbove()).toBeGreaterThan(0.04);
+    expect(await shareAbove()).toBeLessThanOrEqual(0.05);
+    await page.evaluate(`document.getElementById('log-x').click()`);
+    // The second point is at ln(5 / 2) / ln(1001 / 2) = 0.147 of the axis.
+    expect(await shareAbove()).toBe(0);
+    expect(page.problems).toEqual([]);
+  });
+
+  it('cuts off no more of a short run beside a long one', async () => {
+    const short = runOf('short', 40);
+    const page = await browser.open(writePage('beside.html', [short, steep]), { width: 1280 });
+    const [places = []] = await placesIn(page, '#losses', 'train');
+    // The points before the last at a twentieth of steps 1 to 40, which is step 2.95.
+    expect(places.findIndex(([, y]) => y >= TOP)).toBe(1);
+    const [validations = []] = await placesIn(page, '#losses', 'valid');
+    expect(validations).toHaveLength(4);
+    for (const [, y] of validations) expect(y).toBeGreaterThanOrEqual(TOP);
   });
 
   it.each([

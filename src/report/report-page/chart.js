@@ -5,7 +5,7 @@ import { scale } from './scales.js';
 
 const SVG = 'http://www.w3.org/2000/svg';
 const MARGIN = { left: 64, right: 12, top: 10, bottom: 40 };
-/** Where this share of an axis is far above the rest, it may be left out. */
+/** Where this share of what a run takes of the axis is far above the rest, it may be left out. */
 const STEEP_SHARE = 0.05;
 
 /**
@@ -90,6 +90,28 @@ function shownPoints(/** @type {Chart} */ { lines, logX, logY }) {
 }
 
 /**
+ * The points behind the steep beginning of their run, as places go across, and the last of each line before them,
+ * without which more would be left out.
+ *
+ * @param {Line[]} lines
+ * @param {boolean} isLog
+ */
+function latePoints(lines, isLog) {
+  const across = (/** @type {Point} */ { x }) => (isLog ? Math.log(x) : x);
+  return lines.flatMap(({ look, points }) => {
+    const xs = lines
+      .filter((line) => line.look === look)
+      .flatMap((line) => line.points.map(across));
+    const [first, last] = [Math.min(...xs), Math.max(...xs)];
+    const edge = first + STEEP_SHARE * (last - first);
+    return points.filter((_, i) => {
+      const next = points[i + 1];
+      return next === undefined || across(next) > edge;
+    });
+  });
+}
+
+/**
  * @param {HTMLElement} frame
  * @param {HTMLElement} readout
  * @param {Chart} chart
@@ -106,9 +128,8 @@ function draw(frame, readout, chart) {
   const { height, logX = false, logY = false } = chart;
   const xs = all.map(({ x }) => x);
   const [left, right] = [Math.min(...xs), Math.max(...xs)];
-  const isLate = (/** @type {Point} */ { x }) => x >= left + STEEP_SHARE * (right - left);
   const ys = all.map(({ y }) => y);
-  const lateYs = (chart.cutsSteep ? all.filter(isLate) : all).map(({ y }) => y);
+  const lateYs = (chart.cutsSteep ? latePoints(lines, logX) : all).map(({ y }) => y);
   const [low, high] = [Math.min(...ys), Math.max(...lateYs)];
   const room = high - low || Math.abs(high) || 1;
   const [bottom, top] = [MARGIN.top, height - MARGIN.bottom];
