@@ -213,6 +213,28 @@ describe.skipIf(!chromium)(`the page of a report${whether}`, () => {
     for (const [, y] of validations) expect(y).toBeGreaterThanOrEqual(TOP);
   });
 
+  it('has different and right numbers beside an axis of thousands', async () => {
+    const page = await browser.open(writePage('thousands.html', [steep]), { width: 1280 });
+    const labels = await page.evaluate<string[]>(
+      `Array.from(document.querySelectorAll('#others > div:nth-child(3) svg line.grid + text'), (one) => one.textContent)`,
+    );
+    expect(labels).toEqual(['41K', '41.5K', '42K']);
+  });
+
+  it('keeps the digits of small figures', async () => {
+    const short = { ...steep, epoch: 0.0123456, best: { step: 10, nats: 0.056789 } };
+    const page = await browser.open(writePage('small.html', [short]), { width: 1280 });
+    const cells = await page.evaluate<string[]>(
+      `Array.from(document.querySelectorAll('#overview td.number'), (one) => one.textContent)`,
+    );
+    // exp(0.056789) = 1.05843
+    expect(cells.slice(0, 5)).toEqual(['0.056789', '1.058', '10', '1,000', '0.0123']);
+    const rates = await page.evaluate<string | null>(
+      `document.querySelector('#others svg').getAttribute('aria-label')`,
+    );
+    expect(rates).toContain('learning rate: from 0.001142 to 0.001142.');
+  });
+
   it.each([
     ['wide and light', { width: 1280, dark: false }],
     ['wide and dark', { width: 1280, dark: true }],

@@ -223,8 +223,8 @@ function axes({ height, xTitle, yTitle, showX }, x, y, width) {
 function tickText(/** @type {number} */ tick) {
   if (tick !== 0 && (Math.abs(tick) < 1e-3 || Math.abs(tick) >= 1e6))
     return tick.toExponential().replace('e+', 'e');
-  if (Math.abs(tick) >= 1e4) return tick.toLocaleString('en', { notation: 'compact' });
-  return tick.toLocaleString('en', { maximumFractionDigits: 6 });
+  const notation = Math.abs(tick) >= 1e4 ? 'compact' : 'standard';
+  return tick.toLocaleString('en', { notation, maximumFractionDigits: 6 });
 }
 
 /**

@@ -54,7 +54,8 @@ export function figure(/** @type {number | null | undefined} */ value, digits = 
   const places = value === 0 ? 0 : Math.floor(Math.log10(Math.abs(value))) + 1;
   return value.toLocaleString('en', {
     minimumFractionDigits: Math.max(0, digits - Math.max(1, places)),
-    maximumFractionDigits: Math.max(0, digits - Math.max(1, places)),
+    // Zeros before the first digit are none.
+    maximumFractionDigits: Math.max(0, digits - places),
   });
 }
 
