@@ -123,6 +123,15 @@ describe('recurrent layers are known', () => {
     expect(listed.names['lstm.weight_hh_l11']).toBe('rnns.11.module.weight_hh_l0');
   });
 
+  test('of modules that numbers tell apart, by these', async () => {
+    const three = [10, 2, 1].map((k) => prefixed(`block.gru${k}.`, layer(3, 4, 4)));
+    const around4 = { ...around, 'embedding.weight': [7, 4] };
+    const { names } = await read(tensorsOf({ ...around4, ...Object.assign({}, ...three) }));
+    expect([0, 1, 2].map((k) => names[`gru.weight_ih_l${k}`])).toEqual(
+      [1, 2, 10].map((k) => `block.gru${k}.weight_ih_l0`),
+    );
+  });
+
   test('without biases, which are zeros then, and of nn.RNN', async () => {
     const { weight_ih_l0, weight_hh_l0 } = layer(1, 3, 4) as Record<string, number[]>;
     const { names, options } = await read(
@@ -168,6 +177,15 @@ describe('what a model here cannot be is refused', () => {
       'layers of other sizes',
       { ...around, ...gru, ...prefixed('gru.', layer(3, 5, 4, 1)) },
       'expected weight_ih of layer 1 to be [12, 4], found [12, 5]',
+    ],
+    [
+      'modules whose order is not known',
+      {
+        ...around,
+        ...prefixed('gru_one.', layer(3, 3, 4)),
+        ...prefixed('gru_two.', layer(3, 4, 4)),
+      },
+      'expected recurrent modules whose names differ in a number alone, found "gru_one", "gru_two"',
     ],
     [
       'another tensor',

@@ -1,4 +1,5 @@
 /** The recurrent layers among the tensors of a PyTorch model: nn.GRU, nn.LSTM or nn.RNN, or a list of them. */
+import { quoted } from '../errors.ts';
 import type { Cell } from '../model/cells.ts';
 import type { TensorData, TensorMap } from '../tensor-data.ts';
 import { unfit } from './imported-model.ts';
@@ -25,6 +26,7 @@ const CELLS: Readonly<Record<number, RecurrentLayers['cell']>> = { 1: 'rnn', 3: 
  */
 export function recurrentLayers(tensors: TensorMap, path: string): RecurrentLayers {
   const byLayer = new Map<string, Map<string, TensorData>>();
+  const modules = new Set<string>();
   const others: TensorMap = new Map();
   for (const [name, tensor] of tensors) {
     const [, prefix, kind, of, layer, reverse] = NAME.exec(name) ?? [];
@@ -41,11 +43,13 @@ export function recurrentLayers(tensors: TensorMap, path: string): RecurrentLaye
       const hint = 'Train with proj_size=0: states here are as large as outputs.';
       throw unfit(path, 'an LSTM without projections', name, hint);
     }
+    modules.add(prefix as string);
     const key = `${prefix}\u0000${layer}`;
     byLayer.set(key, (byLayer.get(key) ?? new Map()).set(`${kind}_${of}`, tensor));
   }
   const keys = [...byLayer.keys()].sort(byNumber.compare);
   if (keys.length === 0) throw nothingRecurrent(tensors, path);
+  assertOrdered(modules, path);
   return arranged(
     keys.map((key) => byLayer.get(key)!),
     others,
@@ -55,6 +59,19 @@ export function recurrentLayers(tensors: TensorMap, path: string): RecurrentLaye
 
 /** `rnns.2` is before `rnns.10`. */
 const byNumber = new Intl.Collator('en', { numeric: true });
+
+/** @throws UserError `import-file` for modules of which no number says which is the first */
+function assertOrdered(modules: ReadonlySet<string>, path: string): void {
+  const forms = new Set(Array.from(modules, (name) => name.replace(/\d+/g, '0')));
+  if (forms.size === 1) return;
+  const found = Array.from(modules, (name) => quoted(name.replace(/\.$/, '')));
+  throw unfit(
+    path,
+    'recurrent modules whose names differ in a number alone',
+    found.slice(0, 4).join(', '),
+    'Call them gru.0, gru.1, … in the state dict, in the order in which they are run.',
+  );
+}
 
 function nothingRecurrent(tensors: TensorMap, path: string) {
   const found = [...tensors.keys()].slice(0, 4).join(', ');
