@@ -1,4 +1,6 @@
 /** A model as another framework kept it, with its weights by the names that they have here. */
+import { stat } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import type { TrainOptions } from '../config/train-options.ts';
 import { UserError } from '../errors.ts';
 import type { TensorMap } from '../tensor-data.ts';
@@ -18,6 +20,12 @@ export interface ImportedModel {
   readonly takesActivation: boolean;
   /** Whether ids must stay, since the weights are cut by them. */
   readonly keepsIds: boolean;
+}
+
+/** The tokenizer.json beside the file `path`; undefined: there is none. */
+export async function tokenizerBeside(path: string): Promise<string | undefined> {
+  const beside = join(dirname(path), 'tokenizer.json');
+  return (await stat(beside).catch(() => undefined)) && beside;
 }
 
 /** A file that cannot be imported as it is. */

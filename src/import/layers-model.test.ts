@@ -225,6 +225,14 @@ describe('a file that is not right is refused', () => {
       'to be of float32, found "int32"',
     ],
     [
+      'a tensor of no layer',
+      () =>
+        changed(({ weights }) => {
+          weights.push({ name: 'mystery/alpha', shape: [0], dtype: 'float32' });
+        }),
+      'expected the weights of its layers alone, found "mystery/alpha"',
+    ],
+    [
       'hard gates',
       () =>
         changed((_, [, layer]) => {
@@ -269,6 +277,22 @@ describe('a file that is not right is refused', () => {
     writeFileSync(path, content());
     await expect(readLayersModel(path)).rejects.toThrow(message);
   });
+});
+
+test('a tokenizer.json beside a model is its own', async () => {
+  const model = sequential({
+    layers: [
+      layers.embedding({ inputDim: V, outputDim: E }),
+      layers.gru(gru),
+      layers.dense({ units: V }),
+    ],
+  });
+  await save(model);
+  expect((await readLayersModel(path)).tokenizerFile).toBeUndefined();
+  const tokenizer = join(directory, 'tokenizer.json');
+  writeFileSync(tokenizer, '{}');
+  expect((await readLayersModel(path)).tokenizerFile).toBe(tokenizer);
+  rmSync(tokenizer);
 });
 
 test('weights of fewer bits mean what the list of them says', async () => {

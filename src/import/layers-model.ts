@@ -12,7 +12,7 @@ import { decodeJsonObject } from '../checkpoint/json.ts';
 import { quoted, showValue } from '../errors.ts';
 import { gateRows } from '../model/gate-rows.ts';
 import type { TensorData, TensorMap } from '../tensor-data.ts';
-import { type ImportedModel, type ModelOptions, unfit } from './imported-model.ts';
+import { type ImportedModel, type ModelOptions, tokenizerBeside, unfit } from './imported-model.ts';
 import { chainOfLayers, type LayerRecord } from './layers-topology.ts';
 import { readWeights } from './layers-weights.ts';
 
@@ -65,6 +65,7 @@ export async function readLayersModel(path: string): Promise<ImportedModel> {
   const { hiddenSize } = options;
   source.assertShape(dense, 'kernel', kernel, [hiddenSize, vocabularySize]);
   const bias = dense.config.use_bias === false ? undefined : source.of(dense, 'bias', 1);
+  source.assertAllUsed();
   return {
     options,
     weights: new Map([
@@ -74,7 +75,7 @@ export async function readLayersModel(path: string): Promise<ImportedModel> {
       ['fc.bias', bias ?? { shape: [vocabularySize], data: new Float32Array(vocabularySize) }],
     ]),
     vocabularySize,
-    tokenizerFile: undefined,
+    tokenizerFile: await tokenizerBeside(path),
     takesActivation: false,
     keepsIds: false,
   };
@@ -153,6 +154,8 @@ function activationOf(
 /** The weights of layers by their names, `<layer>/…/<weight>`. */
 class LayerWeights {
   readonly #tensors: TensorMap;
+  /** The names of those that were asked for. */
+  readonly #used = new Set<string>();
   readonly #path: string;
 
   constructor(tensors: TensorMap, path: string) {
@@ -162,10 +165,12 @@ class LayerWeights {
 
   of({ name, names }: LayerRecord, weight: string, rank: number): TensorData {
     // As gru/kernel, and by the converter sequential/gru/gru_cell/kernel.
-    const found = [...this.#tensors].find(([full]) => {
-      const parts = full.split('/');
-      return parts.at(-1) === weight && names.some((each) => parts.includes(each));
-    })?.[1];
+    const [full = '', found] =
+      [...this.#tensors].find(([each]) => {
+        const parts = each.split('/');
+        return parts.at(-1) === weight && names.some((one) => parts.includes(one));
+      }) ?? [];
+    this.#used.add(full);
     if (found?.shape.length === rank) return found;
     throw unfit(
       this.#path,
@@ -173,6 +178,13 @@ class LayerWeights {
       found ? `[${found.shape.join(', ')}]` : 'none',
       HINT,
     );
+  }
+
+  /** @throws UserError `import-file` for a weight that nothing has asked for */
+  assertAllUsed(): void {
+    const other = [...this.#tensors.keys()].find((name) => !this.#used.has(name));
+    if (other === undefined) return;
+    throw unfit(this.#path, 'the weights of its layers alone', quoted(other), HINT);
   }
 
   assertShape(

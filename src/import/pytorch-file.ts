@@ -1,5 +1,4 @@
 /** Models of PyTorch: a safetensors file of a state dict, whoever wrote it. */
-import { readdir } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { readShortFile, withFile } from '../checkpoint/checked-file.ts';
 import { decodeJsonObject, type JsonObject } from '../checkpoint/json.ts';
@@ -13,7 +12,7 @@ import { assertTensors, weightSpecs } from '../model/parameters.ts';
 import type { Activation } from '../ops/activation.ts';
 import { parseStored } from '../option-table.ts';
 import type { TensorData, TensorMap } from '../tensor-data.ts';
-import { type ImportedModel, unfit } from './imported-model.ts';
+import { type ImportedModel, tokenizerBeside, unfit } from './imported-model.ts';
 import { recurrentLayers } from './recurrent-tensors.ts';
 import { tokenTensors } from './token-tensors.ts';
 
@@ -40,12 +39,9 @@ export async function readPytorchFile(
   const tensors = await withFile(path, (source) =>
     readSafetensors(source, path, undefined, DTYPES),
   );
-  const beside = await readdir(dirname(path)).catch((): string[] => []);
-  const tokenizerFile = beside.includes('tokenizer.json')
-    ? join(dirname(path), 'tokenizer.json')
-    : undefined;
+  const tokenizerFile = await tokenizerBeside(path);
   const weights = unscaled(tensors, path);
-  const config = beside.includes('config.json') ? await readExportConfig(dirname(path)) : undefined;
+  const config = await readExportConfig(dirname(path));
   if (config) return ownModel(weights, config, path, tokenizerFile);
 
   const named = withoutWrappers(weights);
