@@ -153,7 +153,7 @@ describe('a run that is killed and goes on', () => {
 
   test('takes no rows of another run, or of a file that is not its own', async () => {
     const validations = [
-      { ...{ step: 4, epoch: 0, learningRate: 4e-7 }, trainLoss: 0.25, validNats: 0.5 },
+      { ...{ step: 4, learningRate: 4e-7 }, trainLoss: 0.25, validNats: 0.5 },
     ].map((row) => ({ ...row, elapsedSeconds: 4 }));
     expect(await readHistory(run, saved(5))).toEqual(validations);
     const file = new HistoryFile(run);

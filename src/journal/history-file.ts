@@ -41,10 +41,10 @@ function isOfRun(rows: readonly HistoryRow[], { history }: SavedHistory): boolea
   });
 }
 
+/** Without passes: a checkpoint has the number of the epoch alone, without the part of it that was done. */
 function rowsOfValidations({ history, clock }: SavedHistory): HistoryRow[] {
-  return history.map(({ step, epoch, learningRate, trainLoss, validLoss }, i) => ({
+  return history.map(({ step, learningRate, trainLoss, validLoss }, i) => ({
     step,
-    epoch,
     trainLoss,
     validNats: validLoss,
     learningRate,

@@ -58,6 +58,14 @@ describe('what a report tells', () => {
     });
   });
 
+  it('has no passes of a validation whose step has none', () => {
+    const { model, rows } = runAt('a');
+    // The step was left out.
+    const without = rows.map((row) => (row.step === 10 ? { step: 10 } : row));
+    const [run] = reportData([{ model, rows: without }], NOW).runs;
+    expect(run?.validations).toMatchObject([{ step: 10, epoch: null }]);
+  });
+
   it('is of a long run the means of steps beside each other', () => {
     const { steps } = reportData([runAt('a', { steps: 1001 })], NOW).runs[0]!;
     expect(steps.together).toBe(3);

@@ -94,7 +94,7 @@ function reportRun({ model, rows }: ReportedRun): Omit<ReportRun, 'name'> {
   const byStep = new Map(rows.map((row) => [row.step, row]));
   const validations = thinned(training.history, MOST_VALIDATIONS).map((entry) => ({
     step: entry.step,
-    epoch: rounded(byStep.get(entry.step)?.epoch ?? entry.epoch),
+    epoch: rounded(byStep.get(entry.step)?.epoch),
     seconds: rounded(training.clock.history[training.history.indexOf(entry)]),
     trainLoss: rounded(entry.trainLoss) as number,
     nats: rounded(entry.validLoss) as number,
