@@ -208,6 +208,41 @@ describe.skipIf(!chromium)(`a model in a browser${whether}`, () => {
     expect(page.problems).toEqual([]);
   });
 
+  it('goes on by right fields alone, and is well again after an error', async () => {
+    const page = await browser.open(`${address}tied/`);
+    await status(page, /^Ready/);
+    await fill(page, { length: '3' });
+    await press(page, 'Generate');
+    await status(page, /^Done: 3 tokens/);
+    const made = await textOf(page, 'made');
+    for (const [id, value] of [
+      ['top-p', ''],
+      ['length', '-5'],
+      ['length', '500000'],
+    ] as const) {
+      const before = await page.evaluate<string>(`document.getElementById('${id}').value`);
+      await fill(page, { [id]: value });
+      await press(page, 'Go on');
+      expect(await page.evaluate('document.activeElement.id')).toBe(id);
+      expect(await textOf(page, 'status')).toMatch(/^Done: 3 tokens/);
+      await fill(page, { [id]: before });
+    }
+    expect(await textOf(page, 'made')).toBe(made);
+    const isRed = () => page.evaluate(`document.getElementById('status').className === 'error'`);
+    // A temperature that no field gives.
+    await page.evaluate(
+      `const field = document.getElementById('temperature'); field.type = 'number'; field.removeAttribute('min'); field.value = '-1'`,
+    );
+    await press(page, 'Go on');
+    await status(page, /temperature/);
+    expect(await isRed()).toBe(true);
+    await fill(page, { temperature: '1' });
+    await press(page, 'Go on');
+    await status(page, /^Done: 3 tokens/);
+    expect(await isRed()).toBe(false);
+    expect(page.problems).toEqual([]);
+  });
+
   it('says why there is nothing, where the model is gone or a backend is missing', async () => {
     const page = await browser.open(`${address}lstm/?backend=none`);
     expect(await status(page, /backends/)).toBe('This browser has none of the backends none.');

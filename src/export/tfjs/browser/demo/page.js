@@ -28,7 +28,8 @@ details.open = !matchMedia('(max-width: 48rem)').matches;
 const open = () => {
   details.open = true;
 };
-element('form').addEventListener('invalid', open, true);
+const form = /** @type {HTMLFormElement} */ (element('form'));
+form.addEventListener('invalid', open, true);
 
 try {
   const backend = await startBackend();
@@ -122,7 +123,7 @@ function use(model) {
     return piece === undefined ? '' : ` The model does not know “${piece}” of the prompt.`;
   }
 
-  element('form').addEventListener('submit', (event) => {
+  form.addEventListener('submit', (event) => {
     event.preventDefault();
     if (controller) return;
     const prompt = /** @type {HTMLTextAreaElement} */ (element('prompt')).value;
@@ -133,7 +134,9 @@ function use(model) {
     made.data = '';
     run();
   });
-  goOn.addEventListener('click', run);
+  goOn.addEventListener('click', () => {
+    if (form.reportValidity()) run();
+  });
   stop.addEventListener('click', () => controller?.abort());
   generate.disabled = false;
 }
@@ -167,12 +170,12 @@ function showTemperature() {
 }
 
 /** @param {string} text */
-function show(text) {
+function show(text, isError = false) {
   element('status').textContent = text;
+  element('status').classList.toggle('error', isError);
 }
 
 /** @param {unknown} error */
 function fail(error) {
-  show(error instanceof Error ? error.message : String(error));
-  element('status').classList.add('error');
+  show(error instanceof Error ? error.message : String(error), true);
 }
