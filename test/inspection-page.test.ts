@@ -189,6 +189,9 @@ describe.skipIf(!chromium)(`the page of an inspection${whether}`, () => {
 
   it('of a single token says what may come next', async () => {
     const page = await browser.open(await writePage('one.html', 1));
+    expect(await page.evaluate(`document.getElementById('totals').textContent`)).toMatch(
+      /\. 1 token, which is not predicted\.$/,
+    );
     expect(await chosen(page)).toMatch(/ at place 0$/);
     expect(await page.evaluate(`document.querySelectorAll('#following tbody tr').length`)).toBe(3);
     expect(await page.evaluate(`document.getElementById('readout').textContent`)).toMatch(

@@ -29,11 +29,17 @@ function showText() {
   }
   text.append(parts);
   element('title').textContent = `${data.title} under ${data.checkpoint}`;
+  element('totals').textContent = `${data.model}. ${totals()}.`;
+}
+
+function totals() {
+  if (count === 1) return '1 token, which is not predicted';
   const nats = data.surprises.reduce((sum, each) => (sum ?? 0) + (each ?? 0), 0) ?? 0;
-  const mean = nats / Math.max(1, count - 1);
-  element('totals').textContent =
-    `${data.model}. ${count.toLocaleString('en')} tokens, all but the first predicted: ` +
-    `${mean.toFixed(4)} nats each, perplexity ${Math.exp(mean).toPrecision(4)}.`;
+  const mean = nats / (count - 1);
+  return (
+    `${count.toLocaleString('en')} tokens, all but the first predicted: ` +
+    `${mean.toFixed(4)} nats each, perplexity ${Math.exp(mean).toPrecision(4)}`
+  );
 }
 
 /** Pixels of the thickest line under or over a token. */
