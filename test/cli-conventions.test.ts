@@ -118,6 +118,11 @@ describe.concurrent('eval', () => {
       ['text.txt', 11],
       ['other.txt', 3],
     ]);
+    const ids = [report!, ...each].map(({ textId }) => textId);
+    expect(new Set(ids).size).toBe(3);
+    const [alone] = objects(await output(['eval', 'chars', '--text', 'text.txt', '--json']));
+    expect(alone!.textId).toBe(each[0]!.textId);
+    expect(alone!.tokenizerId).not.toBe(report!.tokenizerId);
     expect(each[0]!.natsPerToken).toBeCloseTo((28 / 11) * LN2, 6);
     expect(each[1]!.natsPerToken).toBeCloseTo(2 * LN2, 6);
     const table = await output(['eval', 'words', ...texts]);

@@ -62,7 +62,7 @@ describe.concurrent('figures', () => {
     expect(Object.keys(report)).toEqual([
       ...['split', 'tokens', 'oovTokens', 'natsPerToken', 'perplexity', 'perplexityWithoutOov'],
       ...['perplexityPerWord', 'words', 'bitsPerCharacter', 'bitsPerByte', 'streams', 'convention'],
-      ...['checkpoint', 'step'],
+      ...['textId', 'tokenizerId', 'checkpoint', 'step'],
     ]);
     const tokens = (events[0]?.validTokens as number) - 1;
     expect(report).toMatchObject({ split: 'valid', tokens, oovTokens: 0, streams: 1 });

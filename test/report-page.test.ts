@@ -36,12 +36,16 @@ function runOf(name: string, steps: number, settings: Record<string, string> = {
   };
 }
 
-function evaluated(name: string, text: string, perplexity: number | null): ReportEvaluation {
+function evaluated(
+  name: string,
+  text: string,
+  perplexity: number | null,
+  { textId = text, tokenizerId = 'b' } = {},
+): ReportEvaluation {
   const known = { perplexity, perplexityWithoutOov: perplexity, perplexityPerWord: 123.4 };
   const bits = { natsPerToken: 1.23456, bitsPerCharacter: 1.7, bitsPerByte: 1.7, tokens: 12_345 };
   return {
-    name,
-    text,
+    ...{ name, text, textId, tokenizerId },
     convention: 'one stream, its state carried',
     figures: { ...known, ...bits },
   };
@@ -122,6 +126,31 @@ describe.skipIf(!chromium)(`the page of a report${whether}`, () => {
     expect(
       await plain.evaluate(`document.getElementById('evaluations-section').offsetHeight`),
     ).toBe(0);
+  });
+
+  it('tells texts of one name apart, and says where tokens differ', async () => {
+    const rows = [
+      evaluated('first', 'valid', 57.06, { textId: 'a' }),
+      evaluated('second', 'valid', 58.82, { textId: 'c' }),
+      evaluated('third', 'valid', 1244, { textId: 'a', tokenizerId: 'd' }),
+    ];
+    const page = await browser.open(writePage('unlike.html', three, rows));
+    const texts = (selector: string) =>
+      page.evaluate<string[]>(
+        `Array.from(document.querySelectorAll(${JSON.stringify(selector)}), (one) => one.textContent)`,
+      );
+    expect(await texts('#evaluations h3')).toEqual(['valid, text 1 of 2', 'valid, text 2 of 2']);
+    expect(await texts('#evaluations table:has(tr:nth-child(2)) tbody th')).toEqual([
+      ...['first', 'third'],
+    ]);
+    expect(await texts('#evaluations tbody th')).toEqual(['first', 'third', 'second']);
+    expect(await texts('#evaluations .note')).toEqual([
+      'one stream, its state carried',
+      'Tokens differ between these models, so their perplexities and nats a token cannot be compared: ' +
+        'gru-lm compare measures them on the same text.',
+      'one stream, its state carried',
+    ]);
+    expect(page.problems).toEqual([]);
   });
 
   it('draws its chart by steps, passes or time, linear or logarithmic', async () => {

@@ -16,6 +16,7 @@ const tokenizer = trainTokenizer(TEXT, { kind: 'word' });
 const ids = tokenizer.encode(TEXT);
 const text: ScoredText = {
   label: 'a text',
+  id: 'none',
   part: {
     ...{ sequence: new TokenArray(ids), tokens: ids.length, unknown: 0, documents: 1 },
     ...{ characters: TEXT.length, bytes: TEXT.length },

@@ -13,6 +13,7 @@ import type { Tokenizer } from '../data/tokenizer.ts';
 import { UserError } from '../errors.ts';
 import type { GivenOptions } from '../option-table.ts';
 import { type OpenOptions, openRecordedTexts, openTexts } from './open-dataset.ts';
+import { joinedTextId, type TextReading, textIdOf } from './scored-ids.ts';
 
 /** What is given of the options that say what is scored. */
 type Given = GivenOptions<typeof textOptions> & { split?: EvalOptions['split'] };
@@ -20,6 +21,8 @@ type Given = GivenOptions<typeof textOptions> & { split?: EvalOptions['split'] }
 export interface ScoredText {
   /** What to call it. */
   label: string;
+  /** As `textIdOf` has it. */
+  id: string;
   part: TokenizedPart;
   /** The text itself, as often as asked. */
   chunks: () => TextChunks;
@@ -67,7 +70,7 @@ export async function openTextsToScore(
       'Train with --test-split or --test, or name a text with --text FILE.',
     );
   }
-  const whole = textOf(dataset, options.split, options.split);
+  const whole = textOf(dataset, options.split, options.split, trained);
   return { whole, each: [], own: dataset, close: dataset.close };
 }
 
@@ -88,9 +91,10 @@ async function openOthers(
   try {
     for (const corpus of groups) {
       const whole = { corpus, valid: undefined, test: undefined, validSplit: 0, testSplit: 0 };
-      const dataset = await openTexts({ ...options, ...whole }, context);
+      const reading = { ...options, ...whole };
+      const dataset = await openTexts(reading, context);
       datasets.push(dataset);
-      opened.push(textOf(dataset, 'train', corpus.join(', ')));
+      opened.push(textOf(dataset, 'train', corpus.join(', '), reading));
     }
   } catch (error) {
     await close();
@@ -101,9 +105,10 @@ async function openOthers(
   return { whole, each: isOne ? [] : opened, own: undefined, close };
 }
 
-function textOf(dataset: Dataset, part: Part, label: string): ScoredText {
+function textOf(dataset: Dataset, part: Part, label: string, reading: TextReading): ScoredText {
   return {
     label,
+    id: textIdOf(dataset.record, part, reading),
     part: dataset.parts.get(part) as TokenizedPart,
     chunks: () => dataset.chunksOf(part),
   };
@@ -119,6 +124,7 @@ function joined(texts: readonly ScoredText[], { endOfTextId }: Tokenizer): Score
   );
   return {
     label: texts.map(({ label }) => label).join(', '),
+    id: joinedTextId(texts.map(({ id }) => id)),
     part: {
       sequence,
       tokens: sequence.length,

@@ -11,10 +11,12 @@ export interface Evaluation {
   rows: readonly EvalRow[];
   /** What to call the text. */
   label: string;
+  textId: string;
+  tokenizerId: string;
   checkpoint: { path: string; step: number };
   convention: { description: string; streams: number };
   /** The model's figures of each of several texts. */
-  texts: readonly { label: string; report: EvaluationReport }[];
+  texts: readonly { label: string; textId: string; report: EvaluationReport }[];
 }
 
 /** A column of the table: its heading, and what stands below it. */
@@ -38,15 +40,21 @@ const TEXT_WIDTH = 34;
 const TITLE_WIDTH = 18;
 
 /** Prints the figures as one object. A text of nothing but <unk> has none: JSON has null for NaN. */
-export function printEvaluation({ rows, label, checkpoint, convention, texts }: Evaluation): void {
+export function printEvaluation(evaluation: Evaluation): void {
+  const { rows, label, textId, tokenizerId, checkpoint, convention, texts } = evaluation;
   const own = rows.find(({ key }) => key === undefined);
   const others = rows.flatMap(({ key, report }) => (key === undefined ? [] : [[key, report]]));
-  const each = texts.map(({ label: text, report }) => ({ text, ...report }));
+  const each = texts.map(({ label: text, textId: id, report }) => ({
+    text,
+    textId: id,
+    ...report,
+  }));
   const result: EvaluationResult = {
     split: label,
     ...own!.report,
     streams: convention.streams,
     convention: convention.description,
+    ...{ textId, tokenizerId },
     ...{ checkpoint: checkpoint.path, step: checkpoint.step },
     ...Object.fromEntries(others),
     ...(each.length > 0 ? { texts: each } : {}),

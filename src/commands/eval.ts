@@ -29,6 +29,7 @@ import { openTextsToScore, type ScoredText, type TextsToScore } from './eval-tex
 import { startTokens } from './eval-tokens.ts';
 import { type Evaluation, printEvaluation, showEvaluation } from './eval-view.ts';
 import { silentProgress, startProgress } from './progress-bar.ts';
+import { tokenizerIdOf } from './scored-ids.ts';
 import { effectivePrecision, startBackend } from './start-backend.ts';
 import { count, printLine } from './terminal.ts';
 import { untilAborted } from './until-aborted.ts';
@@ -74,7 +75,8 @@ export async function run(given: Given, [name]: string[], signal: AbortSignal): 
     }
     const { checkpoint } = model;
     const each = options.perplexity ? [] : await scoreEach(texts, context, options);
-    show({ rows, label: whole.label, checkpoint, convention, texts: each }, options);
+    const ids = { textId: whole.id, tokenizerId: tokenizerIdOf(model.tokenizer) };
+    show({ rows, label: whole.label, ...ids, checkpoint, convention, texts: each }, options);
   } finally {
     dispose({ ...weights });
     if (training !== own) await training?.close();
@@ -193,17 +195,17 @@ async function scoreEach(
   options: EvalOptions,
 ): Promise<Evaluation['texts']> {
   const { model, signal } = context;
-  const scored: { label: string; report: EvaluationReport }[] = [];
+  const scored: { label: string; textId: string; report: EvaluationReport }[] = [];
   for (const text of each) {
-    const { label, part } = text;
+    const { label, id: textId, part } = text;
     if (!options.resetPerLine && !isLongEnough(text, options.streams)) {
       const nothing = new LossTotals().report({ characters: 0, bytes: 0, words: 0 });
-      scored.push({ label, report: nothing });
+      scored.push({ label, textId, report: nothing });
       continue;
     }
     const convention = await conventionFor(text, model.tokenizer, options, signal);
     const report = await scoreStatic({ ...context, part, convention, size: convention.size });
-    scored.push({ label, report });
+    scored.push({ label, textId, report });
   }
   return scored;
 }

@@ -23,6 +23,7 @@ test('evaluations of a run are under its name on the page', async () => {
   const checkpoint = at('fox', 'step-00000020');
   const evaluation: EvaluationResult = {
     ...{ split: 'valid', ...FIGURES, streams: 1, convention: 'one stream' },
+    ...{ textId: 'a', tokenizerId: 'b' },
     ...{ checkpoint, step: 20 },
   };
   writeFileSync(at('eval.json'), `${JSON.stringify(evaluation)}\n`);

@@ -219,11 +219,15 @@ export interface EvaluationResult extends EvaluationFigures {
   streams: number;
   /** How it was measured, in words. */
   convention: string;
+  /** The same for the same text: its files, how they are read, and which part of them it is. */
+  textId: string;
+  /** The same for the same tokenizer, without which figures a token are not comparable. */
+  tokenizerId: string;
   /** The directory of the checkpoint, and its step. */
   checkpoint: string;
   step: number;
   /** Of several texts, the figures of each. */
-  texts?: (EvaluationFigures & { text: string })[];
+  texts?: (EvaluationFigures & { text: string; textId: string })[];
   /** What else was asked for: `baseline`, `interpolated`, `cache`, `dynamic`. */
   [row: string]: unknown;
 }

@@ -24,6 +24,7 @@ const figures = (perplexity: number) => ({
 });
 const evaluation = (more: object = {}) => ({
   ...{ split: 'valid', ...figures(4.5), streams: 1, convention: 'one stream' },
+  ...{ textId: 'a1', tokenizerId: 'b1' },
   ...{ checkpoint: 'checkpoints/fox/step-00001200', step: 1200, ...more },
 });
 
@@ -37,7 +38,7 @@ test('each object is a row, and so is each row and text in it', async () => {
     }),
     evaluation({
       ...{ split: 'a.txt b.txt', checkpoint: '/elsewhere/dog/step-00000003' },
-      texts: [{ text: 'a.txt', ...figures(7) }],
+      texts: [{ text: 'a.txt', textId: 'a2', ...figures(7) }],
     }),
   ];
   const rows = await read(lines.map((line) => `${JSON.stringify(line)}\r\n`).join(''));
@@ -49,8 +50,10 @@ test('each object is a row, and so is each row and text in it', async () => {
     ['dog/step-00000003', 'a.txt b.txt', 4.5],
     ['dog/step-00000003', 'a.txt', 7],
   ]);
+  expect(rows.map(({ textId }) => textId)).toEqual(['a1', 'a1', 'a1', 'a1', 'a1', 'a2']);
   expect(rows[0]).toEqual({
     ...{ name: 'fox, step 1,200', text: 'valid', convention: 'one stream' },
+    ...{ textId: 'a1', tokenizerId: 'b1' },
     figures: {
       ...{ perplexity: 4.5, perplexityWithoutOov: 4, perplexityPerWord: 90, natsPerToken: 1.5 },
       ...{ bitsPerCharacter: 2, bitsPerByte: null, tokens: 12 },
@@ -64,6 +67,7 @@ test('a file without any is refused, and says what makes one', async () => {
     ...['', '4.5\n', '{"event":"end"}\n', '{"convention":', '[{"convention":"x"}]'],
     JSON.stringify({ ...evaluation(), perplexity: 'high' }),
     JSON.stringify({ ...evaluation(), tokens: null }),
+    JSON.stringify({ ...evaluation(), textId: undefined }),
   ]) {
     await expect(read(content)).rejects.toThrow(message);
   }

@@ -11,7 +11,9 @@ export interface ReportEvaluation {
   readonly name: string;
   /** What was scored, and how. Rows of the same are a table. */
   readonly text: string;
+  readonly textId: string;
   readonly convention: string;
+  readonly tokenizerId: string;
   readonly figures: Readonly<Record<Figure, number | null>>;
 }
 
@@ -79,8 +81,9 @@ function evaluationOf(line: string): JsonObject | undefined {
     const value: unknown = JSON.parse(line);
     const isEvaluation =
       isJsonObject(value) &&
-      typeof value.split === 'string' &&
-      typeof value.convention === 'string' &&
+      (['split', 'textId', 'convention', 'tokenizerId'] as const).every(
+        (name) => typeof value[name] === 'string',
+      ) &&
       isFigures(value);
     return isEvaluation ? value : undefined;
   } catch {
@@ -95,22 +98,23 @@ function isFigures(value: unknown): value is JsonObject {
 }
 
 function rowsOf(evaluation: JsonObject, runs: readonly NamedRun[]): ReportEvaluation[] {
-  const { split, convention, texts, ...others } = evaluation;
+  const { split, textId, convention, tokenizerId, texts, ...others } = evaluation;
   const model = modelName(evaluation, runs);
-  const row = (name: string, text: unknown, figures: JsonObject): ReportEvaluation => ({
-    ...{ name, text: String(text), convention: String(convention) },
+  const row = (name: string, figures: JsonObject, text = split, id = textId): ReportEvaluation => ({
+    ...{ name, text: String(text), textId: String(id) },
+    ...{ convention: String(convention), tokenizerId: String(tokenizerId) },
     figures: Object.fromEntries(
       FIGURES.map((figure) => [figure, figures[figure] as number | null]),
     ) as ReportEvaluation['figures'],
   });
   const beside = Object.entries(others).flatMap(([key, value]) =>
-    isFigures(value) ? [row(besideName(model, key, value), split, value)] : [],
+    isFigures(value) ? [row(besideName(model, key, value), value)] : [],
   );
   const each = Array.isArray(texts) ? texts.filter(isFigures) : [];
   return [
-    row(model, split, evaluation),
+    row(model, evaluation),
     ...beside,
-    ...each.map((figures) => row(model, figures.text, figures)),
+    ...each.map((figures) => row(model, figures, figures.text, figures.textId)),
   ];
 }
 

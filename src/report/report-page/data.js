@@ -17,7 +17,7 @@
  *   samples: { step: number, text: string }[],
  * }} Run
  * @typedef {{
- *   name: string, text: string, convention: string,
+ *   name: string, text: string, textId: string, convention: string, tokenizerId: string,
  *   figures: Record<
  *     'perplexity' | 'perplexityWithoutOov' | 'perplexityPerWord' | 'natsPerToken' | 'bitsPerCharacter' | 'bitsPerByte' |
  *     'tokens', number | null>,

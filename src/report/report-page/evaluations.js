@@ -15,16 +15,20 @@ const FIGURES = [
   { title: 'Bits/byte', of: 'bitsPerByte', digits: 5 },
 ];
 
+const UNLIKE_TOKENS =
+  'Tokens differ between these models, so their perplexities and nats a token cannot be compared: ' +
+  'gru-lm compare measures them on the same text.';
+
 export function showEvaluations() {
   element('evaluations-section').hidden = data.evaluations.length === 0;
   /** @type {Map<string, Evaluation[]>} */
   const groups = new Map();
   for (const row of data.evaluations) {
-    const key = `${row.text}: ${row.convention}`;
+    const key = `${titleOf(row)}: ${row.convention}`;
     groups.set(key, [...(groups.get(key) ?? []), row]);
   }
   for (const [caption, rows] of groups) {
-    const [{ text = '', convention = '' } = {}] = rows;
+    const first = /** @type {Evaluation} */ (rows[0]);
     const all = table(
       caption,
       [
@@ -44,6 +48,20 @@ export function showEvaluations() {
     );
     // It stands above, where it does not go aside with a table that is too wide.
     all.querySelector('caption')?.classList.add('hidden');
-    element('evaluations').append(made('h3', '', text), made('p', 'note', convention), all);
+    element('evaluations').append(
+      made('h3', '', titleOf(first)),
+      made('p', 'note', first.convention),
+    );
+    if (new Set(rows.map(({ tokenizerId }) => tokenizerId)).size > 1) {
+      element('evaluations').append(made('p', 'note', UNLIKE_TOKENS));
+    }
+    element('evaluations').append(all);
   }
+}
+
+/** What the text is called, with a number where others are called the same. */
+function titleOf(/** @type {Evaluation} */ { text, textId }) {
+  const same = data.evaluations.filter((row) => row.text === text);
+  const ids = [...new Set(same.map((row) => row.textId))];
+  return ids.length === 1 ? text : `${text}, text ${ids.indexOf(textId) + 1} of ${ids.length}`;
 }
