@@ -64,7 +64,7 @@ const CASES: readonly [words: string[], expected: string[]][] = [
     ['train', 'test'],
   ],
   [['eval', '--text', 'a', 'b', 'c', '--spl'], ['--split']],
-  [['sample', '--ban', 'a', 'b', '--le'], ['--length']],
+  [['sample', '--ban', 'a', '--ban', 'b', '--le'], ['--length']],
   [['import', 'text.'], ['text.txt']],
   [['completion', 'z'], ['zsh']],
   [['help', 'tr'], ['train']],

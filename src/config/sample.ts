@@ -129,15 +129,17 @@ export const sampleOptions = {
   logitBias: {
     flag: 'logit-bias',
     type: 'texts',
+    oneAFlag: true,
     placeholder: 'TOKEN=F',
-    help: 'add nats to the score of a token',
+    help: 'add nats to the score of a token; may be given several times',
     group: CHOICE,
   },
   ban: {
     flag: 'ban',
     type: 'texts',
+    oneAFlag: true,
     placeholder: 'TOKEN',
-    help: 'never choose this token',
+    help: 'never choose this token; may be given several times',
     group: CHOICE,
   },
   greedy: {
