@@ -10,6 +10,7 @@ import { cutMiddle, errorStyle, notice, showMessage } from './commands/terminal.
 import { givenWith, printConfig } from './commands/with-config.ts';
 import { OUTPUT } from './config/shared.ts';
 import { UserError } from './errors.ts';
+import { turnEventLoop } from './event-loop.ts';
 import { listenForInterruption } from './interruption.ts';
 import { flagHelp, flagUsage, parseOption } from './option-table.ts';
 
@@ -23,9 +24,11 @@ export async function main(argv: string[]): Promise<void> {
   } catch (error) {
     if (!isAbort(error)) failed = report(error, argv);
   }
+  // What the last output has come to is known a turn later.
+  await turnEventLoop();
   const failure = interruption.failure();
   if (failure) show(failure, argv);
-  process.exitCode = failed ?? interruption.exitCode() ?? 0;
+  process.exitCode = failed || (interruption.exitCode() ?? 0);
   interruption.stop();
 }
 

@@ -5,17 +5,19 @@ import { syncDirectory } from './durable-files.ts';
 /**
  * Makes a directory and its parents, durably. Node's own recursive `mkdir` never returns under /proc,
  * and reports a read-only file system as a missing file.
+ *
+ * @param mode of those that are made
  */
-export async function makeDirectories(path: string): Promise<void> {
+export async function makeDirectories(path: string, mode?: number): Promise<void> {
   const parent = dirname(path);
   try {
-    await mkdir(path);
+    await mkdir(path, mode);
   } catch (error) {
     const code = codeOf(error);
     if (code === 'EEXIST' && (await stat(path)).isDirectory()) return;
     if (code !== 'ENOENT' || parent === path) throw error;
-    await makeDirectories(parent);
-    await mkdir(path).catch((again: unknown) => {
+    await makeDirectories(parent, mode);
+    await mkdir(path, mode).catch((again: unknown) => {
       if (codeOf(again) !== 'EEXIST') throw again;
     });
   }

@@ -1,4 +1,4 @@
-import { writeFileSync } from 'node:fs';
+import { existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
 import {
@@ -115,6 +115,20 @@ describe.concurrent('on a pipe', () => {
       expect((await train('unread', ['--quiet'])).exitCode).toBe(0);
     });
 
+    test
+      .runIf(existsSync('/dev/full'))
+      .for([
+        ['doctor'],
+        ['tokenize', 'corpus.txt', '--json'],
+        ['train', 'corpus.txt', '--print-config'],
+        ['--help'],
+      ])('%j says so where what takes it is full', async (args) => {
+      const command = `${shellCommand(args)} > /dev/full`;
+      const { stderr, exitCode } = await runProcess('bash', ['-c', command], { cwd });
+      expect(stderr).toContain('error: expected to write to standard output, could not: ENOSPC');
+      expect(exitCode).toBe(1);
+    });
+
     test('sample, eval, info and tokenize', async () => {
       await train('piped', ['--quiet']);
       for (const args of [
@@ -164,6 +178,8 @@ describe.runIf(hasTerminal)('on a terminal', () => {
     expect(colored.stdout).toContain(`${ESCAPE}[1m`);
     const plain = await runOnTerminal(args, { cwd, env: { TERM: 'xterm', NO_COLOR: '1' } });
     expect(plain.stdout).not.toContain(ESCAPE);
+    const dumb = await runOnTerminal(args, { cwd, env: { TERM: 'dumb' } });
+    expect(dumb.stdout).not.toContain(ESCAPE);
   });
 
   test('control characters that a model makes are shown, not sent; a pipe and --raw get them', async () => {

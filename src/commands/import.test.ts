@@ -18,6 +18,7 @@ import { weightsOf } from '../model/weights.ts';
 import type { TensorMap } from '../tensor-data.ts';
 import { run as evaluate } from './eval.ts';
 import { run } from './import.ts';
+import { run as info } from './info.ts';
 
 const { signal } = new AbortController();
 const root = mkdtempSync(join(tmpdir(), 'gru-lm-import-run-'));
@@ -134,6 +135,18 @@ test('an imported run says that it has no text of its own', async () => {
     message: 'expected a run with a text of its own, found one of a model that was imported',
     hint: 'Name a text with --text FILE.',
   });
+});
+
+test('info does not say how an imported run would have been trained', async () => {
+  const out = vi.spyOn(process.stdout, 'write').mockReturnValue(true);
+  try {
+    await info({}, [at('language-model-lstm', 'run')], signal);
+    const shown = out.mock.calls.map(([text]) => String(text)).join('');
+    expect(shown).toContain('training   none here: the model was imported\n');
+    expect(shown).not.toMatch(/learning rate|finished/);
+  } finally {
+    out.mockRestore();
+  }
 });
 
 describe('refused', () => {

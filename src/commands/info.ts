@@ -102,14 +102,24 @@ function showTraining({ options, tokenizer, training, modelConfig }: CheckpointM
   printLine(
     `tokens     ${tokenizer.kind}, vocabulary ${count(tokenizer.vocabularySize)}; ${layersName(options)}${options.tied ? ', tied' : ''}${aroundLayers(options)}${softmaxText(modelConfig)}, dropout ${options.dropout}`,
   );
-  for (const { name, bytes, sha256, files } of [...data.corpus, ...data.valid, ...data.test]) {
-    const size =
-      files === undefined ? byteCount(bytes) : `${count(files)} files, ${byteCount(bytes)}`;
-    printLine(`data       ${showInline(name)} (${size}, SHA-256 ${sha256.slice(0, 12)}…)`);
+  for (const [title, sources] of [
+    ['data', data.corpus],
+    ['validation', data.valid],
+    ['test', data.test],
+  ] as const) {
+    for (const { name, bytes, sha256, files } of sources) {
+      const size =
+        files === undefined ? byteCount(bytes) : `${count(files)} files, ${byteCount(bytes)}`;
+      const hash = `SHA-256 ${sha256.slice(0, 12)}…`;
+      printLine(`${title.padEnd(11)}${showInline(name)} (${size}, ${hash})`);
+    }
   }
+  const { optimizer, learningRate, learningRateDecay } = options;
   printLine(
-    `training   ${clock(times.elapsedSeconds)}${run.finished ? ', finished' : ', not finished'}; ` +
-      `${options.optimizer}, learning rate ${options.learningRate}, ${options.learningRateDecay}`,
+    data.corpus.length === 0
+      ? 'training   none here: the model was imported'
+      : `training   ${clock(times.elapsedSeconds)}${run.finished ? ', finished' : ', not finished'}; ` +
+          `${optimizer}, learning rate ${learningRate}, ${learningRateDecay}`,
   );
   const { initFrom } = options;
   if (initFrom !== undefined) printLine(`begun with ${showInline(initFrom)}`);

@@ -1,8 +1,9 @@
 /** The lines that were typed in earlier sessions. */
-import { mkdir, readFile, realpath, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { readFile, realpath, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import envPaths from 'env-paths';
 import { temporaryName } from '../durable-files.ts';
+import { makeDirectories } from '../make-directories.ts';
 import { showControls } from './terminal.ts';
 
 /** Lines that are kept, and what of a line is. */
@@ -56,7 +57,7 @@ export async function addToHistory(path: string, lines: readonly string[]): Prom
   const all = [...(await readHistory(path)), ...lines.map(keptLine)];
   const distinct = all.filter((line, i) => line !== '' && line !== all[i - 1]);
   const directory = dirname(file);
-  await mkdir(directory, { recursive: true, mode: 0o700 });
+  await makeDirectories(directory, 0o700);
   const temporary = join(directory, temporaryName());
   try {
     const text = distinct.slice(-LINES_KEPT).map((line) => `${line}\n`);

@@ -2,10 +2,11 @@
 
 import { createHash } from 'node:crypto';
 import { type BigIntStats, closeSync, fstatSync, openSync } from 'node:fs';
-import { mkdir, readFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { replaceDurably } from '../durable-files.ts';
 import { UserError } from '../errors.ts';
+import { makeDirectories } from '../make-directories.ts';
 import { type BlockOptions, readBlocks } from './text-blocks.ts';
 import { describeSource, readFailure } from './text-files.ts';
 
@@ -134,7 +135,7 @@ async function recall(record: string, path: string, stamp: FileStamp): Promise<s
 /** Does nothing where it cannot be done: remembering only saves time. */
 async function remember(record: string, text: string): Promise<void> {
   try {
-    await mkdir(dirname(record), { recursive: true });
+    await makeDirectories(dirname(record));
     await replaceDurably(record, Buffer.from(text));
   } catch {
     // It is hashed again.

@@ -9,7 +9,7 @@ import { assertSameData, type DataRecord, type RecordedSource } from './record.t
 /**
  * Opens a run's texts again from where they were: as named then, or from the run's directory.
  *
- * @throws UserError `corpus-missing` or `corpus-changed` if they are not there as they were
+ * @throws UserError `corpus-missing` or `corpus-changed` if they are not there as they were, or nowhere: standard input
  */
 export async function openRecordedDataset(
   options: Omit<DatasetOptions, 'corpus'>,
@@ -24,6 +24,13 @@ export async function openRecordedDataset(
       'Name a text with --text FILE.',
     );
   }
+  if (record.corpus.some(({ name }) => name === '-')) {
+    throw new UserError(
+      'corpus-missing',
+      'expected the run’s corpus again, found that it came through standard input and is not kept',
+      'Name a text with --text FILE; a corpus in a file is found again.',
+    );
+  }
   const failures: unknown[] = [];
   // A symbolic link to the run is no part of the way from the run to its texts, but may have been.
   const runPath = await realpath(runDirectory).catch(() => runDirectory);
@@ -34,7 +41,6 @@ export async function openRecordedDataset(
   ]) {
     let dataset: Dataset | undefined;
     try {
-      if (record.corpus.some(({ name }) => name === '-')) throw notThere('standard input');
       const [valid, test] = HELD_OUT.map((part) => record[part].map(locate)[0]);
       const texts = { ...options, corpus: record.corpus.map(locate), valid, test };
       dataset = await openDataset(texts, runDirectory, { ...context, recorded: RECORDED });

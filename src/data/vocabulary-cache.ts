@@ -2,9 +2,10 @@
  * Tokenizers that were learned before, each under a key that stands for the text and the options that
  * it was learned from and with.
  */
-import { mkdir, readdir, readFile, rm, stat, utimes } from 'node:fs/promises';
+import { readdir, readFile, rm, stat, utimes } from 'node:fs/promises';
 import { join } from 'node:path';
 import { replaceDurably } from '../durable-files.ts';
+import { makeDirectories } from '../make-directories.ts';
 import { type Tokenizer, tokenizerFromJson } from './tokenizer.ts';
 
 export interface LearnedTokenizer {
@@ -52,7 +53,7 @@ async function keep(
   path: string,
   { tokenizer, notices }: LearnedTokenizer,
 ): Promise<void> {
-  await mkdir(directory, { recursive: true });
+  await makeDirectories(directory);
   const json = JSON.stringify({ version: VERSION, tokenizer: tokenizer.toJSON(), notices });
   await replaceDurably(path, Buffer.from(json));
   await removeUnused(directory);
