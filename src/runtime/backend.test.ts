@@ -112,10 +112,18 @@ describe('the cpu backend', () => {
   });
 });
 
+const script = fileURLToPath(new URL('./testing/select.ts', import.meta.url));
+const register = `import('tsx/esm/api').then((tsx) => [tsx.register(), import(${JSON.stringify(script)})]);`;
+const inWorker = `new (require('node:worker_threads').Worker)(
+  ${JSON.stringify(register)}, { eval: true, argv: ['cpu'] })`;
+
 /** Selects a backend in a process of its own. */
 function select(request: string, env: Record<string, string | undefined> = {}) {
-  const script = fileURLToPath(new URL('./testing/select.ts', import.meta.url));
-  const result = spawnSync(process.execPath, ['--import', 'tsx', script, request], {
+  return runNode([script, request], env);
+}
+
+function runNode(args: string[], env: Record<string, string | undefined> = {}) {
+  const result = spawnSync(process.execPath, ['--import', 'tsx', ...args], {
     env: { ...process.env, TF_CPP_MIN_LOG_LEVEL: undefined, ...env },
     encoding: 'utf8',
   });
@@ -134,13 +142,32 @@ describe('a start', () => {
     });
   });
 
-  it('keeps the threads of oneDNN from spinning, unless the user set how long they do', () => {
-    const spinCount = (env: Record<string, string | undefined>) =>
-      (JSON.parse(select('cpu', env).stdout) as { spinCount?: string }).spinCount;
-    const unset = { GOMP_SPINCOUNT: undefined, OMP_WAIT_POLICY: undefined };
-    expect(Number(spinCount(unset))).toBeGreaterThan(0);
-    expect(spinCount({ ...unset, GOMP_SPINCOUNT: '7' })).toBe('7');
-    expect(spinCount({ ...unset, OMP_WAIT_POLICY: 'active' })).toBeUndefined();
+  // libgomp itself says by OMP_DISPLAY_ENV what it has read.
+  const display = {
+    OMP_DISPLAY_ENV: 'verbose',
+    GOMP_SPINCOUNT: undefined,
+    OMP_WAIT_POLICY: undefined,
+  };
+
+  it.runIf(hasOperations).each([
+    ['the main thread', [script, 'cpu'], ['TF_CPP_MIN_LOG_LEVEL']],
+    ['a worker thread', ['-e', inWorker], []],
+  ])(
+    'in %s sets what native code reads, and then puts it back but for the log’s level',
+    (_, args, changed) => {
+      const { stdout, stderr } = runNode(args, display);
+      expect(stderr).toMatch(
+        /^\nOPENMP DISPLAY ENVIRONMENT BEGIN\n[\s\S]*\nOPENMP DISPLAY ENVIRONMENT END\n$/,
+      );
+      expect(stderr).toMatch(/OMP_NUM_THREADS = '1'\n[\s\S]*GOMP_SPINCOUNT = '3000'\n/);
+      expect(JSON.parse(stdout)).toMatchObject({ changed });
+    },
+  );
+
+  it.runIf(hasOperations)('lets oneDNN’s threads spin as long as the user says', () => {
+    const read = (env: Record<string, string>) => select('cpu', { ...display, ...env }).stderr;
+    expect(read({ GOMP_SPINCOUNT: '7' })).toContain("GOMP_SPINCOUNT = '7'");
+    expect(read({ OMP_WAIT_POLICY: 'active' })).not.toContain("GOMP_SPINCOUNT = '3000'");
   });
 
   it('leaves the native operations out for those who say so, and does not complain', () => {

@@ -11,7 +11,7 @@ import type { BuiltOperations } from './operations.ts';
 import type { BuiltBinding } from './probe.ts';
 import { makeReady } from './ready.ts';
 import type { Reason } from './refusal.ts';
-import { withoutStderr } from './stderr-gate.ts';
+import { setVariables, withoutStderr } from './stderr-gate.ts';
 import { loadBackendClass, locateTfjsNode, type TensorflowBackend } from './tfjs-node.ts';
 
 /** The TensorFlow that runs in this process; there can be only one. */
@@ -47,11 +47,20 @@ export async function loadTensorflow(
   // What is tried out is what is loaded then.
   const context = device === 'cpu' ? parent : { ...parent, env: { ...parent.env, ...settings } };
   const { binding: built, operations: provided, gpu } = await makeReady(context, device);
-  Object.assign(process.env, settings);
-  const binding = loadBinding(built, device, threads);
-  const Backend = loadBackendClass();
-  const backend = new Backend(device === 'cuda' ? keepScalars(binding) : binding, 'gru-lm');
-  const refusal = provided.built ? addOperations(backend, provided.built) : provided.refusal;
+  // NVIDIA's libraries read some of theirs as late as they are first used.
+  setVariables(built.stderrGatePath, settings);
+  const putBack = setVariables(built.stderrGatePath, startVariables(device, threads));
+  let binding: TensorflowBinding;
+  let backend: TensorflowBackend;
+  let refusal: Reason | undefined;
+  try {
+    binding = loadBinding(built);
+    const Backend = loadBackendClass();
+    backend = new Backend(device === 'cuda' ? keepScalars(binding) : binding, 'gru-lm');
+    refusal = provided.built ? addOperations(backend, provided.built) : provided.refusal;
+  } finally {
+    putBack();
+  }
   tf.registerBackend('tensorflow', () => backend, 3);
   const place =
     device === 'cuda'
@@ -93,19 +102,30 @@ export async function startWasm(): Promise<boolean> {
   }
 }
 
-/** Loads the addon into this process; the settings are those that TensorFlow reads as it starts. */
-function loadBinding(built: BuiltBinding, device: Device, threads: number): TensorflowBinding {
-  const { env } = process;
-  const load = () => createRequire(import.meta.url)(built.bindingPath) as TensorflowBinding;
-  if (device === 'cpu') env.CUDA_VISIBLE_DEVICES = '-1';
-  for (const name of ['TF_NUM_INTRAOP_THREADS', 'TF_NUM_INTEROP_THREADS', 'OMP_NUM_THREADS']) {
-    env[name] = String(threads);
-  }
-  if (env.OMP_WAIT_POLICY === undefined) env.GOMP_SPINCOUNT ??= ompSpinCount;
+/**
+ * What TensorFlow and libgomp read once, as they are loaded. They are no business of the program whose process
+ * this is, nor of what that starts, and are put back when they have been read.
+ */
+function startVariables(device: Device, threads: number): Record<string, string> {
+  const { GOMP_SPINCOUNT, OMP_WAIT_POLICY } = process.env;
+  const isSpinUnset = GOMP_SPINCOUNT === undefined && OMP_WAIT_POLICY === undefined;
+  return {
+    ...(device === 'cpu' && { CUDA_VISIBLE_DEVICES: '-1' }),
+    TF_NUM_INTRAOP_THREADS: String(threads),
+    TF_NUM_INTEROP_THREADS: String(threads),
+    OMP_NUM_THREADS: String(threads),
+    ...(isSpinUnset && { GOMP_SPINCOUNT: ompSpinCount }),
+  };
+}
+
+/** Loads the addon into this process. */
+function loadBinding({ bindingPath, stderrGatePath }: BuiltBinding): TensorflowBinding {
+  const load = () => createRequire(import.meta.url)(bindingPath) as TensorflowBinding;
   // Whoever sets the level wants to see the log.
-  if (env.TF_CPP_MIN_LOG_LEVEL !== undefined) return load();
-  env.TF_CPP_MIN_LOG_LEVEL = '3';
-  return withoutStderr(built.stderrGatePath, load);
+  if (process.env.TF_CPP_MIN_LOG_LEVEL !== undefined) return load();
+  // It is read with a library's first line, which may come later.
+  setVariables(stderrGatePath, { TF_CPP_MIN_LOG_LEVEL: '3' });
+  return withoutStderr(stderrGatePath, load);
 }
 
 /** The WebAssembly module listens for every uncaught failure of the process; that is not its part. */

@@ -4,6 +4,7 @@ import { nativeBinding, selectBackend } from '../backend.ts';
 /** Selects the backend named by the first argument, multiplies two matrices, prints what came of it. */
 const request = process.argv[2] as 'auto' | 'cpu';
 const phases: string[] = [];
+const before = { ...process.env };
 const selected = await selectBackend(request, {
   threads: 1,
   onEvent: (event) => {
@@ -16,7 +17,9 @@ console.log(
     selected,
     phases,
     product: [...(await tf.matMul(matrix, matrix).data())],
-    spinCount: process.env.GOMP_SPINCOUNT,
+    changed: Object.keys({ ...before, ...process.env }).filter(
+      (name) => before[name] !== process.env[name],
+    ),
     nativeTensors: selected.tfjsName === 'tensorflow' ? nativeBinding().getNumOfTensors() : 0,
   }),
 );
