@@ -5,7 +5,7 @@ import { diskFullError, formatBytes } from './cache.ts';
 import type { RuntimeContext } from './context.ts';
 import type { WheelPin } from './pins.ts';
 import { type ChildResult, runChild } from './process.ts';
-import type { Python } from './python.ts';
+import { type Python, pipCommand } from './python.ts';
 
 const pollMs = 200;
 
@@ -80,8 +80,7 @@ const pipSettings = {
 
 function pipArguments(pin: WheelPin, requirements: string, destination: string): string[] {
   return [
-    '-m',
-    'pip',
+    ...pipCommand,
     'download',
     '--no-deps',
     '--only-binary=:all:',

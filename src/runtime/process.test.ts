@@ -14,7 +14,13 @@ describe('a child process', () => {
       signal: null,
       stdout: 'out\n',
       stderr: 'err\n',
+      timedOut: false,
     });
+  });
+
+  it('whose time is up is ended, and that is told', async () => {
+    const result = await runChild('sleep', ['60'], { timeoutMs: 100 });
+    expect(result).toMatchObject({ code: null, signal: 'SIGTERM', timedOut: true });
   });
 
   it('may write as much as ldconfig does of thousands of libraries', async () => {

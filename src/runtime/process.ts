@@ -6,6 +6,8 @@ export interface ChildResult {
   signal: NodeJS.Signals | null;
   stdout: string;
   stderr: string;
+  /** True if it was ended because its time was up. */
+  timedOut: boolean;
 }
 
 /** Settings of a child process. */
@@ -63,12 +65,17 @@ export async function runChild(
     graceTimer = setTimeout(() => killGroup(child, 'SIGKILL'), killGraceMs);
   };
   signal?.addEventListener('abort', stop, { once: true });
-  const timer = timeoutMs === undefined ? undefined : setTimeout(stop, timeoutMs);
+  let timedOut = false;
+  const giveUp = () => {
+    timedOut = true;
+    stop();
+  };
+  const timer = timeoutMs === undefined ? undefined : setTimeout(giveUp, timeoutMs);
   try {
     const result = await new Promise<ChildResult>((resolve, reject) => {
       child.once('error', (error) => reject(new SpawnError(command, error)));
       child.once('close', (code, childSignal) =>
-        resolve({ code, signal: childSignal, stdout, stderr }),
+        resolve({ code, signal: childSignal, stdout, stderr, timedOut }),
       );
     });
     signal?.throwIfAborted();

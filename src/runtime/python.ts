@@ -11,8 +11,17 @@ export interface Python {
   tensorflow: { version: string; directory: string } | undefined;
 }
 
-const inquiry = `
-import importlib.util as util, json, sys
+/**
+ * Takes the directory at hand from the front of the path of modules, where Python puts it for `-c` and `-m`: a
+ * `json.py` that lies there is the user's, and not Python's.
+ */
+const ownModulesOnly = `
+import sys
+if sys.path[:1] == ['']: del sys.path[0]
+`;
+
+const inquiry = `${ownModulesOnly}
+import importlib.util as util, json
 from importlib import metadata
 def version(*names):
     for name in names:
@@ -31,42 +40,70 @@ print(json.dumps({
 }))
 `;
 
-const known = new WeakMap<NodeJS.ProcessEnv, Python[]>();
+/** What makes a Python run its pip, before pip's own arguments. */
+export const pipCommand = [
+  '-c',
+  `${ownModulesOnly}import runpy; runpy.run_module('pip', run_name='__main__', alter_sys=True)`,
+];
 
-/**
- * Every Python that the settings or the PATH name, in the order of preference. They are asked once
- * for each set of environment variables.
- */
-export async function findPythons(context: RuntimeContext): Promise<Python[]> {
-  const pythons = known.get(context.env) ?? (await askPythons(context));
-  known.set(context.env, pythons);
-  return pythons;
+const known = new WeakMap<NodeJS.ProcessEnv, Answers>();
+const timeoutMs = 20_000;
+
+interface Answers {
+  pythons: Python[];
+  /** The commands that did not answer in time. */
+  slow: string[];
 }
 
-async function askPythons(context: RuntimeContext): Promise<Python[]> {
+/** Every Python that the settings or the PATH name, in the order of preference. */
+export async function findPythons(context: RuntimeContext): Promise<Python[]> {
+  return (await findAnswers(context)).pythons;
+}
+
+/** They are asked once for each set of environment variables. */
+async function findAnswers(context: RuntimeContext): Promise<Answers> {
+  const answers = known.get(context.env) ?? (await askPythons(context));
+  known.set(context.env, answers);
+  return answers;
+}
+
+async function askPythons(context: RuntimeContext): Promise<Answers> {
   const named = context.env.GRU_LM_PYTHON;
   const pythons: Python[] = [];
+  const slow: string[] = [];
   for (const command of named ? [named] : ['python3', 'python']) {
     const python = await askPython(command, context);
-    if (python !== undefined) pythons.push(python);
+    if (python === 'slow') slow.push(command);
+    else if (python !== undefined) pythons.push(python);
   }
   if (named && pythons.length === 0) {
+    const found =
+      slow.length > 0
+        ? `did not answer within ${timeoutMs / 1000} seconds`
+        : 'cannot be run as one';
     throw new UserError(
       'runtime-python',
-      `GRU_LM_PYTHON should name a Python 3.8 or newer; "${named}" cannot be run as one.`,
+      `GRU_LM_PYTHON should name a Python 3.8 or newer; "${named}" ${found}.`,
       'Correct GRU_LM_PYTHON, or unset it to use the python3 on the PATH.',
     );
   }
-  return pythons;
+  return { pythons, slow };
 }
 
 /** The first Python that has pip; a `UserError` if there is none. */
 export async function requirePip(context: RuntimeContext): Promise<Python> {
   const { library, instead } = context.part;
-  const pythons = await findPythons(context);
+  const { pythons, slow } = await findAnswers(context);
   const withPip = pythons.find((python) => python.pipVersion !== undefined);
   if (withPip !== undefined) return withPip;
   const first = pythons[0];
+  if (first === undefined && slow.length > 0) {
+    throw new UserError(
+      'runtime-python',
+      `${library} is fetched by pip, which needs Python 3; ${slow.join(' and ')} did not answer within ${timeoutMs / 1000} seconds.`,
+      `Try again when the machine is less busy, name another Python in GRU_LM_PYTHON, or ${instead}.`,
+    );
+  }
   if (first === undefined) {
     throw new UserError(
       'runtime-python',
@@ -81,13 +118,17 @@ export async function requirePip(context: RuntimeContext): Promise<Python> {
   );
 }
 
-async function askPython(command: string, context: RuntimeContext): Promise<Python | undefined> {
+async function askPython(
+  command: string,
+  context: RuntimeContext,
+): Promise<Python | 'slow' | undefined> {
   try {
     const result = await runChild(command, ['-c', inquiry], {
       env: context.env,
       signal: context.signal,
-      timeoutMs: 20_000,
+      timeoutMs,
     });
+    if (result.timedOut) return 'slow';
     if (result.code !== 0) return undefined;
     const answer = JSON.parse(result.stdout) as {
       version: string;

@@ -120,7 +120,7 @@ export function fakeCuda(shop: Workshop, libraries: FakeLibraries): FakeCuda {
           .digest('hex')
           .slice(0, 8)}`,
         `#!/bin/sh
-[ "$1" = -c ] && { echo '{"version": "3.12.0", "pip": "25.0", "tensorflow": null}'; exit 0; }
+[ "$3" = download ] || { echo '{"version": "3.12.0", "pip": "25.0", "tensorflow": null}'; exit 0; }
 while [ $# -gt 0 ]; do [ "$1" = -d ] && dest=$2; [ "$1" = -r ] && read -r wanted < "$2"; shift; done
 name=$(echo "$wanted" | sed 's/==.*//; s/-/_/g')
 echo "$name" >> '${log}'

@@ -149,7 +149,7 @@ echo addon > "$out"
     return this.program(
       `python-${delivery}-${oneDnn}-${wheel.pin.sha256.slice(0, 8)}`,
       `#!/bin/sh
-[ "$1" = -c ] && { echo '{"version": "3.12.0", "pip": "25.0", "tensorflow": null}'; exit 0; }
+[ "$3" = download ] || { echo '{"version": "3.12.0", "pip": "25.0", "tensorflow": null}'; exit 0; }
 while [ $# -gt 0 ]; do [ "$1" = -d ] && dest=$2; [ "$1" = -r ] && read -r wanted < "$2"; shift; done
 case "$wanted" in
 onednn-cpu-gomp*) ${deliver(library!, oneDnn, marker)} ;;
