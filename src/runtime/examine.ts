@@ -147,7 +147,10 @@ async function examineOperations(binding: BuiltBinding, context: RuntimeContext)
     };
   }
   const { built, refusal, passedOver = [] } = outcome;
-  const probed = built ? await ensureOperationsProbed(built, binding, context) : { refusal };
+  const looking = { keepsFailure: false };
+  const probed = built
+    ? await ensureOperationsProbed(built, binding, context, looking)
+    : { refusal };
   if ('found' in probed) {
     const level = built?.level ? `, prebuilt for ${built.level}` : '';
     return {

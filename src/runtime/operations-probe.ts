@@ -11,10 +11,13 @@ import {
   type BuiltBinding,
   describeCrash,
   isIllegalInstruction,
+  isTimeout,
   parseAnswer,
   probeKey,
+  probeTimeout,
   probeTimeoutMs,
   readRecord,
+  sayAnswer,
 } from './probe.ts';
 import { runChild } from './process.ts';
 import { type Reason, reasonOf } from './refusal.ts';
@@ -25,7 +28,7 @@ import { type Reason, reasonOf } from './refusal.ts';
  * vectors, so that the scores are multiples of 1/32 and the losses known.
  */
 const probeScript = `
-const say = (value) => process.stdout.write(JSON.stringify(value));
+${sayAnswer}
 try {
   const binding = require(process.argv[1]);
   const operations = require(process.argv[2]);
@@ -62,16 +65,24 @@ try {
 `;
 
 /** What the first load of the native operations showed, or why they do not work. */
-export type ProbedOperations = { found: NativeOperations } | { refusal: Reason };
+export type ProbedOperations =
+  | { found: NativeOperations }
+  | {
+      refusal: Reason;
+      /** True if the next start may come to another result: nothing is kept of this one. */
+      isPassing: boolean;
+    };
 
 /**
  * Makes sure that the native operations load on this machine, in a child process, so that a crash
- * becomes a reason. Either result is recorded; a failure until gru-lm setup tries again.
+ * becomes a reason. Either result is recorded; a failure until gru-lm setup tries again, and not with
+ * `keepsFailure` false.
  */
 export async function ensureOperationsProbed(
   operations: BuiltOperations,
   binding: BuiltBinding,
   context: RuntimeContext,
+  { keepsFailure = true }: { keepsFailure?: boolean } = {},
 ): Promise<ProbedOperations> {
   const { tensorflow, oneDnn, addonPath, directory } = operations;
   const { ccLibrary, frameworkLibrary } = tensorflow;
@@ -86,7 +97,10 @@ export async function ensureOperationsProbed(
     return { found };
   } catch (error) {
     context.signal?.throwIfAborted();
-    return { refusal: await recordFailure(operations, reasonOf(error)) };
+    const reason = reasonOf(error);
+    const isPassing = isTimeout(error);
+    const isKept = keepsFailure && !isPassing;
+    return { refusal: isKept ? await recordFailure(operations, reason) : reason, isPassing };
   }
 }
 
@@ -116,6 +130,7 @@ async function probeOperations(
     );
   }
   const answer = parseAnswer<NativeOperations>(child.stdout);
+  if (child.timedOut) throw probeTimeout('The native operations');
   if (answer === undefined) throw probeError(describeCrash(child), origin);
   if (!('error' in answer)) return answer;
   if (/libgomp\.so\.1: cannot open/.test(answer.error)) {

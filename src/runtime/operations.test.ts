@@ -1,14 +1,20 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
-import { afterAll, describe, expect, it } from 'vitest';
+import { afterAll, describe, expect, it, vi } from 'vitest';
 import type { RuntimeContext } from './context.ts';
 import { readHost } from './host.ts';
 import { describeCached } from './locate.ts';
 import { describeOperations, ensureOperations, findOperations } from './operations.ts';
 import { ensureOperationsProbed } from './operations-probe.ts';
+import { runChild } from './process.ts';
 import { provision } from './provision.ts';
 import { type Delivery, Workshop } from './testing/fake-machine.ts';
 import { locateTfjsNode } from './tfjs-node.ts';
+
+vi.mock(import('./process.ts'), async (actual) => {
+  const all = await actual();
+  return { ...all, runChild: vi.fn(all.runChild) };
+});
 
 const shop = new Workshop();
 const wheel = shop.wheel();
@@ -237,6 +243,34 @@ describe('the first load of the native operations, in a process of its own', () 
     });
   });
 
+  it('answers beside what libraries print', async () => {
+    const { probe } = await loading(
+      `process.stdout.write('onednn_verbose,info,oneDNN v3.2.0'); process.on('exit', () => console.log('the end')); ${good}`,
+    );
+    expect(await probe()).toMatchObject({ found: { oneDnnVersion: '3.2.0' } });
+  });
+
+  it('that does not end in time is not held against them at the next start', async () => {
+    const { probe, built } = await loading(good);
+    const outOfTime = {
+      code: null,
+      signal: 'SIGTERM' as const,
+      stdout: '',
+      stderr: '',
+      timedOut: true,
+    };
+    vi.mocked(runChild).mockResolvedValueOnce(outOfTime);
+    expect(await probe()).toEqual({
+      refusal: {
+        reason: 'The native operations did not answer within 3 minutes when tried out.',
+        mend: 'Try again when the machine is less busy.',
+      },
+      isPassing: true,
+    });
+    expect(existsSync(built.failurePath)).toBe(false);
+    expect(await probe()).toHaveProperty('found');
+  });
+
   it('says what a missing libgomp is and how to get it', async () => {
     const { probe } = await loading(
       `throw new Error('libgomp.so.1: cannot open shared object file: No such file or directory');`,
@@ -247,6 +281,7 @@ describe('the first load of the native operations, in a process of its own', () 
           'The native operations need libgomp.so.1, the OpenMP runtime of GCC; it is not on this machine.',
         mend: 'Install it (Debian and Ubuntu: apt install libgomp1; Fedora: dnf install libgomp), then run gru-lm setup; or set GRU_LM_NATIVE=0 to do without.',
       },
+      isPassing: false,
     });
   });
 

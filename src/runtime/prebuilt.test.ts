@@ -5,6 +5,7 @@ import type { RuntimeContext } from './context.ts';
 import { examineBackends } from './examine.ts';
 import { readHost } from './host.ts';
 import { levels, levelsOf } from './levels.ts';
+import { provision } from './provision.ts';
 import { makeReady } from './ready.ts';
 import { setUpRuntime } from './setup.ts';
 import { Workshop } from './testing/fake-machine.ts';
@@ -219,6 +220,17 @@ describe('prebuilt native operations that do not work', () => {
     expect(context.events).toEqual([]);
     await setUpRuntime(context);
     expect(phases(context)).toContain('probe');
+  });
+
+  it('are told by doctor, which keeps nothing of it', async () => {
+    const context = machine(failing(`process.kill(process.pid, 'SIGILL');`));
+    await provision(context, 'cpu');
+    expect((await doctor(context)).nativeOperations).toMatchObject({
+      usable: false,
+      detail: expect.stringMatching(/^The prebuilt native operations do not work/),
+    });
+    const kept = readdirSync(context.cacheDirectory).filter((name) => name.includes('failed'));
+    expect(kept).toEqual([]);
   });
 
   it('by what their test operation gives are found out', async () => {

@@ -1,10 +1,16 @@
 import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
-import { afterAll, describe, expect, it } from 'vitest';
+import { afterAll, describe, expect, it, vi } from 'vitest';
 import { UserError } from '../errors.ts';
 import { probeBinding } from './probe.ts';
+import { runChild } from './process.ts';
 import { Workshop } from './testing/fake-machine.ts';
 import { locateTfjsNode } from './tfjs-node.ts';
+
+vi.mock(import('./process.ts'), async (actual) => {
+  const all = await actual();
+  return { ...all, runChild: vi.fn(all.runChild) };
+});
 
 const shop = new Workshop();
 const context = shop.context(shop.wheel());
@@ -79,6 +85,32 @@ describe('the first load of a binding, in a process of its own', () => {
     expect(await reason(path)).toBe(
       `${preamble}[1 2; 3 4]² should be [7 10; 15 22]; it gave 1 2 3 4.`,
     );
+  });
+
+  it('that does not end in time is no crash', async () => {
+    const outOfTime = {
+      code: null,
+      signal: 'SIGTERM' as const,
+      stdout: '',
+      stderr: '',
+      timedOut: true,
+    };
+    vi.mocked(runChild).mockResolvedValueOnce(outOfTime);
+    expect(await reason(shop.file('slow.js', ''))).toBe(
+      'TensorFlow was set up, but did not answer within 3 minutes when tried out.',
+    );
+  });
+
+  it('answers beside what libraries print', async () => {
+    const path = shop.file(
+      'talks.js',
+      `process.stdout.write('hello');
+      module.exports = {
+        createTensor: () => 1, executeOp: () => [{ id: 1 }], tensorDataSync: () => [7, 10, 15, 22],
+        isUsingGpuDevice: () => false, TF_Version: '2.21.0',
+      };`,
+    );
+    expect(await probeBinding(path, 'cpu', context)).toMatchObject({ tensorflowVersion: '2.21.0' });
   });
 
   it('refuses a TensorFlow of another series', async () => {

@@ -39,9 +39,14 @@ const hints: Record<LocatedTensorflow['source'], string> = {
   environment: 'Name another TensorFlow in GRU_LM_TENSORFLOW, or unset it; or use --backend wasm.',
 };
 
+/** How a script prints what it found, on a line of its own: libraries may print on stdout, too. */
+export const sayAnswer = `
+const say = (value) => process.stdout.write('\\n' + JSON.stringify(value) + '\\n');
+`;
+
 /** Loads the addon in `argv[1]`, multiplies two matrices, on a GPU also asks cuDNN, prints what it found as JSON. */
 const probeScript = `
-const say = (value) => process.stdout.write(JSON.stringify(value));
+${sayAnswer}
 try {
   const binding = require(process.argv[1]);
   const matrix = () => binding.createTensor([2, 2], binding.TF_FLOAT, new Float32Array([1, 2, 3, 4]));
@@ -116,6 +121,7 @@ export async function probeBinding(
       'Use --backend wasm, or name a TensorFlow that was compiled for this processor in GRU_LM_TENSORFLOW.',
     );
   }
+  if (child.timedOut) throw probeTimeout('TensorFlow was set up, but');
   if (answer === undefined) throw probeError(describeCrash(child), hint);
   if ('error' in answer) throw probeError(answer.error, hint);
   if (answer.product.join() !== '7,10,15,22') {
@@ -147,10 +153,11 @@ function cudnnError(reason: string, child: ChildResult): UserError {
 
 type Probed = ProbeResult & { product: number[]; cudnn?: string };
 
-/** What a child printed; undefined if it did not come to that. */
+/** What a child printed by `sayAnswer`; undefined if it did not come to that. */
 export function parseAnswer<T extends object>(text: string): T | { error: string } | undefined {
+  const line = text.split('\n').findLast((each) => each.startsWith('{'));
   try {
-    return JSON.parse(text) as T | { error: string };
+    return JSON.parse(line ?? '') as T | { error: string };
   } catch {
     return undefined;
   }
@@ -159,6 +166,21 @@ export function parseAnswer<T extends object>(text: string): T | { error: string
 /** TensorFlow checks for some instructions itself, and then ends the process. */
 export function isIllegalInstruction(child: ChildResult): boolean {
   return child.signal === 'SIGILL' || /compiled to use \w+ instructions/.test(child.stderr);
+}
+
+/** The error of a child that was stuck, or on a machine that is very busy: the next one may not be. */
+export function probeTimeout(subject: string): UserError {
+  const minutes = probeTimeoutMs / 60_000;
+  return new UserError(
+    'runtime-timeout',
+    `${subject} did not answer within ${minutes} minutes when tried out.`,
+    'Try again when the machine is less busy.',
+  );
+}
+
+/** True of that error, of which nothing is to be kept. */
+export function isTimeout(error: unknown): boolean {
+  return error instanceof UserError && error.code === 'runtime-timeout';
 }
 
 /** How a child ended that printed no answer. */

@@ -6,7 +6,7 @@ import { recordFailure } from './failures.ts';
 import type { Device } from './locate.ts';
 import type { OperationsOutcome } from './operations.ts';
 import { ensureOperationsProbed } from './operations-probe.ts';
-import { type BuiltBinding, ensureProbed, type ProbeResult } from './probe.ts';
+import { type BuiltBinding, ensureProbed, isTimeout, type ProbeResult } from './probe.ts';
 import { type ProvisionOptions, provision } from './provision.ts';
 import { reasonOf } from './refusal.ts';
 
@@ -49,7 +49,8 @@ async function tryOut(
     gpu = (await requireWorking(binding, device, context)).log?.gpu;
   } catch (error) {
     context.signal?.throwIfAborted();
-    if (binding.origin === 'compiled' || !again || isAboutGpu(error)) throw error;
+    const isItsFault = !isAboutGpu(error) && !isTimeout(error);
+    if (binding.origin === 'compiled' || !again || !isItsFault) throw error;
     const { reason } = reasonOf(error);
     await recordFailure(binding, {
       reason: `The prebuilt binding does not work: ${reason}`,
@@ -62,7 +63,9 @@ async function tryOut(
   if (built === undefined) return { binding, operations, ...(gpu && { gpu }) };
   const probed = await ensureOperationsProbed(built, binding, context);
   if ('found' in probed) return { binding, operations: { built, ...probed } };
-  return built.origin === 'prebuilt' && again ? undefined : { binding, operations: probed };
+  const { refusal, isPassing } = probed;
+  const isLast = built.origin === 'compiled' || !again || isPassing;
+  return isLast ? { binding, operations: { refusal } } : undefined;
 }
 
 /** What a try showed; a `UserError` says why TensorFlow does not work, or finds no GPU where it should. */
