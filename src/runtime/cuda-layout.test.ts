@@ -119,6 +119,16 @@ describe('a fetched CUDA build', () => {
     expect(parts.events).toEqual([]);
   });
 
+  it('that is missing is told where the cache is held by another, or cannot be', async () => {
+    const cacheDirectory = join(shop.file('no-directory', ''), 'runtime');
+    const error = await refusal(provision(context({ cacheDirectory }), 'cuda'));
+    expect(error.message).toContain('needs a CUDA build of TensorFlow 2.21.0');
+    const parts = context();
+    mkdirSync(join(parts.cacheDirectory, 'lock'), { recursive: true });
+    expect((await refusal(provision(parts, 'cuda'))).message).toBe(error.message);
+    expect(parts.events).toEqual([]);
+  });
+
   it('keeps what was fetched before a wheel failed, and fetches the rest alone', async () => {
     const { cacheDirectory } = context();
     const failing = context({

@@ -332,6 +332,9 @@ describe('a cache that cannot be written', () => {
     const { binding, operations } = await provision(shop.context(wheel, { cacheDirectory }), 'cpu');
     expect(existsSync(binding.bindingPath)).toBe(true);
     expect(operations.refusal?.reason).toContain('it is not writable (EROFS)');
+    expect(operations.refusal?.mend).toBe(
+      'Name a writable directory in GRU_LM_CACHE, or set GRU_LM_NATIVE=0 to do without.',
+    );
   });
 });
 

@@ -1,6 +1,6 @@
 import { UserError } from '../errors.ts';
 import { afterFailures, ensureBinding, findBinding, plannedBinding } from './binding.ts';
-import { formatBytes } from './cache.ts';
+import { explainWriteError, formatBytes } from './cache.ts';
 import { type Compiler, requireCompiler } from './compiler.ts';
 import { isOffline, type RuntimeContext } from './context.ts';
 import { missingCudaBuild } from './cuda.ts';
@@ -22,7 +22,7 @@ import {
   findOperations,
   type OperationsOutcome,
 } from './operations.ts';
-import { cudaPart } from './part.ts';
+import { cudaPart, operationsPart } from './part.ts';
 import { requirePin, type TensorflowPin } from './pins.ts';
 import type { BuiltBinding } from './probe.ts';
 import { type Python, requirePip } from './python.ts';
@@ -51,6 +51,10 @@ export async function provision(
   device: Device,
   { force = false, retry = force, fetchesCuda = false }: ProvisionOptions = {},
 ): Promise<Provisioned> {
+  // That it is missing is told without the lock, which another may hold, and which takes a cache that can be written.
+  if (device === 'cuda' && !fetchesCuda && !(await locateTensorflow(context, device))) {
+    throw await missingCudaBuild(context);
+  }
   let isForced = force;
   try {
     return await withCacheLock(
@@ -68,7 +72,10 @@ export async function provision(
     const binding = force ? undefined : await findBuilt(context, device);
     if (binding === undefined) throw error;
     // Only the native operations were missing, and not even trying was possible.
-    return { binding, operations: { refusal: reasonOf(error) } };
+    const cause = error instanceof UserError ? error.cause : undefined;
+    const explained = explainWriteError(cause, context.cacheDirectory, operationsPart);
+    const refusal = reasonOf(explained instanceof UserError ? explained : error);
+    return { binding, operations: { refusal } };
   }
 }
 
