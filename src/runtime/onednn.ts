@@ -65,11 +65,11 @@ function downloadBytes({ pin }: CachedOneDnn): number {
 }
 
 /** The error of a machine that may not fetch it. */
-export function oneDnnOffline(oneDnn: CachedOneDnn): UserError {
+export function oneDnnOffline(oneDnn: CachedOneDnn, state = 'is not set up'): UserError {
   const bytes = formatBytes(downloadBytes(oneDnn));
   return new UserError(
     'runtime-offline',
-    `oneDNN ${oneDnn.pin.version} is not set up, and GRU_LM_OFFLINE forbids fetching it (${bytes}).`,
+    `oneDNN ${oneDnn.pin.version} ${state}, and GRU_LM_OFFLINE forbids fetching it (${bytes}).`,
     `Unset GRU_LM_OFFLINE and run gru-lm setup; or ${operationsPart.instead}.`,
   );
 }
@@ -80,8 +80,10 @@ export async function ensureOneDnn(
   context: RuntimeContext,
   force: boolean,
 ): Promise<void> {
-  if (!force && (await hasOneDnn(oneDnn))) return;
-  if (isOffline(context)) throw oneDnnOffline(oneDnn);
+  const isThere = await hasOneDnn(oneDnn);
+  if (!force && isThere) return;
+  if (isOffline(context))
+    throw oneDnnOffline(oneDnn, isThere ? 'is to be fetched anew' : undefined);
   const { directory, pin } = oneDnn;
   const what = `oneDNN ${pin.version} for ${pin.platform}: library and headers`;
   await installWheels(

@@ -90,9 +90,8 @@ export async function ensureOperationsProbed(
   try {
     const recordPath = join(directory, `probe-${await probeKey(files, context, [])}.json`);
     const recorded = await readRecord<NativeOperations>(recordPath);
-    if (recorded !== undefined) return { found: recorded };
-    const found = await probeOperations(operations, binding.bindingPath, context);
-    await writeFile(recordPath, `${JSON.stringify(found)}\n`).catch(() => {});
+    const found = recorded ?? (await probeOperations(operations, binding.bindingPath, context));
+    if (!recorded) await writeFile(recordPath, `${JSON.stringify(found)}\n`).catch(() => {});
     await forgetFailure(operations);
     return { found };
   } catch (error) {

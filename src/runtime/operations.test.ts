@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { afterAll, describe, expect, it, vi } from 'vitest';
 import type { RuntimeContext } from './context.ts';
@@ -173,6 +173,37 @@ describe('native operations that cannot be had', () => {
     },
   );
 
+  const anew: [string, () => Record<string, string>, RegExp][] = [
+    [
+      'offline',
+      () => ({ GRU_LM_OFFLINE: '1' }),
+      /^oneDNN 2023\.2\.0 is to be fetched anew, and GRU_LM_OFFLINE forbids fetching it \(6 kB\)\.$/,
+    ],
+    [
+      'without a download',
+      () => ({ GRU_LM_PYTHON: shop.python(wheel, 'wheel', { oneDnn: 'nothing' }) }),
+      /^pip should have downloaded onednn_cpu/,
+    ],
+    [
+      'with a compiler that fails',
+      () => ({ CXX: plainCompiler }),
+      /^The native operations did not compile with plain c\+\+ 1\.0/,
+    ],
+  ];
+  it.each(anew)('anew %s stay as they were', async (_, env, reason) => {
+    const { cacheDirectory } = shop.context(wheel);
+    const first = await provision(shop.context(wheel, { cacheDirectory }), 'cpu');
+    const context = shop.context(wheel, { cacheDirectory, env: env() });
+    const options = { force: true, retry: true };
+    const outcome = await ensureOperations(context, tensorflowIn(context), 'cpu', options);
+    expect(outcome).toEqual({ ...first.operations, isKept: true });
+    const told = context.events.find(({ type }) => type === 'notice') as { message: string };
+    const [, said] = told.message.split('The native operations stay as they were: ');
+    expect(said).toMatch(reason);
+    const later = shop.context(wheel, { cacheDirectory });
+    expect((await provision(later, 'cpu')).operations).toEqual(first.operations);
+  });
+
   it('because the user stopped it are tried again', async () => {
     const controller = new AbortController();
     const marker = join(shop.root, 'stop-marker');
@@ -218,6 +249,14 @@ describe('the first load of the native operations, in a process of its own', () 
     expect(await probe()).toEqual({ found });
     expect(await probe()).toEqual({ found });
     expect(context.events.filter(({ type }) => type === 'phase')).toHaveLength(1);
+  });
+
+  it('is enough to forget a failure that setup tries again', async () => {
+    const { probe, built } = await loading(good);
+    await probe();
+    writeFileSync(built.failurePath, '{}');
+    expect(await probe()).toHaveProperty('found');
+    expect(existsSync(built.failurePath)).toBe(false);
   });
 
   it('turns a crash into a reason, which is recorded too', async () => {

@@ -42,6 +42,8 @@ export interface BuiltOperations extends OperationsParts {
 /** The native operations, or why they cannot be had; neither where they are not wanted. */
 export interface OperationsOutcome {
   built?: BuiltOperations;
+  /** True if they were to be made anew and could not be. */
+  isKept?: boolean;
   /** Why better ones were passed over. */
   passedOver?: Reason[];
   refusal?: Reason;
@@ -94,7 +96,8 @@ export async function findOperations(
 
 /**
  * Makes the native operations ready: fetches what is missing, and copies the prebuilt ones or compiles them.
- * Whatever prevents that is a reason, not an error, and is recorded.
+ * Whatever prevents that is a reason, not an error, and is recorded; but where `force` finds whole ones that
+ * cannot be made anew, they stay in use, and a notice says why.
  */
 export async function ensureOperations(
   parent: RuntimeContext,
@@ -111,23 +114,33 @@ export async function ensureOperations(
     context.signal?.throwIfAborted();
     return reasonOf(explainWriteError(error, context.cacheDirectory, operationsPart));
   };
-  for (const candidate of open) await forgetFailure(candidate);
+  const keep = async (candidate: BuiltOperations, reason: Reason) =>
+    found === undefined ? await recordFailure(candidate, reason) : reason;
+  const giveUp = (refusal: Reason): OperationsOutcome => {
+    if (found === undefined) return { refusal };
+    const message = `The native operations stay as they were: ${refusal.reason}`;
+    context.onEvent({ type: 'notice', message });
+    return { ...found, isKept: true };
+  };
+  if (found === undefined) for (const candidate of open) await forgetFailure(candidate);
   try {
     await ensureOneDnn(candidates[0]!.oneDnn, context, force);
   } catch (error) {
     const reason = reasonFor(error);
-    for (const candidate of open) failures.push(await recordFailure(candidate, reason));
-    return { refusal: failures.at(-1)! };
+    if (isOffline(context)) return giveUp(reason);
+    for (const candidate of open) failures.push(await keep(candidate, reason));
+    return giveUp(failures.at(-1)!);
   }
   for (const candidate of open) {
     try {
       await installOperations(candidate, context);
+      await forgetFailure(candidate);
       return { built: candidate };
     } catch (error) {
-      failures.push(await recordFailure(candidate, reasonFor(error)));
+      failures.push(await keep(candidate, reasonFor(error)));
     }
   }
-  return { refusal: joinReasons(failures) };
+  return giveUp(joinReasons(failures));
 }
 
 /** The native operations that would be tried first for this TensorFlow; throws if this host has none. */

@@ -59,10 +59,11 @@ async function tryOut(
     });
     return undefined;
   }
-  const { built } = operations;
+  const { built, isKept } = operations;
   if (built === undefined) return { binding, operations, ...(gpu && { gpu }) };
   const probed = await ensureOperationsProbed(built, binding, context);
-  if ('found' in probed) return { binding, operations: { built, ...probed } };
+  if ('found' in probed)
+    return { binding, operations: { built, ...(isKept && { isKept }), ...probed } };
   const { refusal, isPassing } = probed;
   const isLast = built.origin === 'compiled' || !again || isPassing;
   return isLast ? { binding, operations: { refusal } } : undefined;

@@ -98,11 +98,15 @@ export async function setUpRuntime(options: SetupOptions = {}): Promise<SetupPla
   if (dryRun) return plan;
   const asked = { force, retry: true, fetchesCuda: true };
   const { binding, operations } = await makeReady(context, device, asked);
-  const { built, ...outcome } = operations;
+  const { built, isKept, ...outcome } = operations;
+  const operationsPlan: OperationsPlan =
+    built && isKept
+      ? { action: 'present', directory: built.directory }
+      : await settle(plan.operations, built);
   return {
     ...plan,
     binding: await settle(plan.binding, binding),
-    operations: { ...(await settle(plan.operations, built)), ...outcome },
+    operations: { ...operationsPlan, ...outcome },
   };
 }
 
@@ -218,10 +222,12 @@ async function planOperations(
   if (!wantsOperations(context, device)) return { action: 'none' };
   try {
     const outcome = await findOperations(context, tensorflow, device, { retry: true });
-    const present = force ? undefined : outcome?.built;
+    // What cannot be fetched anew stays as it is.
+    const anew = force && !(outcome?.built && isOffline(context));
+    const present = anew ? undefined : outcome?.built;
     const planned = present ?? (await describeOperations(context, tensorflow));
     const { oneDnn, directory } = planned;
-    const isFetch = force || !(await hasOneDnn(oneDnn));
+    const isFetch = anew || !(await hasOneDnn(oneDnn));
     const wheels = isFetch ? await planOneDnn(oneDnn, context) : [];
     const isBuild = present === undefined && planned.origin === 'compiled';
     const compiler = isBuild ? await requireCompiler(context) : undefined;
