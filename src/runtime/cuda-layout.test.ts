@@ -3,6 +3,7 @@ import {
   mkdirSync,
   readdirSync,
   readFileSync,
+  rmSync,
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
@@ -236,6 +237,32 @@ describe('an installed CUDA build', () => {
     expect(JSON.parse(readFileSync(manifest, 'utf8'))).toMatchObject({
       files: expect.arrayContaining([{ path: 'tensorflow/libtensorflow_cc.so.2', bytes: 11 }]),
     });
+  });
+
+  it('has links to libraries that were installed since, and with force to all anew', async () => {
+    const directory = libraries.install('site-growing', ['cuda_runtime', 'cublas', 'cusolver']);
+    const { cacheDirectory } = context();
+    const env = { GRU_LM_TENSORFLOW: directory };
+    const start = (options = {}) => provision(context({ env, cacheDirectory }), 'cuda', options);
+    const { binding } = await start();
+    expect(missing(binding.tensorflow)).not.toBe('');
+    libraries.install('site-growing');
+    await start();
+    expect(missing(binding.tensorflow)).toBe('');
+    const link = join(binding.tensorflow.linksDirectory ?? '', 'nvidia', 'cublas');
+    rmSync(link);
+    await start({ force: true });
+    expect(existsSync(link)).toBe(true);
+  });
+
+  it('has nvrtc where cuDNN looks for it, beside itself', async () => {
+    const directory = libraries.install('site-nvrtc');
+    shop.file('site-nvrtc/nvidia/cuda_nvrtc/lib/libnvrtc.so.12', '');
+    const { binding } = await provision(context({ env: { GRU_LM_TENSORFLOW: directory } }), 'cuda');
+    const cudnn = join(binding.tensorflow.linksDirectory ?? '', 'nvidia', 'cudnn', 'lib');
+    // As the system resolves it, link by link.
+    expect(existsSync(`${cudnn}/../../nvrtc/lib/libnvrtc.so.12`)).toBe(true);
+    expect(existsSync(join(cudnn, 'libcudnn.so.9'))).toBe(true);
   });
 
   it('without all the libraries is not taken, unless the loader has the others', async () => {

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { mkdir, readdir, stat, symlink } from 'node:fs/promises';
-import { basename, dirname, join, relative } from 'node:path';
+import { basename, dirname, isAbsolute, join, relative } from 'node:path';
 import { installDirectory, readManifest } from './cache.ts';
 import type { RuntimeContext } from './context.ts';
 import { type CudaPin, openedLibraries, solverLink } from './cuda-pins.ts';
@@ -106,49 +106,67 @@ export function throughLinks(found: LocatedTensorflow, context: RuntimeContext):
 }
 
 /** True unless it is loaded through links that are not there, or that lead to what has changed. */
-export async function hasLinks({ linksDirectory }: LocatedTensorflow): Promise<boolean> {
-  return linksDirectory === undefined || (await readManifest(linksDirectory)) !== undefined;
+export async function hasLinks(tensorflow: LocatedTensorflow): Promise<boolean> {
+  const { linksDirectory } = tensorflow;
+  if (linksDirectory === undefined) return true;
+  const manifest = await readManifest(linksDirectory);
+  return manifest !== undefined && manifest.details.links === keyOf(await listLinks(tensorflow));
 }
 
-/** Makes the links of `throughLinks` unless they are there. */
+function keyOf(links: Record<string, string>): string {
+  return createHash('sha256').update(JSON.stringify(links)).digest('hex').slice(0, 16);
+}
+
+/** What there is to link to, by the links' names. */
+async function listLinks(tensorflow: LocatedTensorflow): Promise<Record<string, string>> {
+  const { nvidiaDirectory = '', ccLibrary, frameworkLibrary } = tensorflow;
+  const links: Record<string, string> = {
+    [join('tensorflow', basename(ccLibrary))]: ccLibrary,
+    [join('tensorflow', basename(frameworkLibrary))]: frameworkLibrary,
+  };
+  const list = async (...names: string[]) =>
+    (await readdir(join(nvidiaDirectory, ...names)).catch(() => [])).sort();
+  const link = (...names: string[]) => {
+    links[join('nvidia', ...names)] = join(nvidiaDirectory, ...names);
+  };
+  // Through a link to its directory, `..` would lead out of the links: cuDNN looks beside itself for nvrtc.
+  const real = ['cusparse', 'cudnn'];
+  for (const name of await list()) if (!real.includes(name)) link(name);
+  for (const file of await list('cudnn', 'lib')) link('cudnn', 'lib', file);
+  for (const file of openedLibraries.cusparse) {
+    if (existsSync(join(nvidiaDirectory, 'cusparse', 'lib', file))) link('cusparse', 'lib', file);
+  }
+  links[join(solverLink.directory, solverLink.name)] = solverLink.target;
+  if (existsSync(join(nvidiaDirectory, 'cuda_nvrtc')))
+    links[join('nvidia', 'nvrtc')] = 'cuda_nvrtc';
+  return links;
+}
+
+/** Makes the links of `throughLinks` unless they are there, or with `force` anew. */
 export async function ensureLinks(
   tensorflow: LocatedTensorflow,
   context: RuntimeContext,
+  force: boolean,
 ): Promise<void> {
-  const { linksDirectory, nvidiaDirectory, ccLibrary, frameworkLibrary } = tensorflow;
-  if (!linksDirectory || !nvidiaDirectory || (await hasLinks(tensorflow))) return;
+  const { linksDirectory, nvidiaDirectory, ccLibrary } = tensorflow;
+  if (!linksDirectory || !nvidiaDirectory) return;
+  if (!force && (await hasLinks(tensorflow))) return;
   await installDirectory(context.cacheDirectory, linksDirectory, async (building) => {
-    const made: Record<string, string> = {
-      [join('tensorflow', basename(ccLibrary))]: ccLibrary,
-      [join('tensorflow', basename(frameworkLibrary))]: frameworkLibrary,
-    };
-    const sparse = join('nvidia', 'cusparse');
-    for (const name of await readdir(nvidiaDirectory)) {
-      const path = join('nvidia', name);
-      if (path !== sparse) made[path] = join(nvidiaDirectory, name);
-    }
-    for (const file of openedLibraries.cusparse) {
-      const target = join(nvidiaDirectory, 'cusparse', 'lib', file);
-      if (existsSync(target)) made[join(sparse, 'lib', file)] = target;
-    }
-    const files = Object.keys(made).filter((path) => /\.so\.\d+$/.test(path));
-    made[join(solverLink.directory, solverLink.name)] = solverLink.target;
-    if (existsSync(join(nvidiaDirectory, 'cuda_nvrtc')))
-      made[join('nvidia', 'nvrtc')] = 'cuda_nvrtc';
-    for (const [path, target] of Object.entries(made)) {
+    const links = await listLinks(tensorflow);
+    for (const [path, target] of Object.entries(links)) {
       await mkdir(dirname(join(building, path)), { recursive: true });
       await symlink(target, join(building, path));
     }
-    const sizes = files.map(async (path) => {
-      const { size } = await stat(join(building, path));
-      return { path, bytes: size };
-    });
+    const isLibrary = (path: string) => /\.so\.\d+$/.test(path) && isAbsolute(links[path]!);
+    const sizes = Object.keys(links)
+      .filter(isLibrary)
+      .map(async (path) => ({ path, bytes: (await stat(join(building, path))).size }));
     return {
       format: 1,
       what: `Links to TensorFlow for CUDA and NVIDIA's libraries in ${dirname(ccLibrary)}`,
       version: tensorflow.version ?? 'unknown',
       files: await Promise.all(sizes),
-      details: { tensorflow: dirname(ccLibrary), nvidia: nvidiaDirectory },
+      details: { tensorflow: dirname(ccLibrary), nvidia: nvidiaDirectory, links: keyOf(links) },
     };
   });
 }

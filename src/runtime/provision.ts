@@ -171,7 +171,7 @@ async function ensureTensorflow(
 ): Promise<LocatedTensorflow> {
   const located = await locateTensorflow(context, device);
   if (located !== undefined && !(force && located.source === 'cache')) {
-    await ensureLinks(located, context);
+    await ensureLinks(located, context, force);
     return located;
   }
   if (device === 'cpu') return await fetchTensorflow(context);
