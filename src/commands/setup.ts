@@ -52,8 +52,11 @@ function describe(plan: SetupPlan, dryRun: boolean): string[] {
   return lines;
 }
 
-function describeNvidia({ action, directory, wheels }: NvidiaPlan, dryRun: boolean): string[] {
+function describeNvidia(plan: NvidiaPlan, dryRun: boolean): string[] {
+  const { action, missing, directory, wheels } = plan;
   if (action === 'fetch') return describeFetch(wheels, directory ?? '', dryRun);
+  if (missing)
+    return [`NVIDIA’s libraries are not all there: ${missing.reason}`, `  ${missing.mend}`];
   return [`NVIDIA’s libraries are there: ${directory ?? 'where the system’s loader finds them'}`];
 }
 

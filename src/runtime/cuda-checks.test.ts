@@ -1,4 +1,4 @@
-import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { UserError } from '../errors.ts';
@@ -8,8 +8,10 @@ import { openedLibraries } from './cuda-pins.ts';
 import { examineBackends } from './examine.ts';
 import { readHost } from './host.ts';
 import { probeBinding } from './probe.ts';
+import { setUpRuntime } from './setup.ts';
 import { FakeLibraries, fakeCuda, fakeNvidiaSmi } from './testing/fake-cuda.ts';
 import { Workshop } from './testing/fake-machine.ts';
+import { fakePrebuilds } from './testing/fake-prebuilds.ts';
 
 const shop = new Workshop();
 const wheel = shop.wheel();
@@ -188,8 +190,29 @@ describe('what a GPU needs', () => {
     expect(await check('CUDA', { env: { GRU_LM_TENSORFLOW: directory } })).toMatchObject({
       state: 'missing',
       found: 'without libcufft.so.11, libcusparse.so.12, libcudnn.so.9, libnvJitLink.so.12',
-      mend: expect.stringContaining('gru-lm setup --device cuda'),
+      mend: 'Install them for its Python (pip install "tensorflow[and-cuda]==2.21.0"), or name their directory in LD_LIBRARY_PATH, or unset GRU_LM_TENSORFLOW and run gru-lm setup --device cuda, which fetches all.',
     });
+  });
+
+  it('is tried by setup and doctor as it is used', async () => {
+    const prebuiltDirectory = fakePrebuilds(shop, {
+      binding: `
+        const { TF_FORCE_GPU_ALLOW_GROWTH, NVIDIA_TF32_OVERRIDE, CUDA_VISIBLE_DEVICES } = process.env;
+        exports.TF_Version = '2.21.0';
+        exports.isUsingGpuDevice = () =>
+          TF_FORCE_GPU_ALLOW_GROWTH === 'true' && NVIDIA_TF32_OVERRIDE === '0' && CUDA_VISIBLE_DEVICES === 'GPU-1a2b3c4d';
+        exports.createTensor = () => 0;
+        exports.executeOp = (name) => [{ id: name === 'MatMul' ? 1 : 0.5 }];
+        exports.tensorDataSync = (id) => (id === 1 ? [7, 10, 15, 22] : [0.5, id]);`,
+    });
+    const smi = [{ capability: '7.5' }, { capability: '8.9' }];
+    const context = machine({ smi, prebuiltDirectory });
+    const { binding } = await setUpRuntime({ ...context, device: 'cuda' });
+    const records = readdirSync(binding.directory).filter((name) => name.startsWith('probe-'));
+    expect(records).toHaveLength(1);
+    rmSync(join(binding.directory, records[0]!));
+    const [first] = await examineBackends(context);
+    expect(first).toMatchObject({ backend: 'cuda', usable: true });
   });
 
   it('is part of what doctor says of the cuda backend', async () => {

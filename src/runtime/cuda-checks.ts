@@ -8,7 +8,8 @@ import type { CudaLog } from './cuda-log.ts';
 import { isAtLeast } from './host.ts';
 import { type LocatedTensorflow, locateTensorflow, missingOpened } from './locate.ts';
 import { chooseGpu, type Gpu, queryGpus } from './nvidia-smi.ts';
-import { reasonOf } from './refusal.ts';
+import { tensorflowVersion } from './pins.ts';
+import { type Reason, reasonOf } from './refusal.ts';
 
 /** One thing that a GPU needs. */
 export interface DeviceCheck {
@@ -79,6 +80,14 @@ function checkDriver({ host }: RuntimeContext, gpu: Gpu | undefined): DeviceChec
   return { check, state: 'wrong', found: version, needed, mend: 'Install a newer driver.' };
 }
 
+/** What a build lacks that GRU_LM_TENSORFLOW names: others are only taken with all that they open. */
+export function lacking(missing: readonly string[]): Reason {
+  return {
+    reason: `without ${missing.join(', ')}`,
+    mend: `Install them for its Python (pip install "tensorflow[and-cuda]==${tensorflowVersion}"), or name their directory in LD_LIBRARY_PATH, or unset GRU_LM_TENSORFLOW and run gru-lm setup --device cuda, which fetches all.`,
+  };
+}
+
 type Located = LocatedTensorflow | UserError | undefined;
 
 async function checkLibraries(
@@ -94,9 +103,8 @@ async function checkLibraries(
     return { check, state: 'missing', found: reason, needed, mend };
   }
   if (missing?.length) {
-    const mend =
-      'Run gru-lm setup --device cuda, which fetches them, or name their directory in LD_LIBRARY_PATH.';
-    return { check, state: 'missing', found: `without ${missing.join(', ')}`, needed, mend };
+    const { reason, mend } = lacking(missing);
+    return { check, state: 'missing', found: reason, needed, mend };
   }
   const version = await installedVersion(tensorflow, 'cuda_runtime');
   const found = version ? `runtime ${version}` : 'libraries of the system';
@@ -114,7 +122,7 @@ async function checkCudnn(
     return { check, state: 'missing', found: 'none is set up', needed };
   }
   if (missing?.includes('libcudnn.so.9')) {
-    const mend = 'Run gru-lm setup --device cuda, which fetches it.';
+    const { mend } = lacking(missing);
     return { check, state: 'missing', found: 'libcudnn.so.9 is not found', needed, mend };
   }
   const version =

@@ -59,3 +59,9 @@ export async function cudaEnvironment(
   const unset = Object.entries(settings).filter(([name]) => env[name] === undefined);
   return Object.fromEntries(unset);
 }
+
+/** The context with these variables by default, so that what is tried out is what is loaded then. */
+export async function withCudaEnvironment(context: RuntimeContext): Promise<RuntimeContext> {
+  const settings = await cudaEnvironment(context, {});
+  return { ...context, env: { ...context.env, ...settings } };
+}

@@ -324,6 +324,19 @@ describe('a dry run for cuda', () => {
     expect(parts.events).toEqual([]);
   });
 
+  it('says which libraries the named build does not find', async () => {
+    const directory = libraries.install('site-poor', ['cusolver']);
+    const env = { GRU_LM_TENSORFLOW: directory, LD_LIBRARY_PATH: '' };
+    const plan = await setUpRuntime({ ...context({ env }), device: 'cuda', dryRun: true });
+    expect(plan.nvidia).toMatchObject({
+      action: 'missing',
+      missing: {
+        reason: expect.stringMatching(/^without libcudart\.so\.12, .*libcudnn\.so\.9/),
+        mend: expect.stringContaining('unset GRU_LM_TENSORFLOW'),
+      },
+    });
+  });
+
   it('says that nothing is left to fetch once it is there', async () => {
     const parts = context();
     await provision(parts, 'cuda', { fetchesCuda: true });

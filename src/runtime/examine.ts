@@ -13,6 +13,7 @@ import {
 } from './context.ts';
 import { missingCudaBuild, requireNvidiaDriver } from './cuda.ts';
 import { checkCuda, type DeviceCheck } from './cuda-checks.ts';
+import { withCudaEnvironment } from './cuda-environment.ts';
 import {
   cachedTensorflowDirectory,
   type Device,
@@ -86,7 +87,8 @@ async function examineTensorflow(device: Device, context: RuntimeContext): Promi
       failures,
     });
   }
-  const probed = await requireWorking(built, device, context);
+  const tried = device === 'cuda' ? await withCudaEnvironment(context) : context;
+  const probed = await requireWorking(built, device, tried);
   const prebuilt = built.origin === 'prebuilt' ? ', by the prebuilt binding' : '';
   return {
     usable: true,

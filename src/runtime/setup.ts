@@ -5,8 +5,16 @@ import { readManifest } from './cache.ts';
 import { type Compiler, requireCompiler } from './compiler.ts';
 import { type ContextParts, createContext, isOffline, type RuntimeContext } from './context.ts';
 import { requireNvidiaDriver } from './cuda.ts';
+import { lacking } from './cuda-checks.ts';
+import { withCudaEnvironment } from './cuda-environment.ts';
 import { describeFetchedCuda, fetchedCudaRoot } from './cuda-layout.ts';
-import { type Device, describeCached, type LocatedTensorflow, locateTensorflow } from './locate.ts';
+import {
+  type Device,
+  describeCached,
+  type LocatedTensorflow,
+  locateTensorflow,
+  missingOpened,
+} from './locate.ts';
 import { type CachedOneDnn, hasOneDnn, oneDnnOffline } from './onednn.ts';
 import { describeOperations, findOperations, wantsOperations } from './operations.ts';
 import { operationsPart } from './part.ts';
@@ -40,7 +48,9 @@ export interface OperationsPlan {
 
 /** What is done about NVIDIA's libraries. */
 export interface NvidiaPlan {
-  action: 'fetch' | 'present';
+  action: 'fetch' | 'present' | 'missing';
+  /** Which are missing where nothing is fetched. */
+  missing?: Reason;
   /** Where they are or will be; undefined if the system's loader has them. */
   directory: string | undefined;
   /** The releases that are fetched; undefined for those of others. */
@@ -97,7 +107,8 @@ export async function setUpRuntime(options: SetupOptions = {}): Promise<SetupPla
   const plan = await planSetup(context, device, force);
   if (dryRun) return plan;
   const asked = { force, retry: true, fetchesCuda: true };
-  const { binding, operations } = await makeReady(context, device, asked);
+  const tried = device === 'cuda' ? await withCudaEnvironment(context) : context;
+  const { binding, operations } = await makeReady(tried, device, asked);
   const { built, isKept, ...outcome } = operations;
   const operationsPlan: OperationsPlan =
     built && isKept
@@ -135,8 +146,9 @@ async function planSetup(
   const planned = present ?? (await plannedBinding(context, tensorflow, again)).binding;
   const isBuild = present === undefined && planned.origin === 'compiled';
   const compiler = isBuild ? (fetched?.compiler ?? (await requireCompiler(context))) : undefined;
-  const { wheel, nvidia = device === 'cuda' ? presentNvidia(tensorflow) : undefined } =
-    fetched ?? {};
+  const { wheel } = fetched ?? {};
+  const nvidia =
+    fetched?.nvidia ?? (device === 'cuda' ? await lookForNvidia(tensorflow, context) : undefined);
   const operations = await planOperations(context, tensorflow, device, force);
   const wheels = [
     ...(wheel ? [wheel] : []),
@@ -198,8 +210,15 @@ async function planCudaFetch(context: RuntimeContext, force: boolean): Promise<P
   };
 }
 
-function presentNvidia({ nvidiaDirectory }: LocatedTensorflow): NvidiaPlan {
-  return { action: 'present', directory: nvidiaDirectory, wheels: [] };
+async function lookForNvidia(
+  tensorflow: LocatedTensorflow,
+  context: RuntimeContext,
+): Promise<NvidiaPlan> {
+  const missing = await missingOpened(tensorflow, context);
+  const common = { directory: tensorflow.nvidiaDirectory, wheels: [] };
+  return missing.length === 0
+    ? { action: 'present', ...common }
+    : { action: 'missing', missing: lacking(missing), ...common };
 }
 
 /** Why there is no GPU to use, if that can be told from the driver alone. */
