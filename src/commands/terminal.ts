@@ -24,16 +24,16 @@ const ESCAPE = '\u001b';
 const ESCAPE_MARK = randomUUID();
 const COLOUR_MARKS = new RegExp(`${ESCAPE_MARK}\\[[\\d;]*m`, 'g');
 
-/** Colours for a stream: `--no-color`, then FORCE_COLOR, then NO_COLOR, then whether it is a terminal that has any. */
+/** Colours for a stream: `--no-color`, then FORCE_COLOR, then NO_COLOR, then whether it is a terminal that knows any. */
 function chalkFor(stream: NodeJS.WriteStream): ChalkInstance {
-  const { FORCE_COLOR, NO_COLOR } = process.env;
+  const { FORCE_COLOR, NO_COLOR, TERM } = process.env;
   if (process.argv.includes('--no-color')) return new Chalk({ level: 0 });
   if (FORCE_COLOR !== undefined) {
     const level = FORCE_COLOR === '' || FORCE_COLOR === 'true' ? 1 : Number(FORCE_COLOR);
     return new Chalk({ level: Math.min(3, Math.max(0, level || 0)) as 0 | 1 | 2 | 3 });
   }
-  const depth = NO_COLOR || !stream.isTTY ? 1 : stream.getColorDepth();
-  return new Chalk({ level: depth > 8 ? 3 : depth > 4 ? 2 : depth > 1 ? 1 : 0 });
+  if (NO_COLOR || !stream.isTTY || TERM === 'dumb') return new Chalk({ level: 0 });
+  return new Chalk({ level: stream.getColorDepth() > 8 ? 3 : stream.getColorDepth() > 4 ? 2 : 1 });
 }
 
 function styleFor(stream: NodeJS.WriteStream): Style {
