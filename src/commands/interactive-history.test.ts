@@ -48,6 +48,10 @@ describe('the history', () => {
     await addToHistory(link, ['two']);
     expect(lstatSync(link).isSymbolicLink()).toBe(true);
     expect(readFileSync(file, 'utf8')).toBe('one\ntwo\n');
+    rmSync(file);
+    await addToHistory(link, ['three']);
+    expect(lstatSync(link).isSymbolicLink()).toBe(true);
+    expect(readFileSync(file, 'utf8')).toBe('three\n');
   });
 
   it('is not kept in what is no file of lines', async () => {

@@ -1,6 +1,6 @@
 /** The lines that were typed in earlier sessions. */
-import { readFile, realpath, rename, rm, stat, writeFile } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { readFile, readlink, realpath, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { dirname, join, resolve } from 'node:path';
 import envPaths from 'env-paths';
 import { temporaryName } from '../durable-files.ts';
 import { makeDirectories } from '../make-directories.ts';
@@ -28,21 +28,27 @@ function keptLine(line: string): string {
 
 /** The lines of a file, the oldest first; none where there is no such file. */
 export async function readHistory(path: string): Promise<string[]> {
-  const { file, isOurs } = await placeOf(path);
-  if (file === undefined || !isOurs) return [];
+  const { file, kind } = await placeOf(path);
+  if (kind !== 'lines') return [];
   const text = await readFile(file, 'utf8');
   return text.split('\n').filter(Boolean).map(keptLine).slice(-LINES_KEPT);
 }
 
-/** The file that a name or a link means, undefined if there is none yet, and whether it can be one of typed lines. */
-async function placeOf(path: string): Promise<{ file?: string; isOurs: boolean }> {
+interface Place {
+  /** The file that a name or a link means. */
+  file: string;
+  kind: 'lines' | 'missing' | 'other';
+}
+
+async function placeOf(path: string): Promise<Place> {
   try {
     const file = await realpath(path);
     const stats = await stat(file);
-    return { file, isOurs: stats.isFile() && stats.size <= LONGEST_FILE };
+    return { file, kind: stats.isFile() && stats.size <= LONGEST_FILE ? 'lines' : 'other' };
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return { isOurs: true };
-    throw error;
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+    const target = await readlink(path).catch(() => '');
+    return { file: target ? resolve(dirname(path), target) : path, kind: 'missing' };
   }
 }
 
@@ -52,8 +58,8 @@ async function placeOf(path: string): Promise<{ file?: string; isOurs: boolean }
  */
 export async function addToHistory(path: string, lines: readonly string[]): Promise<void> {
   if (lines.length === 0) return;
-  const { file = path, isOurs } = await placeOf(path);
-  if (!isOurs) return;
+  const { file, kind } = await placeOf(path);
+  if (kind === 'other') return;
   const all = [...(await readHistory(path)), ...lines.map(keptLine)];
   const distinct = all.filter((line, i) => line !== '' && line !== all[i - 1]);
   const directory = dirname(file);

@@ -27,6 +27,14 @@ describe('lines of a stream', () => {
       'standard input: expected UTF-8, found other bytes',
     );
     await expect(linesOf(['a\n', Uint8Array.of(0xc3)])).rejects.toThrow('found other bytes');
+    expect(await linesOf(['\ufeffa\n\ufeffb'])).toEqual(['a', '\ufeffb']);
+  });
+
+  it('come up to a bad one, however much is read at once', async () => {
+    const bytes = Buffer.concat([Buffer.from('one\ntwo\n'), Uint8Array.of(0xff, 0x0a)]);
+    const input = new StreamLines(Readable.from([bytes]), new AbortController().signal);
+    expect([await input.next(), await input.next()]).toEqual(['one', 'two']);
+    await expect(input.next()).rejects.toThrow('found other bytes');
   });
 
   it('leave the stream that is closed after one of them', async () => {

@@ -40,31 +40,40 @@ export class StreamLines implements LineInput {
 
 /** @throws UserError `prompts` for bytes that are no UTF-8 */
 async function* linesOf(stream: AsyncIterable<Uint8Array>): AsyncGenerator<string, void, void> {
-  const decoder = new TextDecoder('utf-8', { fatal: true });
-  let begun = '';
+  const asFirst = new TextDecoder('utf-8', { fatal: true });
+  const asLater = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+  let isFirst = true;
+  const lineOf = (bytes: Uint8Array) => {
+    const decoder = isFirst ? asFirst : asLater;
+    isFirst = false;
+    try {
+      return decoder.decode(bytes).replace(/\r$/, '');
+    } catch (error) {
+      throw new UserError(
+        'prompts',
+        'standard input: expected UTF-8, found other bytes',
+        'Convert it to UTF-8 (iconv does).',
+        { cause: error },
+      );
+    }
+  };
+  // Line by line, so that those before a bad one are answered.
+  let begun = Buffer.alloc(0);
   for await (const bytes of stream) {
-    const lines = (begun + decoded(decoder, bytes)).split(/\r?\n/);
-    begun = lines.pop()!;
-    yield* lines;
+    begun = Buffer.concat([begun, bytes]);
+    let start = 0;
+    for (;;) {
+      const end = begun.indexOf(LINE_FEED, start);
+      if (end < 0) break;
+      yield lineOf(begun.subarray(start, end));
+      start = end + 1;
+    }
+    begun = begun.subarray(start);
   }
-  begun += decoded(decoder);
-  if (begun !== '') yield begun;
+  if (begun.length > 0) yield lineOf(begun);
 }
 
-/** @param bytes undefined: there are no more */
-function decoded(decoder: InstanceType<typeof TextDecoder>, bytes?: Uint8Array): string {
-  try {
-    return decoder.decode(bytes, { stream: bytes !== undefined });
-  } catch (error) {
-    throw new UserError(
-      'prompts',
-      'standard input: expected UTF-8, found other bytes',
-      'Convert it to UTF-8 (iconv does).',
-      { cause: error },
-    );
-  }
-}
-
+const LINE_FEED = 0x0a;
 const PROMPT = '> ';
 
 /** Lines that are typed on a terminal, with editing and history. */

@@ -22,6 +22,14 @@ test('a text is the same by its bytes, whatever it is called and stands beside',
   expect(textIdOf(record('v'), 'train', whole)).toBe(own('a'));
 });
 
+test('a text that is cut by default is the same as one that is cut so by name', () => {
+  const { validSplit, ...byDefault } = cut;
+  expect(textIdOf(record('a'), 'valid', byDefault)).toBe(textIdOf(record('a'), 'valid', cut));
+  // Of a long text the default takes a million characters, not a tenth.
+  const long = { ...record('a'), corpus: [{ ...source('a'), bytes: 2e7 }] };
+  expect(textIdOf(long, 'valid', byDefault)).not.toBe(textIdOf(long, 'valid', cut));
+});
+
 test('it is another one of other bytes, of another part or share, and read in another way', () => {
   const ids = [
     textIdOf(record('a'), 'valid', cut),

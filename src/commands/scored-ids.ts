@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto';
 import type { TrainOptions } from '../config/train-options.ts';
 import type { DataRecord } from '../data/record.ts';
-import type { Part } from '../data/split.ts';
+import { type Part, validShareOf } from '../data/split.ts';
 import type { Tokenizer } from '../data/tokenizer.ts';
 
 /** How a text is read and cut. */
@@ -19,7 +19,8 @@ export function textIdOf(record: DataRecord, part: Part, reading: TextReading): 
   const { encoding, newlines, textField, validSplit, testSplit } = reading;
   const own = part === 'train' ? [] : record[part];
   // What has a text of its own takes nothing of the corpus.
-  const valid = record.valid.length > 0 ? 0 : validSplit;
+  const bytes = record.corpus.reduce((sum, source) => sum + source.bytes, 0);
+  const valid = record.valid.length > 0 ? 0 : validShareOf(validSplit, bytes);
   const test = record.test.length > 0 ? 0 : testSplit;
   const isWhole = own.length > 0 || (valid === 0 && test === 0);
   const files = (own.length > 0 ? own : record.corpus).map(({ sha256 }) => sha256);

@@ -27,6 +27,7 @@ import { optionsOfWeights } from '../config/weights-options.ts';
 import { StatefulBatches } from '../data/batches.ts';
 import type { Dataset, TokenizedPart } from '../data/dataset.ts';
 import { assertSameData } from '../data/record.ts';
+import { DEFAULT_WORDS } from '../data/word-trainer.ts';
 import { errorMessage, UserError } from '../errors.ts';
 import { Journal } from '../journal/journal.ts';
 import type { Precision } from '../ops/tensorflow-binding.ts';
@@ -233,7 +234,7 @@ async function examine(
     train,
     valid,
     overlap: dataset.overlap,
-    vocabulary: resumeFrom ? 'own' : vocabularyOf(options, initial !== undefined),
+    vocabulary: resumeFrom ? 'own' : vocabularyOf(options, dataset, initial !== undefined),
     spent: resumeFrom && {
       steps: resumeFrom.progress.step,
       elapsedSeconds: resumeFrom.clock.elapsedSeconds,
@@ -247,11 +248,13 @@ async function examine(
 
 /** @param isOfModel whether it is that of another model */
 function vocabularyOf(
-  { tokenizerFile, vocabularySize, minCount }: TrainOptions,
+  { tokenizerFile, vocabularySize = DEFAULT_WORDS, minCount = 1 }: TrainOptions,
+  { tokenizer }: Dataset,
   isOfModel: boolean,
 ): PreflightInput['vocabulary'] {
   if (isOfModel || tokenizerFile !== undefined) return 'given';
-  return vocabularySize !== undefined || (minCount ?? 1) > 1 ? 'cut' : 'complete';
+  if (tokenizer.vocabularySize >= vocabularySize) return 'sized';
+  return minCount > 1 ? 'counted' : 'complete';
 }
 
 async function trainAndSave(

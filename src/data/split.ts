@@ -42,10 +42,20 @@ export interface PartChunk {
   readonly chunk: TextChunk;
 }
 
-/** Characters (or bytes) that validation takes at most if nobody said how many. */
+/** What validation takes if nobody said how much: this fraction, and so many characters (or bytes) at most. */
+const DEFAULT_VALIDATION = 0.1;
 const LARGEST_DEFAULT_VALIDATION = 1_000_000;
 /** Characters that a cut moves back at most to spare a word: so many are kept in memory. */
 const LONGEST_LOOK_BACK = 2 ** 20;
+
+/**
+ * The fraction that validation takes of a text of so many bytes; undefined for the default of one so long that it
+ * may be less.
+ */
+export function validShareOf(validSplit: number | undefined, bytes: number): number | undefined {
+  if (validSplit !== undefined) return validSplit;
+  return DEFAULT_VALIDATION * bytes <= LARGEST_DEFAULT_VALIDATION ? DEFAULT_VALIDATION : undefined;
+}
 
 /**
  * How to cut a text of n = `size` characters (code points), or bytes where the boundary is `byte`.
@@ -55,7 +65,7 @@ const LONGEST_LOOK_BACK = 2 ** 20;
  * too short to give each part a character (`corpus-too-short`).
  */
 export function planSplit(size: number, options: SplitOptions = {}): SplitPlan {
-  const { validSplit = 0.1, testSplit = 0, boundary = 'character' } = options;
+  const { validSplit = DEFAULT_VALIDATION, testSplit = 0, boundary = 'character' } = options;
   assertFractions(validSplit, testSplit);
   const validEnd = testSplit === 0 ? size : floorOfProduct(1 - testSplit, size);
   const asked = validSplit === 0 ? validEnd : floorOfProduct(1 - (validSplit + testSplit), size);

@@ -14,7 +14,7 @@ import { splitterOf, WordTokenizer, wordSpecialTokens } from './word-tokenizer.t
 /** A longer word is not counted, and so is unknown: it would be data, not language. */
 const MAX_WORD_BYTES = 1024;
 /** Words that are kept where the options do not say. */
-const DEFAULT_WORDS = 100_000;
+export const DEFAULT_WORDS = 100_000;
 /** Distinct words that are counted at once. */
 const COUNTED_WORDS = 4_000_000;
 

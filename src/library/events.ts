@@ -12,9 +12,11 @@ export interface StartEvent {
   tokensPerParameter: number;
   /** The share of the validation tokens that is unknown, in [0, 1]. */
   unknownShare: number;
+  /** Steps that are still to be made. */
   expectedSteps: number;
-  /** Passes over the training text. */
+  /** Passes over the training text in them. */
   expectedEpochs: number;
+  /** What they will take. */
   expectedSeconds: number;
   /** Of memory, at the most. */
   expectedBytes: number;

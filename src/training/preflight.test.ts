@@ -14,7 +14,7 @@ const input: PreflightInput = {
   train: { tokens: 100_000, unknown: 0 },
   valid: { tokens: 5000, unknown: 50 },
   overlap: { probed: 100, found: 0 },
-  vocabulary: 'cut',
+  vocabulary: 'sized',
   budget: { maxSteps: 1000 },
   tokensPerStep: 500,
   trial: { stepSeconds: 0.1, stepsPerEpoch: 200, peakBytes: 1_000_000 },
@@ -87,6 +87,17 @@ describe('windows that grow', () => {
     expect(grown({ epochs: 5 })).toMatchObject({ expectedSteps: 2100, expectedEpochs: 5 });
     expect(grown({ maxSteps: 1000 }).expectedEpochs).toBeCloseTo(0.7875 * 5, 9);
     expect(grown({ maxSteps: 1000 }).expectedSeconds).toBeCloseTo(78.75 + 8 * 0.4, 9);
+    const left = (steps: number, budget: PreflightInput['budget']) =>
+      preflight({
+        ...{ ...input, bpttSchedule: 'grow', budget },
+        spent: { steps, elapsedSeconds: 0 },
+      });
+    // All the short ones are made: 1400 steps were three tenths of the text.
+    expect(left(1400, { epochs: 5 }).expectedSteps).toBe(700);
+    expect(left(1400, { epochs: 5 }).expectedEpochs).toBeCloseTo(3.5, 9);
+    // 800 by an eighth, 200 of 400 by a quarter.
+    expect(left(1000, { epochs: 5 }).expectedSteps).toBe(200 + 200 + 700);
+    expect(left(300, { maxSteps: 1000 }).expectedEpochs).toBeCloseTo(3.5, 9);
   });
 });
 
@@ -106,8 +117,10 @@ describe('what looks wrong', () => {
 
   it('is met by what can be done about it', () => {
     const valid = { tokens: 5000, unknown: 1500 };
-    const [cut] = warningsWith({ valid });
-    expect(cut).toContain('Give --vocab-size a larger number, or take --tokenizer bpe');
+    const [sized] = warningsWith({ valid });
+    expect(sized).toContain('Give --vocab-size a larger number, or take --tokenizer bpe');
+    const [counted] = warningsWith({ valid, vocabulary: 'counted' });
+    expect(counted).toContain('Give --min-count a smaller number, or take --tokenizer bpe');
     const model = { ...input.model, vocabularySize: 20_000 };
     const complete = warningsWith({ valid, model, vocabulary: 'complete' });
     expect(complete).toEqual([expect.stringMatching(/alone\. Take --tokenizer bpe/)]);
@@ -118,6 +131,8 @@ describe('what looks wrong', () => {
         'vocabulary is of other text. A new run without --init-from and --tokenizer-file has its ' +
         'own.',
     ]);
+    const other = warningsWith({ valid: { tokens: 9, unknown: 9 }, vocabulary: 'given' });
+    expect(other).toEqual([expect.stringContaining('Check --valid')]);
     const own = warningsWith({ valid, model, vocabulary: 'own' });
     expect(own).toEqual([expect.stringMatching(/predicts that alone\.$/)]);
   });

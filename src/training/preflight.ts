@@ -3,7 +3,7 @@ import { elementCount, type ModelConfig, parameterSpecs } from '../model/paramet
 import { TRAINING_A_VALIDATION, VALIDATION_SPEED, VALIDATIONS } from './cadence.ts';
 import { type Budget, type Spent, stepsOfEpochs } from './schedule.ts';
 import type { Trial } from './trial.ts';
-import { type BpttSchedule, meanWindowShare } from './window-lengths.ts';
+import { type BpttSchedule, meanWindowShare, readAfter } from './window-lengths.ts';
 
 /** What is known of a part of the text once it is tokens. */
 export interface PartFigures {
@@ -30,8 +30,11 @@ export interface PreflightInput {
   readonly evalEvery?: number | undefined;
   /** Default constant. */
   readonly bpttSchedule?: BpttSchedule | undefined;
-  /** Whether the vocabulary has all of the training text, was cut, or was there before: another model's, or this run's. */
-  readonly vocabulary: 'complete' | 'cut' | 'given' | 'own';
+  /**
+   * Whether the vocabulary has all of the training text, or why not: it was cut to a size, or by what is rare; or it
+   * was there before, another model's or this run's own.
+   */
+  readonly vocabulary: 'complete' | 'sized' | 'counted' | 'given' | 'own';
   /** B · T. */
   readonly tokensPerStep: number;
   readonly trial: Trial;
@@ -89,21 +92,25 @@ interface Length {
 }
 
 function lengthOf(input: PreflightInput): Length {
-  const { budget, trial, spent = { steps: 0, elapsedSeconds: 0 }, bpttSchedule } = input;
+  const { budget, trial, spent = { steps: 0, elapsedSeconds: 0 } } = input;
+  const { bpttSchedule = 'constant' } = input;
   const lengths: Length[] = [];
   if (budget.maxSteps !== undefined) {
     const steps = Math.max(0, budget.maxSteps - spent.steps);
-    const share = meanWindowShare(bpttSchedule ?? 'constant', 'steps');
+    const share = meanWindowShare(bpttSchedule, 'steps', spent.steps / budget.maxSteps);
     lengths.push({ steps, windows: steps * share });
   }
-  const share = meanWindowShare(bpttSchedule ?? 'constant', 'text');
-  const ofWindows = (windows: number) => lengths.push({ steps: windows / share, windows });
+  const ofWindows = (windows: number, from: number) => {
+    lengths.push({ steps: windows / meanWindowShare(bpttSchedule, 'text', from), windows });
+  };
   if (budget.epochs !== undefined) {
-    const passes = (spent.steps * share) / trial.stepsPerEpoch;
-    const left = Math.max(0, budget.epochs - passes);
-    ofWindows(left > 0 ? stepsOfEpochs(left, trial.stepsPerEpoch) : 0);
+    const all = stepsOfEpochs(budget.epochs, trial.stepsPerEpoch);
+    const read = readAfter(bpttSchedule, spent.steps / all);
+    ofWindows(all * (1 - read), read);
   }
-  if (budget.maxTime !== undefined) ofWindows(windowsIn(timeLeft(input), input));
+  if (budget.maxTime !== undefined) {
+    ofWindows(windowsIn(timeLeft(input), input), spent.elapsedSeconds / budget.maxTime);
+  }
   return lengths.reduce((least, length) => (length.windows < least.windows ? length : least));
 }
 
@@ -157,7 +164,8 @@ function warningsOf(
   const warnings: string[] = [];
   const { vocabularySize } = model;
   const isUnknown = figures.unknownShare >= MANY_UNKNOWN;
-  if (isUnknown && vocabulary === 'given') {
+  const isForeign = train.unknown / train.tokens >= MANY_UNKNOWN;
+  if (isUnknown && isForeign && vocabulary === 'given') {
     warnings.push(
       `${percent(figures.unknownShare)} of the validation tokens are <unk>, and ` +
         `${percent(train.unknown / train.tokens)} of the training tokens: the model's vocabulary is ` +
@@ -171,7 +179,8 @@ function warningsOf(
   } else if (isUnknown) {
     const advice: Partial<Record<PreflightInput['vocabulary'], string>> = {
       complete: ' Take --tokenizer bpe, which knows all text.',
-      cut: ' Give --vocab-size a larger number, or take --tokenizer bpe, which knows all text.',
+      sized: ' Give --vocab-size a larger number, or take --tokenizer bpe, which knows all text.',
+      counted: ' Give --min-count a smaller number, or take --tokenizer bpe, which knows all text.',
     };
     warnings.push(
       `${percent(figures.unknownShare)} of the validation tokens are <unk>, so the model is ` +
@@ -186,7 +195,7 @@ function warningsOf(
     );
   }
   // A larger one and a smaller one would not help at once.
-  const mayShrink = (vocabulary === 'complete' || vocabulary === 'cut') && !isUnknown;
+  const mayShrink = vocabulary !== 'given' && vocabulary !== 'own' && !isUnknown;
   if (mayShrink && vocabularySize > 1000 && train.tokens / vocabularySize < FEW_OCCURRENCES) {
     warnings.push(
       `The vocabulary of ${vocabularySize.toLocaleString('en-US')} is large for this text: a ` +

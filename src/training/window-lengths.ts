@@ -49,17 +49,48 @@ export function windowLength(
   }
 }
 
-/**
- * How long the windows of a whole run are on average, as a share of T.
- *
- * @param by what the run's limit counts: those by steps make as many short ones as long ones in their share of it
- */
-export function meanWindowShare(schedule: BpttSchedule, by: 'steps' | 'text'): number {
-  if (schedule !== 'grow') return 1;
+/** The parts of a run, from its start, in which windows have the same share of T; `length` is a part's share of it. */
+function partsOf(schedule: BpttSchedule): readonly { share: number; length: number }[] {
+  if (schedule !== 'grow') return [{ share: 1, length: 1 }];
   const { shares, each } = GROWTH;
-  const rest = 1 - each * shares.length;
-  if (by === 'steps') return rest + shares.reduce((sum, share) => sum + each * share, 0);
-  return 1 / (rest + shares.reduce((sum, share) => sum + each / share, 0));
+  const growing = shares.map((share) => ({ share, length: each }));
+  return [...growing, { share: 1, length: 1 - each * shares.length }];
+}
+
+/**
+ * How long the windows are on average from a point of a run to its end, as a share of T.
+ *
+ * @param by what the run's limit counts: one by steps makes as many short ones as long ones in their share of it
+ * @param from the point, as a share of the run, in [0, 1)
+ */
+export function meanWindowShare(
+  schedule: BpttSchedule,
+  by: 'steps' | 'text',
+  from: number,
+): number {
+  let [text, steps, start] = [0, 0, 0];
+  for (const { share, length } of partsOf(schedule)) {
+    const left = Math.max(0, start + length - Math.max(start, from));
+    start += length;
+    text += by === 'steps' ? left * share : left;
+    steps += by === 'steps' ? left : left / share;
+  }
+  return steps > 0 ? text / steps : 1;
+}
+
+/**
+ * The share of its text that a run has read.
+ *
+ * @param steps as a share of those that windows of T would take for all of it
+ */
+export function readAfter(schedule: BpttSchedule, steps: number): number {
+  let [left, read] = [steps, 0];
+  for (const { share, length } of partsOf(schedule)) {
+    const made = Math.min(left, length / share);
+    left -= made;
+    read += made * share;
+  }
+  return read;
 }
 
 /** The fewest steps that a window has, where they differ. */
