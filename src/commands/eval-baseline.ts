@@ -52,9 +52,11 @@ export async function baselineRow(
   const totals = new LossTotals(model.tokenizer.unknownId);
   const progress = startProgress();
   const learned = count(training.length);
-  const read = await withUnknowns(training, model.tokenizer);
+  let read: TokenSequence;
   let ngrams: NgramModel;
   try {
+    read = await withUnknowns(training, model.tokenizer);
+    signal?.throwIfAborted();
     ngrams = await trainNgram(read, {
       order,
       vocabularySize: model.modelConfig.vocabularySize,

@@ -22,6 +22,12 @@ test('a text is the same by its bytes, whatever it is called and stands beside',
   expect(textIdOf(record('v'), 'train', whole)).toBe(own('a'));
 });
 
+test('a test part is the same whatever validation takes', () => {
+  const of = (more: object) => textIdOf(record('a'), 'test', { ...cut, testSplit: 0.1, ...more });
+  expect(of({ validSplit: 0.05 })).toBe(of({}));
+  expect(of({ testSplit: 0.2 })).not.toBe(of({}));
+});
+
 test('a text that is cut by default is the same as one that is cut so by name', () => {
   const { validSplit, ...byDefault } = cut;
   expect(textIdOf(record('a'), 'valid', byDefault)).toBe(textIdOf(record('a'), 'valid', cut));

@@ -24,7 +24,9 @@ export function textIdOf(record: DataRecord, part: Part, reading: TextReading): 
   const test = record.test.length > 0 ? 0 : testSplit;
   const isWhole = own.length > 0 || (valid === 0 && test === 0);
   const files = (own.length > 0 ? own : record.corpus).map(({ sha256 }) => sha256);
-  const cut = isWhole ? {} : { part, valid, test };
+  // The test part is the last of the text, whatever validation takes before it.
+  const shares = part === 'test' ? { test } : { valid, test };
+  const cut = isWhole ? {} : { part, ...shares };
   return digest({ files, encoding, newlines, textField, ...cut });
 }
 

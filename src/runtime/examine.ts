@@ -160,7 +160,8 @@ async function examineOperations(binding: BuiltBinding, context: RuntimeContext)
       detail: `${summarizeOperations(probed.found)}${level}${afterwards(passedOver)}`,
     };
   }
-  if (built?.origin === 'prebuilt') {
+  const isPassing = 'isPassing' in probed && probed.isPassing;
+  if (built?.origin === 'prebuilt' && !isPassing) {
     return {
       usable: false,
       detail: probed.refusal?.reason ?? '',

@@ -49,6 +49,8 @@ export async function loadTensorflow(
   const { binding: built, operations: provided, gpu } = await makeReady(context, device);
   // NVIDIA's libraries read some of theirs as late as they are first used.
   setVariables(built.stderrGatePath, settings);
+  // In a worker these are two: what asks for them later asks the copy.
+  Object.assign(process.env, settings);
   const putBack = setVariables(built.stderrGatePath, startVariables(device, threads));
   let binding: TensorflowBinding;
   let backend: TensorflowBackend;

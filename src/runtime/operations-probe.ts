@@ -129,7 +129,7 @@ async function probeOperations(
     );
   }
   const answer = parseAnswer<NativeOperations>(child.stdout);
-  if (child.timedOut) throw probeTimeout('The native operations');
+  if (answer === undefined && child.timedOut) throw probeTimeout('The native operations');
   if (answer === undefined) throw probeError(describeCrash(child), origin);
   if (!('error' in answer)) return answer;
   if (/libgomp\.so\.1: cannot open/.test(answer.error)) {

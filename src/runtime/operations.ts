@@ -114,8 +114,11 @@ export async function ensureOperations(
     context.signal?.throwIfAborted();
     return reasonOf(explainWriteError(error, context.cacheDirectory, operationsPart));
   };
-  const keep = async (candidate: BuiltOperations, reason: Reason) =>
-    found === undefined ? await recordFailure(candidate, reason) : reason;
+  const passedOver: { candidate: BuiltOperations; reason: Reason }[] = [];
+  const keep = async (candidate: BuiltOperations, reason: Reason) => {
+    passedOver.push({ candidate, reason });
+    return found === undefined ? await recordFailure(candidate, reason) : reason;
+  };
   const giveUp = (refusal: Reason): OperationsOutcome => {
     if (found === undefined) return { refusal };
     const message = `The native operations stay as they were: ${refusal.reason}`;
@@ -135,6 +138,8 @@ export async function ensureOperations(
     try {
       await installOperations(candidate, context);
       await forgetFailure(candidate);
+      // Or the next start would take those again.
+      for (const { candidate: other, reason } of passedOver) await recordFailure(other, reason);
       return { built: candidate };
     } catch (error) {
       failures.push(await keep(candidate, reasonFor(error)));

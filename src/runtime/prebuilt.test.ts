@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, readlinkSync, realpathSync } from 'node:fs';
+import { existsSync, readdirSync, readlinkSync, realpathSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import type { RuntimeContext } from './context.ts';
@@ -250,6 +250,16 @@ describe('prebuilt native operations that do not work', () => {
     expect(operations.refusal?.reason).toMatch(/^The native operations need libgomp\.so\.1/);
     expect(operations.refusal?.mend).toMatch(/apt install libgomp1/);
   });
+});
+
+it('what setup --force makes in place of damaged ones is what the next start uses', async () => {
+  const context = machine();
+  const { built } = (await provision(context, 'cpu')).operations;
+  writeFileSync(join(context.prebuiltDirectory!, 'linux-x64', `${built!.level}.js`), 'damaged');
+  const made = (await provision(later(context), 'cpu', { force: true })).operations.built!;
+  expect(made.origin).toBe('compiled');
+  const next = (await provision(later(context), 'cpu')).operations.built!;
+  expect(next.directory).toBe(made.directory);
 });
 
 it('nothing is copied where nothing came with the package', async () => {

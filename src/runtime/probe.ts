@@ -121,7 +121,7 @@ export async function probeBinding(
       'Use --backend wasm, or name a TensorFlow that was compiled for this processor in GRU_LM_TENSORFLOW.',
     );
   }
-  if (child.timedOut) throw probeTimeout('TensorFlow was set up, but');
+  if (answer === undefined && child.timedOut) throw probeTimeout('TensorFlow was set up, but');
   if (answer === undefined) throw probeError(describeCrash(child), hint);
   if ('error' in answer) throw probeError(answer.error, hint);
   if (answer.product.join() !== '7,10,15,22') {

@@ -16,7 +16,12 @@ import {
   missingOpened,
 } from './locate.ts';
 import { type CachedOneDnn, hasOneDnn, oneDnnOffline } from './onednn.ts';
-import { describeOperations, findOperations, wantsOperations } from './operations.ts';
+import {
+  describeOperations,
+  findOperations,
+  type OperationsOutcome,
+  wantsOperations,
+} from './operations.ts';
 import { operationsPart } from './part.ts';
 import type { WheelPin } from './pins.ts';
 import { requireCudaFetchable, requireFetchable } from './provision.ts';
@@ -239,8 +244,9 @@ async function planOperations(
 ): Promise<OperationsPlan> {
   const context = { ...parent, part: operationsPart };
   if (!wantsOperations(context, device)) return { action: 'none' };
+  let outcome: OperationsOutcome | undefined;
   try {
-    const outcome = await findOperations(context, tensorflow, device, { retry: true });
+    outcome = await findOperations(context, tensorflow, device, { retry: true });
     // What cannot be fetched anew stays as it is.
     const anew = force && !(outcome?.built && isOffline(context));
     const present = anew ? undefined : outcome?.built;
@@ -257,6 +263,7 @@ async function planOperations(
       oneDnn: { version: oneDnn.pin.version, directory: oneDnn.directory, wheels },
     };
   } catch (error) {
+    if (outcome?.built) return { action: 'present', directory: outcome.built.directory };
     return { action: 'none', refusal: reasonOf(error) };
   }
 }
