@@ -28,7 +28,10 @@ function keptLine(line: string): string {
 
 /** The lines of a file, the oldest first; none where there is no such file. */
 export async function readHistory(path: string): Promise<string[]> {
-  const { file, kind } = await placeOf(path);
+  return linesIn(await placeOf(path));
+}
+
+async function linesIn({ file, kind }: Place): Promise<string[]> {
   if (kind !== 'lines') return [];
   const text = await readFile(file, 'utf8');
   return text.split('\n').filter(Boolean).map(keptLine).slice(-LINES_KEPT);
@@ -58,9 +61,10 @@ async function placeOf(path: string): Promise<Place> {
  */
 export async function addToHistory(path: string, lines: readonly string[]): Promise<void> {
   if (lines.length === 0) return;
-  const { file, kind } = await placeOf(path);
-  if (kind === 'other') return;
-  const all = [...(await readHistory(path)), ...lines.map(keptLine)];
+  const place = await placeOf(path);
+  if (place.kind === 'other') return;
+  const { file } = place;
+  const all = [...(await linesIn(place)), ...lines.map(keptLine)];
   const distinct = all.filter((line, i) => line !== '' && line !== all[i - 1]);
   const directory = dirname(file);
   await makeDirectories(directory, 0o700);

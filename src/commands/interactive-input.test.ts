@@ -24,9 +24,11 @@ describe('lines of a stream', () => {
 
   it('are UTF-8', async () => {
     await expect(linesOf(['a', Uint8Array.of(0xff), 'b\n'])).rejects.toThrow(
-      'standard input: expected UTF-8, found other bytes',
+      'standard input: expected UTF-8 text, found bytes that are none',
     );
-    await expect(linesOf(['a\n', Uint8Array.of(0xc3)])).rejects.toThrow('found other bytes');
+    await expect(linesOf(['a\n', Uint8Array.of(0xc3)])).rejects.toThrow(
+      'found bytes that are none',
+    );
     expect(await linesOf(['\ufeffa\n\ufeffb'])).toEqual(['a', '\ufeffb']);
   });
 
@@ -34,7 +36,7 @@ describe('lines of a stream', () => {
     const bytes = Buffer.concat([Buffer.from('one\ntwo\n'), Uint8Array.of(0xff, 0x0a)]);
     const input = new StreamLines(Readable.from([bytes]), new AbortController().signal);
     expect([await input.next(), await input.next()]).toEqual(['one', 'two']);
-    await expect(input.next()).rejects.toThrow('found other bytes');
+    await expect(input.next()).rejects.toThrow('found bytes that are none');
   });
 
   it('leave the stream that is closed after one of them', async () => {

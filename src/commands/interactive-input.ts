@@ -2,7 +2,8 @@
 import { createInterface, type Interface } from 'node:readline';
 import { Transform, Writable } from 'node:stream';
 import { StringDecoder } from 'node:string_decoder';
-import { UserError } from '../errors.ts';
+import { LineCutter } from '../data/text-lines.ts';
+import { decodePrompt } from './prompt.ts';
 import { showControls } from './terminal.ts';
 import { untilAborted } from './until-aborted.ts';
 
@@ -38,42 +39,19 @@ export class StreamLines implements LineInput {
   }
 }
 
-/** @throws UserError `prompts` for bytes that are no UTF-8 */
+/** @throws UserError `prompts` for bytes that are no UTF-8; the lines before them come first */
 async function* linesOf(stream: AsyncIterable<Uint8Array>): AsyncGenerator<string, void, void> {
-  const asFirst = new TextDecoder('utf-8', { fatal: true });
-  const asLater = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
   let isFirst = true;
   const lineOf = (bytes: Uint8Array) => {
-    const decoder = isFirst ? asFirst : asLater;
+    const text = decodePrompt(bytes, '-', { keepsMark: !isFirst });
     isFirst = false;
-    try {
-      return decoder.decode(bytes).replace(/\r$/, '');
-    } catch (error) {
-      throw new UserError(
-        'prompts',
-        'standard input: expected UTF-8, found other bytes',
-        'Convert it to UTF-8 (iconv does).',
-        { cause: error },
-      );
-    }
+    return text.replace(/\r$/, '');
   };
-  // Line by line, so that those before a bad one are answered.
-  let begun = Buffer.alloc(0);
-  for await (const bytes of stream) {
-    begun = Buffer.concat([begun, bytes]);
-    let start = 0;
-    for (;;) {
-      const end = begun.indexOf(LINE_FEED, start);
-      if (end < 0) break;
-      yield lineOf(begun.subarray(start, end));
-      start = end + 1;
-    }
-    begun = begun.subarray(start);
-  }
-  if (begun.length > 0) yield lineOf(begun);
+  const cutter = new LineCutter();
+  for await (const bytes of stream) for (const line of cutter.write(bytes)) yield lineOf(line);
+  for (const line of cutter.end()) yield lineOf(line);
 }
 
-const LINE_FEED = 0x0a;
 const PROMPT = '> ';
 
 /** Lines that are typed on a terminal, with editing and history. */

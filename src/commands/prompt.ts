@@ -20,11 +20,16 @@ export async function readPrompt(prompt: string, signal: AbortSignal): Promise<s
  * UTF-8 as text, without a byte-order mark.
  *
  * @param name where it comes from, for messages; `-` is standard input
+ * @param options `keepsMark`: these are no first bytes, and a mark among them is text
  * @throws UserError `prompts` for bytes that are no text
  */
-export function decodePrompt(bytes: Uint8Array, name: string): string {
+export function decodePrompt(
+  bytes: Uint8Array,
+  name: string,
+  { keepsMark = false }: { keepsMark?: boolean } = {},
+): string {
   try {
-    return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: keepsMark }).decode(bytes);
   } catch (error) {
     throw new UserError(
       'prompts',

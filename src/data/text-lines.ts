@@ -15,12 +15,12 @@ export class LineCutter {
   #count = 0;
 
   /**
-   * @param longest bytes that a line has at most
-   * @param tooLong what is thrown for a longer one; lines are counted from 1
+   * @param longest bytes that a line has at most. Default any number
+   * @param error what is thrown for a longer one; lines are counted from 1
    */
-  constructor(longest: number, tooLong: (line: number) => UserError) {
+  constructor(longest = Number.POSITIVE_INFINITY, error = tooLong) {
     this.#longest = longest;
-    this.#tooLong = tooLong;
+    this.#tooLong = error;
   }
 
   /** The lines that these bytes end, without their ends. */

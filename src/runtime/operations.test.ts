@@ -8,7 +8,7 @@ import { describeOperations, ensureOperations, findOperations } from './operatio
 import { ensureOperationsProbed } from './operations-probe.ts';
 import { runChild } from './process.ts';
 import { provision } from './provision.ts';
-import { type Delivery, Workshop } from './testing/fake-machine.ts';
+import { type Delivery, outOfTime, Workshop } from './testing/fake-machine.ts';
 import { locateTfjsNode } from './tfjs-node.ts';
 
 vi.mock(import('./process.ts'), async (actual) => {
@@ -291,13 +291,6 @@ describe('the first load of the native operations, in a process of its own', () 
 
   it('that does not end in time is not held against them at the next start', async () => {
     const { probe, built } = await loading(good);
-    const outOfTime = {
-      code: null,
-      signal: 'SIGTERM' as const,
-      stdout: '',
-      stderr: '',
-      timedOut: true,
-    };
     vi.mocked(runChild).mockResolvedValueOnce(outOfTime);
     expect(await probe()).toEqual({
       refusal: {

@@ -4,7 +4,7 @@ import { afterAll, describe, expect, it, vi } from 'vitest';
 import { UserError } from '../errors.ts';
 import { probeBinding } from './probe.ts';
 import { runChild } from './process.ts';
-import { Workshop } from './testing/fake-machine.ts';
+import { outOfTime, Workshop } from './testing/fake-machine.ts';
 import { locateTfjsNode } from './tfjs-node.ts';
 
 vi.mock(import('./process.ts'), async (actual) => {
@@ -88,13 +88,6 @@ describe('the first load of a binding, in a process of its own', () => {
   });
 
   it('that does not end in time is no crash', async () => {
-    const outOfTime = {
-      code: null,
-      signal: 'SIGTERM' as const,
-      stdout: '',
-      stderr: '',
-      timedOut: true,
-    };
     vi.mocked(runChild).mockResolvedValueOnce(outOfTime);
     expect(await reason(shop.file('slow.js', ''))).toBe(
       'TensorFlow was set up, but did not answer within 3 minutes when tried out.',

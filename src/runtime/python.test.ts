@@ -4,7 +4,7 @@ import { afterAll, afterEach, describe, expect, it, vi } from 'vitest';
 import { runChild } from './process.ts';
 import { provision } from './provision.ts';
 import { findPythons, requirePip } from './python.ts';
-import { Workshop } from './testing/fake-machine.ts';
+import { outOfTime, Workshop } from './testing/fake-machine.ts';
 
 vi.mock(import('./process.ts'), async (actual) => {
   const all = await actual();
@@ -53,14 +53,6 @@ describe('Python in a directory whose files are called as its modules are', () =
 });
 
 describe('a Python that does not answer in time', () => {
-  const outOfTime = {
-    code: null,
-    signal: 'SIGTERM' as const,
-    stdout: '',
-    stderr: '',
-    timedOut: true,
-  };
-
   it('is not said to be missing', async () => {
     vi.mocked(runChild).mockResolvedValueOnce(outOfTime).mockResolvedValueOnce(outOfTime);
     const context = shop.context(wheel, { env: { GRU_LM_PYTHON: '' } });

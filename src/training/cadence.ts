@@ -4,7 +4,7 @@ import type { Budget } from './schedule.ts';
 /** Validations in a run whose options do not say. */
 export const VALIDATIONS = 8;
 /** How many tokens are validated in the time that one is trained on, about. */
-export const VALIDATION_SPEED = 2.5;
+const VALIDATION_SPEED = 2.5;
 /** Training between two validations takes at least this many times as long as one of them. */
 export const TRAINING_A_VALIDATION = 15;
 
@@ -29,11 +29,24 @@ export function stepsBetweenValidations(
   validTokens: number,
   { step, share, elapsedSeconds, validationSeconds }: Stand,
 ): number {
-  const estimated = validTokens / (VALIDATION_SPEED * batchSize * bptt);
+  const estimated = validationInSteps(validTokens, batchSize * bptt);
   // A run limited by time goes by how long the last one took; others repeat exactly.
   const measured = (validationSeconds * step) / elapsedSeconds;
-  const validationInSteps = maxTime === undefined ? estimated : Math.max(estimated, measured);
+  const inSteps = maxTime === undefined ? estimated : Math.max(estimated, measured);
   // The steps of the whole run, as far as can be told now.
-  const expectedSteps = step / share;
-  return Math.max(expectedSteps / VALIDATIONS, TRAINING_A_VALIDATION * validationInSteps);
+  return spacing(step / share, inSteps);
+}
+
+/** How many steps take as long as one validation, about. */
+export function validationInSteps(validTokens: number, tokensPerStep: number): number {
+  return validTokens / (VALIDATION_SPEED * tokensPerStep);
+}
+
+/**
+ * Steps from one validation to the next in a run of so many.
+ *
+ * @param inSteps how many steps take as long as a validation
+ */
+export function spacing(steps: number, inSteps: number): number {
+  return Math.max(steps / VALIDATIONS, TRAINING_A_VALIDATION * inSteps);
 }

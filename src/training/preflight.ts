@@ -1,6 +1,6 @@
 /** What can be said of a run before it begins: what it will take, and what looks wrong. */
 import { elementCount, type ModelConfig, parameterSpecs } from '../model/parameters.ts';
-import { TRAINING_A_VALIDATION, VALIDATION_SPEED, VALIDATIONS } from './cadence.ts';
+import { spacing, TRAINING_A_VALIDATION, VALIDATIONS, validationInSteps } from './cadence.ts';
 import { type Budget, type Spent, stepsOfEpochs } from './schedule.ts';
 import type { Trial } from './trial.ts';
 import { type BpttSchedule, meanWindowShare, readAfter } from './window-lengths.ts';
@@ -132,18 +132,14 @@ function windowsIn(seconds: number, input: PreflightInput): number {
 
 /** Seconds of all validations beside so many steps; the last step is followed by one. */
 function validationSeconds(input: PreflightInput, steps: number): number {
-  const one = oneValidation(input);
-  const { trial, evalEvery } = input;
-  const automatic = Math.max(
-    steps / VALIDATIONS,
-    (TRAINING_A_VALIDATION * one) / trial.stepSeconds,
-  );
-  return one * Math.max(1, Math.ceil(steps / (evalEvery ?? automatic)));
+  const { valid, tokensPerStep, evalEvery } = input;
+  const every = evalEvery ?? spacing(steps, validationInSteps(valid.tokens, tokensPerStep));
+  return oneValidation(input) * Math.max(1, Math.ceil(steps / every));
 }
 
 /** Seconds. */
 function oneValidation({ valid, tokensPerStep, trial }: PreflightInput): number {
-  return (valid.tokens * trial.stepSeconds) / (VALIDATION_SPEED * tokensPerStep);
+  return validationInSteps(valid.tokens, tokensPerStep) * trial.stepSeconds;
 }
 
 type Figures = Omit<Preflight, 'warnings'>;

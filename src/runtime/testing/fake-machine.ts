@@ -22,6 +22,7 @@ import {
   tensorflowPins,
   type WheelPin,
 } from '../pins.ts';
+import type { ChildResult } from '../process.ts';
 
 /** Small wheels in a directory of their own, and the pins that name them. */
 export interface FakeWheel {
@@ -184,6 +185,15 @@ esac
     return { ...context, events };
   }
 }
+
+/** How a child ends that did not answer in time. */
+export const outOfTime: ChildResult = {
+  code: null,
+  signal: 'SIGTERM',
+  stdout: '',
+  stderr: '',
+  timedOut: true,
+};
 
 /** The shell command by which the fake pip delivers a wheel, or what is asked for in its place. */
 function deliver(path: string, delivery: Delivery, marker: string): string {
