@@ -17,7 +17,14 @@ export async function nodeOf(release: string): Promise<string> {
   const node = join(place, 'node_modules', '.bin', 'node');
   if (!existsSync(node)) {
     await mkdir(place, { recursive: true });
-    const args = ['install', '--prefix', place, '--no-save', `node@${release}`];
+    // A connection that stands still is given up early, and tried again.
+    const quietly = [
+      '--no-audit',
+      '--no-fund',
+      '--fetch-timeout=20000',
+      '--fetch-retry-mintimeout=500',
+    ];
+    const args = ['install', '--prefix', place, '--no-save', ...quietly, `node@${release}`];
     await promisify(execFile)('npm', args, { cwd: place });
   }
   return node;
