@@ -113,9 +113,14 @@ describe('the cpu backend', () => {
 });
 
 const script = fileURLToPath(new URL('./testing/select.ts', import.meta.url));
-const register = `import('tsx/esm/api').then((tsx) => [tsx.register(), import(${JSON.stringify(script)})]);`;
-const inWorker = `new (require('node:worker_threads').Worker)(
-  ${JSON.stringify(register)}, { eval: true, argv: ['cpu'] })`;
+const backendModule = fileURLToPath(new URL('./backend.ts', import.meta.url));
+/** A program that runs a module in a worker thread and then does something with what it exports. */
+const worker = (path: string, then = '') => {
+  const imports = `tsx.register(), import(${JSON.stringify(path)})`;
+  const code = `import('tsx/esm/api').then((tsx) => Promise.all([${imports}]))${then};`;
+  return `new (require('node:worker_threads').Worker)(${JSON.stringify(code)}, { eval: true, argv: ['cpu'] })`;
+};
+const inWorker = worker(script);
 
 /** Selects a backend in a process of its own. */
 function select(request: string, env: Record<string, string | undefined> = {}) {
@@ -127,7 +132,7 @@ function runNode(args: string[], env: Record<string, string | undefined> = {}) {
     env: { ...process.env, TF_CPP_MIN_LOG_LEVEL: undefined, ...env },
     encoding: 'utf8',
   });
-  return { stdout: result.stdout, stderr: result.stderr };
+  return { stdout: result.stdout, stderr: result.stderr, signal: result.signal };
 }
 
 describe('a start', () => {
@@ -163,6 +168,16 @@ describe('a start', () => {
       expect(JSON.parse(stdout)).toMatchObject({ changed });
     },
   );
+
+  // Node unloads what a worker has loaded. Libraries that have work for the end of the process have to stay.
+  it('outlives a worker thread that does nothing with it, and is there for the next one', () => {
+    const select = `.then(([, { selectBackend }]) => selectBackend('cpu', { threads: 1 }))`;
+    const program = `${worker(backendModule, select)}.on('exit', () => ${inWorker})`;
+    const { stdout, stderr, signal } = runNode(['-e', program]);
+    expect(stderr).toBe('');
+    expect(JSON.parse(stdout)).toMatchObject({ phases: [], product: [7, 10, 15, 22] });
+    expect(signal).toBeNull();
+  });
 
   it.runIf(hasOperations)('lets oneDNN’s threads spin as long as the user says', () => {
     const read = (env: Record<string, string>) => select('cpu', { ...display, ...env }).stderr;

@@ -24,6 +24,13 @@ const bindingHeaders = [
   'utils.h',
 ];
 
+/**
+ * For addons on Linux. An RPATH, unlike the RUNPATH that is the default now, outranks a
+ * LD_LIBRARY_PATH that may lead to other libraries of the same names. Node unloads the addons of a
+ * worker thread that ends, but libraries under them have told the process what to call at its end.
+ */
+export const elfLinkFlags = ['-Wl,--disable-new-dtags', '-Wl,-z,nodelete'];
+
 /** A C++ compiler that answers. */
 export interface Compiler {
   command: string;
@@ -144,9 +151,7 @@ export async function requireBuilt(
 function baseFlags(context: RuntimeContext): string[] {
   const common = ['-std=c++17', '-O2', '-fPIC', '-shared', '-DNAPI_VERSION=8', '-w'];
   if (context.host.platform === 'darwin') return [...common, '-undefined', 'dynamic_lookup'];
-  // An RPATH, unlike the RUNPATH that is the default now, outranks a LD_LIBRARY_PATH that may lead
-  // to another TensorFlow.
-  return [...common, '-Wl,--disable-new-dtags'];
+  return [...common, ...elfLinkFlags];
 }
 
 /** Runs the compiler in `directory`; a `UserError` has what it says of the first error. */

@@ -3,7 +3,7 @@ import { readdir, readFile, rm } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { basename, join } from 'node:path';
 import type { ManifestFile } from './cache.ts';
-import { type Compiler, compile, requireBuilt } from './compiler.ts';
+import { type Compiler, compile, elfLinkFlags, requireBuilt } from './compiler.ts';
 import type { RuntimeContext } from './context.ts';
 import type { LocatedTensorflow } from './locate.ts';
 import type { CachedOneDnn } from './onednn.ts';
@@ -29,8 +29,7 @@ const compileFlagsFor = (target: readonly string[]) => [
   '-DNAPI_VERSION=8',
   '-w',
 ];
-// An RPATH outranks a LD_LIBRARY_PATH that may lead to other libraries of the same names.
-const linkFlags = ['-shared', '-Wl,--disable-new-dtags'];
+const linkFlags = ['-shared', ...elfLinkFlags];
 
 /** How many sources are compiled at once at most: each takes up to 250 MB of memory. */
 const compilersAtOnce = Math.min(4, availableParallelism());
