@@ -104,21 +104,38 @@ function report(error: unknown, argv: string[]): number {
   if (error instanceof CommanderError) {
     if (error.exitCode === 0) return 0;
     if (error.code === 'commander.help') return 2;
-    return show(usageError(error), argv);
+    return show(usageError(error, argv), argv);
   }
   return show(error, argv);
 }
 
 /** Commander's complaint in our words: what is wrong, then what to do. */
-function usageError(error: CommanderError): UserError {
+function usageError(error: CommanderError, argv: string[]): UserError {
   const [first = '', suggestion] = error.message.split('\n');
   const did = suggestion?.match(/Did you mean (.*)\?/)?.[1];
+  const spec = commands.find(({ name }) => name === argv[2]);
+  const taken = spec && error.code === 'commander.missingArgument' && takenByFlag(spec, argv);
+  const help = spec
+    ? `gru-lm ${spec.name} --help shows what there is.`
+    : 'gru-lm --help and gru-lm <command> --help show what there is.';
   return new UserError(
     'usage',
     first.replace(/^error: /, ''),
-    did ? `Did you mean ${did}?` : 'gru-lm --help and gru-lm <command> --help show what there is.',
+    did ? `Did you mean ${did}?` : taken || help,
     { cause: error },
   );
+}
+
+/** What to do about a flag that has taken the operand that comes after it as a value of its own. */
+function takenByFlag(spec: CommandSpec, argv: string[]): string | undefined {
+  for (const option of Object.values(typedOptions(spec))) {
+    const takes = option.type === 'texts' ? !option.oneAFlag : 'bare' in option;
+    const flag = `--${option.flag}`;
+    const value = argv[argv.indexOf(flag) + 1];
+    if (!takes || !argv.includes(flag) || value === undefined || value.startsWith('-')) continue;
+    return `${flag} took "${value}" as a value of its own; write ${spec.operands} before ${flag}.`;
+  }
+  return undefined;
 }
 
 /** What the stack of an error may take of the screen. */

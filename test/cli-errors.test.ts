@@ -160,6 +160,13 @@ const wrong: [claim: string, args: string[], exitCode: 1 | 2, error: RegExp, hin
   ],
   ['a misspelt command', ['trian'], 2, /unknown command 'trian'/, /Did you mean train\?/],
   ['a missing operand', ['train'], 2, /missing required argument 'corpus'/, /--help/],
+  [
+    'an operand that a flag took',
+    ['train', '--tensorboard', 'corpus.txt'],
+    2,
+    /missing required argument 'corpus'/,
+    /--tensorboard took "corpus\.txt" as a value of its own; write .*corpus.* before --tensorboard/,
+  ],
   ['an operand too many', ['doctor', 'now'], 2, /too many arguments/, /--help/],
   [
     '--json with --quiet',
