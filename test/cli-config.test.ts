@@ -1,7 +1,7 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, expect, test } from 'vitest';
-import { listTree, runCli, temporaryDirectory, writeCorpus } from './cli-process.ts';
+import { listTree, runCli, TINY, temporaryDirectory, writeCorpus } from './cli-process.ts';
 
 const cwd = temporaryDirectory();
 const WASM = ['--backend', 'wasm'];
@@ -68,6 +68,29 @@ test.concurrent('what is printed is a config file that gives the same options', 
   const values = (text: string) => text.replace(/ +# (flag|file|preset|rule)$/gm, '');
   expect(values(second.stdout)).toBe(values(first.stdout));
   expect(second.stdout).toMatch(/^gruVariant = "reset-after" +# file$/m);
+});
+
+test('so is what is printed of a run that goes on, and of a preset beside a tokenizer', async () => {
+  const run = ['--out', 'run', '--max-steps', '2'];
+  const trained = await runCli(['train', 'corpus.txt', ...WASM, ...TINY, ...run], { cwd });
+  expect(trained.exitCode).toBe(0);
+  const tokenizer = ['--tokenizer', 'char', '--save', 'tokens.json'];
+  expect((await runCli(['tokenize', 'corpus.txt', ...tokenizer], { cwd })).exitCode).toBe(0);
+  const given = [
+    ['--out', 'run', '--resume', '--max-steps', '4'],
+    ['--preset', 'word', '--tokenizer-file', 'tokens.json'],
+  ];
+  for (const flags of given) {
+    const all = ['train', 'corpus.txt', ...WASM, ...flags, '--print-config'];
+    const first = await runCli(all, { cwd });
+    expect({ exitCode: first.exitCode, stderr: first.stderr }).toEqual({ exitCode: 0, stderr: '' });
+    writeFileSync(join(cwd, 'again.toml'), first.stdout);
+    const again = ['train', 'corpus.txt', '--config', 'again.toml', '--print-config'];
+    const second = await runCli(again, { cwd });
+    const values = (text: string) => text.replace(/ +# (flag|file|preset|rule|run)$/gm, '');
+    expect(second.stderr).toBe('');
+    expect(values(second.stdout)).toBe(values(first.stdout));
+  }
 });
 
 test.concurrent('a wrong value is refused by file and line, as wrong usage', async () => {

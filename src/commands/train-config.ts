@@ -1,10 +1,12 @@
 import type { Resolved } from '../command-spec.ts';
-import { PRESETS } from '../config/presets.ts';
+import { withoutUseless } from '../config/tokenizer-options.ts';
+import { presetOptions } from '../config/train.ts';
 import type { trainOptions } from '../config/train-options.ts';
 import type { Origin } from '../config-file/origins.ts';
 import type { GivenOptions } from '../option-table.ts';
 import { startBackend } from './start-backend.ts';
 import { decide, prepare } from './train.ts';
+import { NEVER_KEPT } from './train-resume.ts';
 import { untilAborted } from './until-aborted.ts';
 
 /**
@@ -24,9 +26,10 @@ export async function resolveConfig(
     const add = (values: object, from: Origin) => {
       for (const name of Object.keys(values)) origins.set(name, from);
     };
-    if (given.preset) add(PRESETS[given.preset].options, 'preset');
+    if (given.preset) add(withoutUseless(presetOptions(given.preset), given), 'preset');
     if (initial) add(initial.options, 'checkpoint');
     if (resumable) add(resumable.model.options, 'run');
+    for (const name of NEVER_KEPT) if (origins.get(name) === 'run') origins.delete(name);
     add(byRule, 'rule');
     return { values: { ...options, out: directory }, origins: overDefaults(origins, options) };
   } finally {

@@ -38,6 +38,14 @@ describe('resumeOptions', () => {
     }
   });
 
+  test('what would change nothing is refused, unless it is what the run has', () => {
+    const before: TrainOptions = { ...stored, optimizer: 'muon', nonMonotone: 5 };
+    expect(resumeOptions(before, { nonMonotone: 5 })).toMatchObject({ nonMonotone: 5 });
+    expect(() => resumeOptions(before, { nonMonotone: 4 })).toThrow(
+      '--nonmono: expected --optimizer nt-asgd, found muon',
+    );
+  });
+
   test('lists are compared by what they hold', () => {
     const before: TrainOptions = { ...stored, softmax: 'adaptive', softmaxCutoffs: [3, 9] };
     const options = resumeOptions(before, { softmaxCutoffs: [3, 9] });

@@ -46,7 +46,7 @@ const CHANGEABLE: ReadonlySet<string> = new Set<keyof TrainOptions>([
 ]);
 
 /** What says how the command is to run, and nothing of the run. */
-const NEVER_KEPT = [
+export const NEVER_KEPT = [
   'json',
   'plot',
   'tensorboard',
@@ -79,7 +79,10 @@ export function resumeOptions(stored: TrainOptions, given: GivenTrainOptions): T
     options[name] = value;
   }
   assertCellOptions(options as TrainOptions);
-  assertUseful(given, options as TrainOptions);
+  // What the run has, as a file that --print-config wrote of it says, is as it was chosen.
+  const isNew = ([name, value]: [string, unknown]) => value !== stored[name as keyof TrainOptions];
+  const added = Object.fromEntries(Object.entries(given).filter(isNew));
+  assertUseful(added, options as TrainOptions);
   return {
     json: false,
     plot: false,
