@@ -26,7 +26,9 @@ import type { TrainOptions, trainOptions } from '../config/train-options.ts';
 import { optionsOfWeights } from '../config/weights-options.ts';
 import { StatefulBatches } from '../data/batches.ts';
 import type { Dataset, TokenizedPart } from '../data/dataset.ts';
+import { HELD_OUT } from '../data/part-texts.ts';
 import { assertSameData } from '../data/record.ts';
+import { findHeldOut } from '../data/recorded-dataset.ts';
 import { DEFAULT_WORDS } from '../data/word-trainer.ts';
 import { errorMessage, UserError } from '../errors.ts';
 import { Journal } from '../journal/journal.ts';
@@ -184,9 +186,10 @@ export async function prepare(
     resumed?.tokenizer ??
     initial?.model.tokenizer ??
     (options.tokenizerFile && (await readTokenizerFile(options.tokenizerFile)));
-  const recorded = (['valid', 'test'] as const).filter((text) => given[text] === undefined);
+  const recorded = HELD_OUT.filter((text) => given[text] === undefined);
+  const found = resumed && (await findHeldOut(resumed.training.data, recorded, directory));
   const dataset = await openTexts(
-    { ...options, corpus },
+    { ...options, ...found, corpus },
     { runDirectory: directory, tokenizer: tokenizer || undefined, recorded, silent, signal },
   );
   try {

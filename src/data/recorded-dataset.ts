@@ -1,5 +1,5 @@
 /** The texts that a run was made of, opened again. */
-import { realpath } from 'node:fs/promises';
+import { realpath, stat } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { UserError } from '../errors.ts';
 import { type Dataset, type DatasetContext, type DatasetOptions, openDataset } from './dataset.ts';
@@ -59,6 +59,36 @@ export async function openRecordedDataset(
 }
 
 const RECORDED = ['corpus', ...HELD_OUT] as const;
+
+/**
+ * Where the texts of held-out parts are that a run has of their own: as named then, or from the run's directory.
+ *
+ * @throws UserError `corpus-missing` for one that is at neither
+ */
+export async function findHeldOut(
+  record: DataRecord,
+  parts: readonly (typeof HELD_OUT)[number][],
+  runDirectory: string,
+): Promise<{ valid?: string; test?: string }> {
+  const found: { valid?: string; test?: string } = {};
+  for (const part of parts) {
+    const source = record[part][0];
+    if (source === undefined || source.name === '-') continue;
+    const { name, fromRun } = source;
+    const paths = [name, resolve(runDirectory, fromRun)];
+    const stats = await Promise.all(paths.map((path) => stat(path).catch(() => undefined)));
+    const path = paths.find((_, i) => stats[i]?.isFile());
+    if (path === undefined) {
+      throw new UserError(
+        'corpus-missing',
+        `expected the run’s --${part} text where it was (${name}), found it there no more`,
+        `Put it back, or name it again with --${part} FILE.`,
+      );
+    }
+    found[part] = path;
+  }
+  return found;
+}
 
 function notThere(names: string, cause?: unknown): UserError {
   return new UserError(
