@@ -54,13 +54,14 @@ export class WordCounter implements WordSink {
     return this.table.at(index);
   }
 
-  /** Takes no more notice of `word`. */
-  leaveOut(word: string): void {
+  /** Takes no more notice of `word`; gives how often it was counted. */
+  leaveOut(word: string): number {
     const bytes = Buffer.from(word);
     const index = this.table.find(bytes, 0, bytes.length, hashBytes(bytes, 0, bytes.length));
-    if (index >= 0) {
-      this.wordCounts[index] = 0;
-    }
+    if (index < 0) return 0;
+    const found = this.wordCounts[index]!;
+    this.wordCounts[index] = 0;
+    return found;
   }
 
   /** Counts the table's last word, which is new. */

@@ -237,6 +237,17 @@ describe('what limits a word vocabulary', () => {
     expect(learn('a b c d e f', { countedWords: 2 }, { vocabularySize: 5 }).notices).toEqual([]);
   });
 
+  it('leaves the names of tokens out, and says so', () => {
+    const text = 'a b\n<|endoftext|>\nb <unk>\n<|endoftext|>\na <eol>\n';
+    const { words, notices } = learn(text, {});
+    expect(words).toEqual(['a', 'b']);
+    expect(notices).toEqual([
+      'the text spells <eol> once: that is read as <unk>, as the name of a token is',
+      'the text spells <|endoftext|> 2 times: that is read as <unk>, as the name of a token is; ' +
+        'a file for each document, or JSON lines, have ends that are learned',
+    ]);
+  });
+
   it('is a number of bytes', () => {
     const long = ['x', 'y', 'z'].map((letter) => letter.repeat(60));
     const { words, notices } = learn(`a a ${long.join(' ')} b`, { countedWords: 10 });

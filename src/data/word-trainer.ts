@@ -18,6 +18,9 @@ export const DEFAULT_WORDS = 100_000;
 /** Distinct words that are counted at once. */
 const COUNTED_WORDS = 4_000_000;
 
+/** What to do about a text whose documents are set off by a name. */
+const DOCUMENTS_APART = '; a file for each document, or JSON lines, have ends that are learned';
+
 /** What {@link WordTrainer} goes by; tests give it smaller numbers. */
 interface WordLimits {
   readonly words?: number;
@@ -56,7 +59,12 @@ export class WordTrainer implements TokenizerTrainer {
     const { counter } = this;
     const { lowercase = false, endOfText = false, wordSplit = 'whitespace' } = this.options;
     for (const special of [UNKNOWN_TOKEN, LINE_END_TOKEN, END_OF_TEXT_TOKEN]) {
-      counter.leaveOut(special);
+      const found = counter.leaveOut(special);
+      if (found === 0 || special === UNKNOWN_TOKEN) continue;
+      this.notices.push(
+        `the text spells ${special} ${found === 1 ? 'once' : `${found.toLocaleString('en')} times`}: that is read ` +
+          `as ${UNKNOWN_TOKEN}, as the name of a token is${special === END_OF_TEXT_TOKEN ? DOCUMENTS_APART : ''}`,
+      );
     }
     const specials = wordSpecialTokens(endOfText).length;
     const { vocabularySize = this.maxWords + specials } = this.options;

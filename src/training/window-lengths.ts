@@ -43,7 +43,9 @@ export function windowLength(
       return Math.min(longest, Math.max(shortestWindow(bptt), length));
     }
     case 'grow': {
-      const share = GROWTH.shares[Math.floor(progress / GROWTH.each)] ?? 1;
+      // 0.3 / 0.1 is less than 3.
+      const part = Math.floor(progress / GROWTH.each + Number.EPSILON * 4);
+      const share = GROWTH.shares[part] ?? 1;
       return Math.max(shortestWindow(bptt), Math.round(share * bptt));
     }
   }
