@@ -50,7 +50,7 @@ export async function conventionFor(
   if (options.resetPerLine) return lineByLine(text, tokenizer);
   const { streams } = options;
   assertLongEnough(text, streams);
-  const size = await scoredSize(text.part, tokenizer, { streams, signal });
+  const size = await scoredSize(text, tokenizer, { streams, signal });
   return streams === 1 ? oneStream(text, size) : severalStreams(text, streams, size);
 }
 

@@ -105,11 +105,19 @@ async function openOthers(
   return { whole, each: isOne ? [] : opened, own: undefined, close };
 }
 
-function textOf(dataset: Dataset, part: Part, label: string, reading: TextReading): ScoredText {
+function textOf(
+  dataset: Dataset,
+  part: Part,
+  label: string,
+  reading: Omit<TextReading, 'byBytes'>,
+): ScoredText {
+  const { parts, record, tokenizer } = dataset;
+  const isLonger = [...parts.values()].some(({ characters, bytes }) => characters !== bytes);
+  const byBytes = tokenizer.kind === 'byte' && isLonger;
   return {
     label,
-    id: textIdOf(dataset.record, part, reading),
-    part: dataset.parts.get(part) as TokenizedPart,
+    id: textIdOf(record, part, { ...reading, byBytes }),
+    part: parts.get(part) as TokenizedPart,
     chunks: () => dataset.chunksOf(part),
   };
 }

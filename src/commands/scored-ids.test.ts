@@ -10,7 +10,7 @@ const record = (corpus: string, more: Partial<DataRecord> = {}): DataRecord => (
   ...{ corpus: [source(corpus)], valid: [], test: [] },
   ...more,
 });
-const reading = { newlines: 'keep', textField: 'text' } as const;
+const reading = { newlines: 'keep', textField: 'text', byBytes: false } as const;
 const cut = { ...reading, validSplit: 0.1, testSplit: 0 };
 
 test('a text is the same by its bytes, whatever it is called and stands beside', () => {
@@ -46,8 +46,15 @@ test('it is another one of other bytes, of another part or share, and read in an
     textIdOf(record('a'), 'valid', { ...cut, newlines: 'lf' }),
     textIdOf(record('a'), 'valid', { ...cut, textField: 'body' }),
     textIdOf(record('a'), 'valid', { ...cut, encoding: 'latin1' }),
+    textIdOf(record('a'), 'valid', { ...cut, byBytes: true }),
   ];
   expect(new Set(ids).size).toBe(ids.length);
+});
+
+test('a whole text is the same whether it would be cut by bytes', () => {
+  const whole = { ...cut, validSplit: 0 };
+  const ids = [false, true].map((byBytes) => textIdOf(record('a'), 'train', { ...whole, byBytes }));
+  expect(ids[0]).toBe(ids[1]);
 });
 
 test('tokenizers are the same where they do the same', () => {

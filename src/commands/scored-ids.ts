@@ -9,14 +9,18 @@ import type { Tokenizer } from '../data/tokenizer.ts';
 export type TextReading = Pick<
   TrainOptions,
   'encoding' | 'newlines' | 'textField' | 'validSplit' | 'testSplit'
->;
+> & {
+  /** Whether the corpus is cut by bytes, and has characters of several. */
+  readonly byBytes: boolean;
+};
 
 /**
  * The same for the same files, read in the same way and cut by the same shares. By which tokenizer is no part of
- * it, so that figures by several are told of one text: a cut spares what would be one token, a word at the most.
+ * it, so that figures by several are told of one text: a cut spares what would be one token, a word at the most. But
+ * a tenth of the bytes of a text is another part of it than a tenth of its characters.
  */
 export function textIdOf(record: DataRecord, part: Part, reading: TextReading): string {
-  const { encoding, newlines, textField, validSplit, testSplit } = reading;
+  const { encoding, newlines, textField, validSplit, testSplit, byBytes } = reading;
   const own = part === 'train' ? [] : record[part];
   // What has a text of its own takes nothing of the corpus.
   const bytes = record.corpus.reduce((sum, source) => sum + source.bytes, 0);
@@ -26,7 +30,7 @@ export function textIdOf(record: DataRecord, part: Part, reading: TextReading): 
   const files = (own.length > 0 ? own : record.corpus).map(({ sha256 }) => sha256);
   // The test part is the last of the text, whatever validation takes before it.
   const shares = part === 'test' ? { test } : { valid, test };
-  const cut = isWhole ? {} : { part, ...shares };
+  const cut = isWhole ? {} : { part, ...shares, ...(byBytes ? { byBytes } : {}) };
   return digest({ files, encoding, newlines, textField, ...cut });
 }
 

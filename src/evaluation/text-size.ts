@@ -16,6 +16,16 @@ export interface TextSize {
   words: number;
 }
 
+/** A text and its tokens. */
+export interface SizedText {
+  readonly part: TokenizedPart;
+  /** The text itself, as often as asked. */
+  readonly chunks: () => TextChunks;
+}
+
+/** Tokens that tell what the first one is of the first word. */
+const HEAD = 64;
+
 /**
  * What is scored of a text that is cut into `streams` of equal length: all but the first token of each
  * and the tokens that are left at the end.
@@ -23,10 +33,11 @@ export interface TextSize {
  * Characters and bytes are the text's but for those of tokens that are not scored. Words are those of
  * the scored text as it stands, stream by stream: a word of which the beginning is not scored counts.
  * An unknown token is one of the characters, bytes and words that its name has, so that of a text of
- * hardly more than that, less than nothing may be left.
+ * hardly more than that, less than nothing may be left. Of several streams the words are those that
+ * the tokens are decoded to, which may be others where a tokenizer leaves white space out.
  */
 export async function scoredSize(
-  part: TokenizedPart,
+  { part, chunks }: SizedText,
   tokenizer: Tokenizer,
   { streams = 1, signal }: { streams?: number; signal?: AbortSignal | undefined } = {},
 ): Promise<TextSize> {
@@ -34,35 +45,85 @@ export async function scoredSize(
   const length = Math.floor(sequence.length / streams);
   const size = { characters: part.characters, bytes: part.bytes, words: 0 };
   const leaveOut = (start: number, count: number) => {
-    const ids = new Int32Array(count);
-    sequence.read(start, ids);
-    const text = tokenizer.decodeBytes(ids);
+    const text = tokenizer.decodeBytes(idsOf(sequence, start, count));
     size.characters -= countCharacters(text);
     size.bytes -= text.length;
   };
   for (let stream = 0; stream < streams; stream++) {
     if (length === 0) break;
     leaveOut(stream * length, 1);
-    size.words += await wordsOf(sequence, tokenizer, stream * length + 1, length - 1, signal);
+    if (streams === 1) continue;
+    const scored = sliceOf(sequence, stream * length + 1, length - 1);
+    size.words += await wordsOf(scored, tokenizer, signal);
   }
   leaveOut(streams * length, sequence.length - streams * length);
+  if (streams === 1 && length > 0) {
+    const all = (await wordsOfText(chunks())) + (await documentEnds(sequence, tokenizer, signal));
+    size.words = all - (await wordsOfFirst(sequence, tokenizer));
+  }
   return size;
 }
 
-/** The words, line ends and ends of documents of the `count` tokens from `start` on. */
+function idsOf(sequence: TokenSequence, start: number, count: number): Int32Array {
+  const ids = new Int32Array(count);
+  sequence.read(start, ids);
+  return ids;
+}
+
+/** The words and line ends of a text. */
+async function wordsOfText(chunks: TextChunks): Promise<number> {
+  const counted = new WordCount();
+  // What is read as raw bytes may be cut within a character.
+  let decoder = new TextDecoder('utf-8', { ignoreBOM: true });
+  const endDocument = () => {
+    counted.write(Buffer.from(decoder.decode()));
+    counted.end();
+  };
+  for await (const { bytes, startsDocument } of chunks) {
+    if (startsDocument) {
+      endDocument();
+      decoder = new TextDecoder('utf-8', { ignoreBOM: true });
+    }
+    counted.write(Buffer.from(decoder.decode(bytes, { stream: true })));
+  }
+  endDocument();
+  return counted.words + counted.lineEnds;
+}
+
+async function documentEnds(
+  sequence: TokenSequence,
+  { endOfTextId }: Tokenizer,
+  signal: AbortSignal | undefined,
+): Promise<number> {
+  let ends = 0;
+  if (endOfTextId === undefined) return ends;
+  for await (const ids of blocksOf(sequence, { signal })) {
+    for (const id of ids) if (id === endOfTextId) ends += 1;
+  }
+  return ends;
+}
+
+/** 1 if the first token is a whole word, or the end of a line or a document; otherwise 0. */
+async function wordsOfFirst(sequence: TokenSequence, tokenizer: Tokenizer): Promise<number> {
+  const head = sliceOf(sequence, 0, Math.min(sequence.length, HEAD));
+  const rest = sliceOf(head, 1, head.length - 1);
+  return (await wordsOf(head, tokenizer)) - (await wordsOf(rest, tokenizer));
+}
+
+/** The words, line ends and ends of documents that tokens are decoded to. */
 async function wordsOf(
   sequence: TokenSequence,
   tokenizer: Tokenizer,
-  start: number,
-  count: number,
-  signal: AbortSignal | undefined,
+  signal?: AbortSignal,
 ): Promise<number> {
   const counted = new WordCount();
   const decoder = tokenizer.decoder();
   let documents = 0;
-  for await (const ids of blocksOf(sliceOf(sequence, start, count), { signal })) {
+  for await (const ids of blocksOf(sequence, { signal })) {
     let text = '';
     for (const id of ids) {
+      // The spaces before words may be parts of their tokens, and gone with a word that is unknown.
+      if (id === tokenizer.unknownId && tokenizer.kind === 'word') text += ' ';
       text += decoder.push(id);
       if (id !== tokenizer.endOfTextId) continue;
       counted.write(Buffer.from(text));

@@ -98,3 +98,13 @@ it('a tokenizer that leaves line ends out is refused', () => {
     'expected a tokenizer with a token for line ends, found one that leaves them out',
   );
 });
+
+it('a tokenizer that has never read a line end is refused', () => {
+  for (const kind of ['char', 'word'] as const) {
+    const tokenizer = trainTokenizer('one line', { kind });
+    const start = () => lineStartOf(tokenizer);
+    // For words there is a token whatever the text has.
+    if (kind === 'word') expect(tokenizer.decode(start())).toBe('\n');
+    else expect(start).toThrow('found one that learned of none');
+  }
+});

@@ -23,14 +23,16 @@ const LINE_END = Buffer.from('\n');
 /**
  * The tokens of a line end, by which every line begins.
  *
- * @throws UserError `line-end-missing` if the tokenizer leaves line ends out
+ * @throws UserError `line-end-missing` if the tokenizer leaves line ends out, or does not know them
  */
 export function lineStartOf(tokenizer: Tokenizer): Int32Array {
   const ids = tokenizer.encode('\n');
-  if (ids.length > 0) return ids;
+  const { unknownId } = tokenizer;
+  const isUnknown = unknownId !== undefined && ids.includes(unknownId);
+  if (ids.length > 0 && !isUnknown) return ids;
   throw new UserError(
     'line-end-missing',
-    'expected a tokenizer with a token for line ends, found one that leaves them out',
+    `expected a tokenizer with a token for line ends, found one that ${isUnknown ? 'learned of none' : 'leaves them out'}`,
     'Lines cannot be scored by themselves without: gru-lm eval scores a text as one stream.',
   );
 }

@@ -25,6 +25,7 @@ const tokenizer = new WordTokenizer(['to', 'be', 'or', 'not'], {
 const ids = tokenizer.encode(TEXT);
 const sequence = new TokenArray(ids);
 const part = { sequence, tokens: 12, unknown: 1, characters: 33, bytes: 33, documents: 1 };
+const text = { part, chunks: () => cutChunks([TEXT]) };
 
 let model: ScoringModel;
 
@@ -84,7 +85,7 @@ describe('the worked example', () => {
       scoreTokens(model.config, model.weights, sequence, options),
     );
     expect(places).toEqual(Array.from({ length: 11 }, (_, i) => i + 1));
-    const report = totals.report(await scoredSize(part, tokenizer));
+    const report = totals.report(await scoredSize(text, tokenizer));
     expectDocumented(report, 'one stream');
     expect(report).toMatchObject({ words: 11, oovTokens: 1 });
     expect(report.perplexityPerWord).toBe(report.perplexity);
@@ -95,7 +96,7 @@ describe('the worked example', () => {
       scoreStreams(model, sequence, 5, options),
     );
     expect(places).toEqual([1, 3, 5, 7, 9]);
-    const report = totals.report(await scoredSize(part, tokenizer, { streams: 5 }));
+    const report = totals.report(await scoredSize(text, tokenizer, { streams: 5 }));
     expectDocumented(report, '`--streams 5`');
   });
 
