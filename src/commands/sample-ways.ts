@@ -19,6 +19,7 @@ import {
   type TextState,
   withTokens,
 } from '../generation/text-model.ts';
+import { tokensWithin } from '../generation/text-stream.ts';
 import { Random } from '../random.ts';
 import { silentProgress, startProgress } from './progress-bar.ts';
 import { reportCopies, TOKENS_TOGETHER } from './sample-copies.ts';
@@ -83,11 +84,14 @@ export async function sampleStreaming(run: SampleRun): Promise<void> {
       const startedMs = performance.now();
       view.begin(prompt, index);
       const ids: number[] = [];
-      const passage = new Passage(textModel, state());
+      let text = '';
+      const start = state();
+      const passage = new Passage(textModel, start);
       const atEnd = options.saveState === undefined ? 'show' : 'keep';
       try {
         for (const piece of passage.go(chooser, options, random, atEnd)) {
           view.piece(piece);
+          text += piece.text;
           if (piece.id !== undefined) ids.push(piece.id);
           // Lets what was written out, and signals in; a program hears of each token as it is made.
           if (arePiecesWanted() || ids.length % 16 === 0) await turnEventLoop();
@@ -95,9 +99,10 @@ export async function sampleStreaming(run: SampleRun): Promise<void> {
           if (signal.aborted) break;
         }
         const held = atEnd === 'show' ? passage.takeHeld() : '';
+        text += held;
         if (held) view.piece({ text: held });
         const seconds = (performance.now() - startedMs) / 1000;
-        const [copied] = await copiesOf([ids], run);
+        const [copied] = await copiesOf([{ start, ids, text }], run);
         view.end({ seed, seconds, copied });
         if (options.saveState === undefined) continue;
         const end = { text: passage.state(), random, seed };
@@ -138,7 +143,11 @@ export async function sampleSideBySide(run: SampleRun): Promise<void> {
   if (!process.stderr.isTTY || options.json) return;
   const seconds = (performance.now() - startedMs) / 1000;
   const speed = `${count(tokens / seconds)} tokens/s`;
-  notice(`(${count(done)} samples, ${count(tokens)} tokens in ${clock(seconds)}, ${speed})`);
+  const last = run.seed + options.samples - 1;
+  const seeds = last === run.seed ? `seed ${last}` : `seeds ${run.seed} to ${last}`;
+  notice(
+    `(${count(done)} samples, ${count(tokens)} tokens in ${clock(seconds)}, ${speed}, ${seeds})`,
+  );
 }
 
 function* jobsOf({ starts, options, seed, random }: SampleRun): Generator<TextJob, void, void> {
@@ -195,10 +204,7 @@ class OrderedOutput {
   async #show(): Promise<void> {
     const ready = this.#ready;
     [this.#ready, this.#tokens] = [[], 0];
-    const copies = await copiesOf(
-      ready.map(({ ids }) => ids),
-      this.#run,
-    );
+    const copies = await copiesOf(ready, this.#run);
     const { starts, options, seed } = this.#run;
     for (const [i, { index, text, ids, nats, seconds }] of ready.entries()) {
       const start = starts[Math.floor(index / options.samples)]!;
@@ -218,7 +224,8 @@ export async function sampleBeams(run: SampleRun, beams: number): Promise<void> 
   const { length, stop, samples: wanted } = options;
   for (const { prompt, index, state } of run.starts) {
     const startedMs = performance.now();
-    const search = searchBeams(textModel, state(), { length, stop, beams, wanted, banned });
+    const start = state();
+    const search = searchBeams(textModel, start, { length, stop, beams, wanted, banned });
     let step = search.next();
     for (; !step.done; step = search.next()) {
       await turnEventLoop();
@@ -230,7 +237,7 @@ export async function sampleBeams(run: SampleRun, beams: number): Promise<void> 
     const found = step.value;
     const seconds = (performance.now() - startedMs) / 1000;
     const copies = await copiesOf(
-      found.map(({ ids }) => ids),
+      found.map((each) => ({ ...each, start })),
       run,
     );
     for (const [i, { text, ids, nats }] of found.entries()) {
@@ -243,9 +250,12 @@ export async function sampleBeams(run: SampleRun, beams: number): Promise<void> 
 }
 
 async function copiesOf(
-  texts: readonly (readonly number[])[],
+  texts: readonly Pick<MadeText, 'start' | 'ids' | 'text'>[],
   { source, options, signal }: SampleRun,
 ) {
   if (!source || texts.length === 0 || signal.aborted) return [];
-  return await reportCopies(texts, source, options.json, signal);
+  const shown = texts.map(({ start, ids, text }) =>
+    options.stop ? tokensWithin(source.tokenizer, start, ids, text) : ids,
+  );
+  return await reportCopies(shown, source, options.json, signal);
 }

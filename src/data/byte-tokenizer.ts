@@ -20,6 +20,7 @@ export class ByteTokenizer implements Tokenizer {
   readonly vocabularySize = BYTES + 1;
   readonly unknownId = undefined;
   readonly endOfTextId = BYTES;
+  readonly lowercase = false;
 
   encoder(): TokenEncoder {
     return {

@@ -24,7 +24,7 @@ export class CharTokenizer implements Tokenizer {
   readonly unknownId: number;
   readonly endOfTextId: number | undefined;
   private readonly characters: readonly string[];
-  private readonly lowercase: boolean;
+  readonly lowercase: boolean;
   /** The id of each code point, up to the largest that the vocabulary has, and of all ASCII. */
   private readonly ids: Int32Array;
 

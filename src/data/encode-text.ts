@@ -39,7 +39,7 @@ export class PartEncoder {
     this.#keep = keep;
     this.#encoder = tokenizer.encoder();
     // What is lowercased may have more characters than before.
-    this.#hasCharacterTokens = tokenizer.kind === 'char' && tokenizer.toJSON().lowercase === false;
+    this.#hasCharacterTokens = tokenizer.kind === 'char' && !tokenizer.lowercase;
   }
 
   /** The next chunk of the part. A part may begin within a document. */

@@ -60,6 +60,8 @@ export interface Tokenizer {
   readonly unknownId: number | undefined;
   /** The id that stands between two documents; undefined: there is no such id, nothing does. */
   readonly endOfTextId: number | undefined;
+  /** Whether it reads all text in lowercase, so that there is no other in what it decodes. */
+  readonly lowercase: boolean;
   /** For text of any length. */
   encoder(): TokenEncoder;
   /** The ids of `text`, `[tokens]`; pieces that the vocabulary lacks become `unknownId`. */

@@ -45,6 +45,7 @@ export class WordTokenizer implements Tokenizer {
   readonly vocabularySize: number;
   readonly unknownId: number = UNKNOWN_ID;
   readonly endOfTextId: number | undefined;
+  readonly lowercase: boolean;
   private readonly tokens: readonly string[];
   private readonly options: WordTokenizerOptions;
   private readonly words: WordIds;
@@ -56,6 +57,7 @@ export class WordTokenizer implements Tokenizer {
     this.tokens = [...specials, ...words];
     this.vocabularySize = this.tokens.length;
     this.endOfTextId = options.endOfText ? END_OF_TEXT_ID : undefined;
+    this.lowercase = options.lowercase;
     this.words = new WordIds(words, specials.length);
   }
 

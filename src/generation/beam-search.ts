@@ -2,7 +2,7 @@
 import type { Tokenizer } from '../data/tokenizer.ts';
 import { Stepper } from '../model/stepper.ts';
 import { boundaryOf } from './boundary.ts';
-import { StopTexts } from './stop-texts.ts';
+import { StopTexts, stopTextsFor } from './stop-texts.ts';
 import { readAll, type TextModel, type TextState } from './text-model.ts';
 import { decoderAfter, type StreamOptions } from './text-stream.ts';
 
@@ -108,7 +108,7 @@ class Search {
     this.#tokenizer = tokenizer;
     this.#start = start;
     this.#options = options;
-    this.#stops = options.stop ?? [];
+    this.#stops = stopTextsFor(tokenizer, options.stop);
     this.#tailLength = Math.max(0, ...this.#stops.map((stop) => stop.length - 1));
   }
 

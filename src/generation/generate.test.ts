@@ -9,6 +9,7 @@ import type { ModelConfig } from '../model/parameters.ts';
 import { initialParameters, weightsOf } from '../model/weights.ts';
 import { Random } from '../random.ts';
 import { type GenerateOptions, generate } from './generate.ts';
+import { tokensWithin } from './text-stream.ts';
 
 const options: GenerateOptions = { length: 30, temperature: 1, topK: 0, topP: 1, greedy: false };
 const chars = trainTokenizer('ab\n', { kind: 'char' });
@@ -233,6 +234,13 @@ describe('with a stop text', () => {
         expect(text).toBe(at < 0 ? whole : whole.slice(0, at));
         // Only what was held back to the very end comes without a token of its own.
         expect(stopped.slice(0, -1).every(({ nats }) => nats !== undefined)).toBe(true);
+        // The tokens that are whole in the text spell it, but for a part of the one in which it ends.
+        const ids = stopped.flatMap(({ id }) => (id === undefined ? [] : [id]));
+        const within = tokensWithin(tokenizer, { tokens: [], held: '' }, ids, text);
+        expect(text.startsWith(tokenizer.decode(within))).toBe(true);
+        const longer = ids.slice(0, within.length + 1);
+        if (at >= 0) expect(tokenizer.decode(longer).length).toBeGreaterThan(text.length);
+        else expect(within).toEqual(ids);
       }),
       { numRuns: 60 },
     );

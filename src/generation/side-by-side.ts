@@ -16,6 +16,8 @@ export interface TextJob {
 export interface MadeText {
   /** The place of its job among all, from 0. */
   readonly index: number;
+  /** Where it went on from. */
+  readonly start: TextState;
   readonly text: string;
   /** The tokens that made it. */
   readonly ids: number[];
@@ -36,6 +38,7 @@ export function streamsFor(vocabularySize: number): number {
 
 interface Row {
   readonly index: number;
+  readonly start: TextState;
   readonly stream: TextStream;
   readonly ids: number[];
   readonly startedMs: number;
@@ -125,7 +128,7 @@ function* startRows(
     const { memory, logProbabilities } = last.read;
     const stream = new TextStream(model.tokenizer, chooser, options, random, start);
     yield {
-      ...{ index, stream, startedMs, logProbabilities },
+      ...{ index, start, stream, startedMs, logProbabilities },
       ...{ ids: [], text: '', nats: 0, source: memory },
     };
   }
@@ -139,9 +142,9 @@ function takeToken(row: Row): void {
   row.nats += nats;
 }
 
-function finish({ index, stream, ids, text, nats, startedMs }: Row): MadeText {
+function finish({ index, start, stream, ids, text, nats, startedMs }: Row): MadeText {
   const seconds = (performance.now() - startedMs) / 1000;
-  return { index, text: text + stream.rest(), ids, nats, seconds };
+  return { index, start, text: text + stream.rest(), ids, nats, seconds };
 }
 
 /** Hands each row its share of what comes next [B · V]. */

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { StopTexts } from './stop-texts.ts';
+import { trainTokenizer } from '../data/tokenizer.ts';
+import { StopTexts, stopTextsFor } from './stop-texts.ts';
 
 /** The text that comes out of pieces. */
 function run(stops: string[], pieces: readonly string[]): string {
@@ -16,6 +17,31 @@ function run(stops: string[], pieces: readonly string[]): string {
 
 const someText = (maxLength: number) =>
   fc.string({ unit: fc.constantFrom('a', 'b', '\n'), minLength: 1, maxLength });
+
+describe('stop texts', () => {
+  it('are in lowercase where all text of a model is, as it is read', () => {
+    for (const kind of ['char', 'word', 'bpe'] as const) {
+      const learn = (lowercase: boolean) =>
+        trainTokenizer('Romeo and Juliet', {
+          ...{ kind, lowercase },
+          ...(kind === 'bpe' && { vocabularySize: 300 }),
+        });
+      expect(stopTextsFor(learn(true), ['JULIET:', 'ΟΔΟΣ'])).toEqual(['juliet:', 'οδοσ']);
+      expect(stopTextsFor(learn(false), ['JULIET:'])).toEqual(['JULIET:']);
+    }
+    expect(stopTextsFor(trainTokenizer('', { kind: 'byte' }), ['A'])).toEqual(['A']);
+    expect(stopTextsFor({ lowercase: true }, undefined)).toEqual([]);
+  });
+
+  it('end texts that are made in lowercase', () => {
+    const tokenizer = trainTokenizer('Romeo and Juliet', { kind: 'word', lowercase: true });
+    const stops = new StopTexts(stopTextsFor(tokenizer, ['AND']));
+    expect(stops.push(tokenizer.decode(tokenizer.encode('Romeo AND Juliet')))).toEqual({
+      text: 'romeo ',
+      stopped: true,
+    });
+  });
+});
 
 describe('a text with stop texts', () => {
   it('ends before the one that is complete first, wherever pieces begin and end', () => {

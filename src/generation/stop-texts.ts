@@ -1,3 +1,14 @@
+import { toLowercase } from '../data/lowercase.ts';
+import type { Tokenizer } from '../data/tokenizer-types.ts';
+
+/** Stop texts as they can come: in lowercase where all text is. */
+export function stopTextsFor(
+  { lowercase }: Pick<Tokenizer, 'lowercase'>,
+  stop: readonly string[] = [],
+): readonly string[] {
+  return lowercase ? stop.map(toLowercase) : stop;
+}
+
 /**
  * Ends a text before the first of some stop texts that is complete, wherever the pieces of it begin and end.
  * Of several that are complete with the same character, the longest counts.

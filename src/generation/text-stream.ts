@@ -3,7 +3,7 @@ import type { TokenDecoder, Tokenizer } from '../data/tokenizer-types.ts';
 import type { Random } from '../random.ts';
 import type { TokenChooser } from './choose-token.ts';
 import type { RecentTokens } from './recent-tokens.ts';
-import { StopTexts } from './stop-texts.ts';
+import { StopTexts, stopTextsFor } from './stop-texts.ts';
 import type { TextState } from './text-model.ts';
 
 export interface StreamOptions {
@@ -32,6 +32,21 @@ export function decoderAfter(tokenizer: Tokenizer, tokens: readonly number[]): T
   return decoder;
 }
 
+/** Of the tokens that made a text, those that are in it as a whole: a stop text ends it before the last ones. */
+export function tokensWithin(
+  tokenizer: Tokenizer,
+  before: Pick<TextState, 'tokens' | 'held'>,
+  ids: readonly number[],
+  text: string,
+): number[] {
+  const decoder = decoderAfter(tokenizer, before.tokens);
+  let length = before.held.length;
+  return ids.filter((id) => {
+    length += decoder.push(id).length;
+    return length <= text.length;
+  });
+}
+
 /** The model is read by whoever uses it, for one text or for many at a time. */
 export class TextStream {
   readonly #options: StreamOptions;
@@ -57,7 +72,7 @@ export class TextStream {
     this.#random = random;
     // What comes after a prompt may depend on how that ends, as the space between two words does.
     this.#decoder = decoderAfter(tokenizer, before.tokens);
-    this.#stops = new StopTexts(options.stop, before.held);
+    this.#stops = new StopTexts(stopTextsFor(tokenizer, options.stop), before.held);
     this.#recent = chooser.recentTokens();
     for (const id of before.tokens) this.#recent.push(id);
     this.#endOfTextId = tokenizer.endOfTextId;

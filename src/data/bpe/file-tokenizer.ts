@@ -39,6 +39,7 @@ export class FileTokenizer implements Tokenizer {
   readonly vocabularySize: number;
   readonly unknownId: number | undefined;
   readonly endOfTextId: number | undefined;
+  readonly lowercase: boolean;
   private readonly file: TokenizerFile;
   /** By id; there may be gaps. */
   private readonly tokens: ReadonlyMap<number, string>;
@@ -61,6 +62,7 @@ export class FileTokenizer implements Tokenizer {
     ]);
     this.silent = new Set(specials.map(({ id }) => id).filter((id) => id !== file.unknownId));
     try {
+      this.lowercase = lowercases(file.json.normalizer);
       assertPatterns([file.json.normalizer, file.json.pre_tokenizer, file.json.decoder]);
       this.encoding = openTokenizer(file, (token) => !token.special);
       this.decoding = openTokenizer(file, () => true);
@@ -193,6 +195,14 @@ function assertPatterns(steps: unknown): void {
       assertPatterns(value);
     }
   }
+}
+
+/** Whether a normaliser, or one of a sequence of them, puts text into lowercase. */
+function lowercases(normalizer: unknown): boolean {
+  if (!isRecord(normalizer)) return false;
+  const { type, lowercase, normalizers } = normalizer;
+  if (type === 'Lowercase' || (type === 'BertNormalizer' && lowercase === true)) return true;
+  return Array.isArray(normalizers) && normalizers.some(lowercases);
 }
 
 /** Whether the model is given words, and not whatever comes without a break. */

@@ -32,6 +32,7 @@ export class BpeTokenizer implements Tokenizer {
   readonly vocabularySize: number;
   readonly unknownId = undefined;
   readonly endOfTextId: number | undefined;
+  readonly lowercase: boolean;
   private readonly model: BpeModel;
   private merger: Merger | undefined;
 
@@ -39,6 +40,7 @@ export class BpeTokenizer implements Tokenizer {
     this.model = model;
     this.vocabularySize = model.tokens.length;
     this.endOfTextId = findEndOfText(model.specialTokens);
+    this.lowercase = model.lowercase;
   }
 
   encoder(): TokenEncoder {
