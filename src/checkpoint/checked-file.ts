@@ -164,15 +164,14 @@ async function withRegularFile<T>(
 }
 
 function assertRegular(path: string, stats: Stats): void {
-  if (stats.isFile()) return;
-  const kind = stats.isDirectory()
-    ? 'a directory'
-    : stats.isFIFO()
-      ? 'a pipe'
-      : stats.isSocket()
-        ? 'a socket'
-        : 'a device';
-  throw damaged(path, `expected a file, found ${kind}`);
+  if (!stats.isFile()) throw damaged(path, `expected a file, found ${nameOfKind(stats)}`);
+}
+
+/** How messages call what is no file. */
+export function nameOfKind(stats: Stats): string {
+  if (stats.isDirectory()) return 'a directory';
+  if (stats.isFIFO()) return 'a pipe';
+  return stats.isSocket() ? 'a socket' : 'a device';
 }
 
 function isSystemError(error: unknown): error is NodeJS.ErrnoException {

@@ -13,7 +13,7 @@ import { assertNoTextOptions, givenTextOptions } from './eval-text.ts';
 import { printInspection } from './inspect-json.ts';
 import { showInspection } from './inspect-view.ts';
 import { checkpointName, type Inspection } from './inspection.ts';
-import { assertNoFile, writeNewFile } from './new-file.ts';
+import { assertFilePlace, writeNewFile } from './new-file.ts';
 import { openTexts } from './open-dataset.ts';
 import { noticeUnknown, readPrompt } from './prompt.ts';
 import { startBackend } from './start-backend.ts';
@@ -34,7 +34,7 @@ export async function run(given: Given, [name]: string[], signal: AbortSignal): 
   if (options.text === undefined) {
     assertNoTextOptions(given, '--prompt', 'a prompt is text as it stands.');
   }
-  if (options.html !== undefined && !options.overwrite) await assertNoFile(options.html, HOW_TO);
+  if (options.html !== undefined) await assertFilePlace(options.html, options.overwrite, HOW_TO);
   const model = await openModel(name, ['weights']);
   const { ids, label } = await untilAborted(readTokens(model, options, given, signal), signal);
   assertPlace(options, ids.length);

@@ -1,9 +1,11 @@
 /** The lines that were typed in earlier sessions. */
-import { readFile, readlink, realpath, rename, rm, stat, writeFile } from 'node:fs/promises';
-import { dirname, join, resolve } from 'node:path';
+import type { Stats } from 'node:fs';
+import { readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import envPaths from 'env-paths';
 import { temporaryName } from '../durable-files.ts';
 import { makeDirectories } from '../make-directories.ts';
+import { type FilePlace, placeOf } from './file-place.ts';
 import { showControls } from './terminal.ts';
 
 /** Lines that are kept, and what of a line is. */
@@ -31,28 +33,14 @@ export async function readHistory(path: string): Promise<string[]> {
   return linesIn(await placeOf(path));
 }
 
-async function linesIn({ file, kind }: Place): Promise<string[]> {
-  if (kind !== 'lines') return [];
+async function linesIn({ file, stats }: FilePlace): Promise<string[]> {
+  if (!stats || !mayBeHistory(stats)) return [];
   const text = await readFile(file, 'utf8');
   return text.split('\n').filter(Boolean).map(keptLine).slice(-LINES_KEPT);
 }
 
-interface Place {
-  /** The file that a name or a link means. */
-  file: string;
-  kind: 'lines' | 'missing' | 'other';
-}
-
-async function placeOf(path: string): Promise<Place> {
-  try {
-    const file = await realpath(path);
-    const stats = await stat(file);
-    return { file, kind: stats.isFile() && stats.size <= LONGEST_FILE ? 'lines' : 'other' };
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
-    const target = await readlink(path).catch(() => '');
-    return { file: target ? resolve(dirname(path), target) : path, kind: 'missing' };
-  }
+function mayBeHistory(stats: Stats): boolean {
+  return stats.isFile() && stats.size <= LONGEST_FILE;
 }
 
 /**
@@ -62,7 +50,7 @@ async function placeOf(path: string): Promise<Place> {
 export async function addToHistory(path: string, lines: readonly string[]): Promise<void> {
   if (lines.length === 0) return;
   const place = await placeOf(path);
-  if (place.kind === 'other') return;
+  if (place.stats && !mayBeHistory(place.stats)) return;
   const { file } = place;
   const all = [...(await linesIn(place)), ...lines.map(keptLine)];
   const distinct = all.filter((line, i) => line !== '' && line !== all[i - 1]);

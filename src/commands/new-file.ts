@@ -1,25 +1,31 @@
 /** Files that a user asks for by name. */
-import { access, rm } from 'node:fs/promises';
+import { rm } from 'node:fs/promises';
+import { nameOfKind } from '../checkpoint/checked-file.ts';
 import { replaceDurably, writeDurably } from '../durable-files.ts';
 import { errorMessage, UserError } from '../errors.ts';
+import { isThere } from '../is-there.ts';
+import { placeOf } from './file-place.ts';
 
 /**
+ * Makes sure that a file may be written at `path`, before the work for it is done.
+ *
  * @param hint what to do if there is one
- * @throws UserError `file-exists` if something is at `path`
+ * @throws UserError `file-exists` if something is at `path` and to stay, `file-unwritten` if it is no file
  */
-export async function assertNoFile(path: string, hint: string): Promise<void> {
-  const isThere = await access(path).then(
-    () => true,
-    () => false,
-  );
-  if (isThere) throw fileExists(path, hint);
+export async function assertFilePlace(
+  path: string,
+  overwrite: boolean,
+  hint: string,
+): Promise<void> {
+  await findPlace(path, overwrite, hint);
 }
 
 /**
- * Writes a text whole; what was at `path` is replaced if `overwrite` says so.
+ * Writes a text whole; what was at `path` is replaced if `overwrite` says so, and where it is a link, what
+ * that leads to.
  *
  * @returns its bytes
- * @throws UserError `file-exists` if something is at `path` and to stay, `file-unwritten` if it cannot be written
+ * @throws UserError as `assertFilePlace`, and `file-unwritten` if it cannot be written
  */
 export async function writeNewFile(
   path: string,
@@ -27,21 +33,43 @@ export async function writeNewFile(
   overwrite: boolean,
   hint: string,
 ): Promise<number> {
+  const file = await findPlace(path, overwrite, hint);
   const bytes = Buffer.from(text);
   try {
-    await (overwrite ? replaceDurably(path, bytes) : writeDurably(path, bytes));
+    await (overwrite ? replaceDurably(file, bytes) : writeDurably(file, bytes));
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'EEXIST') throw fileExists(path, hint);
     // What a full disk left of it, which was not there before.
-    if (!overwrite) await rm(path, { force: true }).catch(() => undefined);
-    throw new UserError(
-      'file-unwritten',
-      `expected to write ${path}, could not: ${errorMessage(error)}`,
-      'Check the directory, and whether the disk is full.',
-      { cause: error },
-    );
+    if (!overwrite) await rm(file, { force: true }).catch(() => undefined);
+    throw unwritten(path, error);
   }
   return bytes.length;
+}
+
+/** The file that `path` means. */
+async function findPlace(path: string, overwrite: boolean, hint: string): Promise<string> {
+  const { file, stats } = await placeOf(path).catch((error: unknown) => {
+    throw unwritten(path, error);
+  });
+  if (stats && !stats.isFile()) {
+    throw new UserError(
+      'file-unwritten',
+      `expected to write a file at ${path}, found ${nameOfKind(stats)}`,
+      'Give the name of a file: what is none is not replaced.',
+    );
+  }
+  // A link that leads to nothing is there as well.
+  if (!overwrite && (stats || (await isThere(path)))) throw fileExists(path, hint);
+  return file;
+}
+
+function unwritten(path: string, error: unknown): UserError {
+  return new UserError(
+    'file-unwritten',
+    `expected to write ${path}, could not: ${errorMessage(error)}`,
+    'Check the directory, and whether the disk is full.',
+    { cause: error },
+  );
 }
 
 function fileExists(path: string, hint: string): UserError {

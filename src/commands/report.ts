@@ -6,7 +6,7 @@ import { type GivenOptions, withDefaults } from '../option-table.ts';
 import { type ReportEvaluation, readEvaluations } from '../report/evaluations.ts';
 import { reportPage } from '../report/page.ts';
 import { type ReportedRun, reportData } from '../report/report-data.ts';
-import { assertNoFile, writeNewFile } from './new-file.ts';
+import { assertFilePlace, writeNewFile } from './new-file.ts';
 import { byteCount, printJson, printLine, showInline } from './terminal.ts';
 import { untilAborted } from './until-aborted.ts';
 
@@ -19,7 +19,7 @@ export async function run(
   signal: AbortSignal,
 ): Promise<void> {
   const { out, overwrite, json, eval: files = [] } = withDefaults(reportOptions, given);
-  if (!overwrite) await assertNoFile(out, HOW_TO);
+  await assertFilePlace(out, overwrite, HOW_TO);
   const runs: ReportedRun[] = [];
   for (const name of names.length > 0 ? names : [undefined]) {
     runs.push(await untilAborted(readRun(name), signal));

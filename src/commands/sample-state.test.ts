@@ -1,4 +1,5 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { lstatSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -96,6 +97,27 @@ describe('a state in a file', () => {
       join(directory, '.', 'again'),
     );
     expect((await stateFor(await readSampleState(again), model)).seed).toBe(6);
+  });
+
+  it('takes the place of what a link leads to, and of no pipe', async () => {
+    const link = at('link');
+    await writeSampleState(at('linked'), model, someState());
+    symlinkSync('linked', link);
+    await assertStatePath(link, link);
+    await writeSampleState(link, model, { ...someState(), seed: 6 }, link);
+    expect(lstatSync(link).isSymbolicLink()).toBe(true);
+    expect((await stateFor(await readSampleState(at('linked')), model)).seed).toBe(6);
+    rmSync(at('linked'));
+    const isThere = `--save-state: expected no file at ${link} yet, found one`;
+    expect(await refusal(assertStatePath(link, undefined))).toBe(isThere);
+    const pipe = at('pipe');
+    execFileSync('mkfifo', [pipe]);
+    const isPipe = `--save-state: expected to write a file at ${pipe}, found a pipe`;
+    for (const replaced of [undefined, pipe]) {
+      expect(await refusal(assertStatePath(pipe, replaced))).toBe(isPipe);
+      expect(await refusal(writeSampleState(pipe, model, someState(), replaced))).toBe(isPipe);
+    }
+    expect(lstatSync(pipe).isFIFO()).toBe(true);
   });
 
   it('is refused where it cannot be written', async () => {

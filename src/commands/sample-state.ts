@@ -1,7 +1,7 @@
 /** Where a sample ended, in a file, so that another one can go on from there. */
-import { access, constants, open } from 'node:fs/promises';
+import { access, constants } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
-import { readShortFile } from '../checkpoint/checked-file.ts';
+import { nameOfKind, readShortFile } from '../checkpoint/checked-file.ts';
 import { PART_FILES } from '../checkpoint/format.ts';
 import { decodeJsonObject, type JsonObject } from '../checkpoint/json.ts';
 import { readManifest } from '../checkpoint/load.ts';
@@ -10,8 +10,10 @@ import { assertSealed, encodeSealed } from '../checkpoint/sealed-json.ts';
 import { replaceDurably, writeDurably } from '../durable-files.ts';
 import { errorMessage, UserError } from '../errors.ts';
 import { type TextState, TOKENS_KEPT } from '../generation/text-model.ts';
+import { isThere } from '../is-there.ts';
 import { stateSpecs } from '../model/states.ts';
 import { Random } from '../random.ts';
+import { placeOf } from './file-place.ts';
 
 const FORMAT = 'gru-lm-sample-state';
 const VERSION = 1;
@@ -47,21 +49,34 @@ interface Identity extends JsonObject {
  * @throws UserError `sample-state` if another one is there, or nothing can be written there
  */
 export async function assertStatePath(path: string, replaced: string | undefined): Promise<void> {
-  if (replaced !== undefined && resolve(path) === resolve(replaced)) return;
-  try {
-    await (await open(path, 'r')).close();
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return assertDirectory(path);
-  }
-  throw fileIsThere(path);
-}
-
-async function assertDirectory(path: string): Promise<void> {
+  const { isNew } = await findPlace(path, replaced);
+  if (!isNew) return;
   try {
     await access(dirname(path), constants.W_OK);
   } catch (error) {
     throw unwritten(path, error);
   }
+}
+
+/** The file that `path` means, and whether it is to be a new one. */
+async function findPlace(
+  path: string,
+  replaced: string | undefined,
+): Promise<{ readonly file: string; readonly isNew: boolean }> {
+  const { file, stats } = await placeOf(path).catch((error: unknown) => {
+    throw unwritten(path, error);
+  });
+  if (stats && !stats.isFile()) {
+    throw new UserError(
+      'sample-state',
+      `--save-state: expected to write a file at ${path}, found ${nameOfKind(stats)}`,
+      'Give the name of a file: what is none is not replaced.',
+    );
+  }
+  const isNew = replaced === undefined || resolve(path) !== resolve(replaced);
+  // A link that leads to nothing is there as well.
+  if (isNew && (stats || (await isThere(path)))) throw fileIsThere(path);
+  return { file, isNew };
 }
 
 /** Writes a state; errors as for {@link assertStatePath}, and where it cannot be written. */
@@ -71,6 +86,7 @@ export async function writeSampleState(
   { text, random, seed }: SampleState,
   replaced?: string,
 ): Promise<void> {
+  const { file, isNew } = await findPlace(path, replaced);
   const names = stateSpecs(modelConfig, 1).map(({ name }) => name);
   const bytes = encodeSealed(
     {
@@ -90,8 +106,7 @@ export async function writeSampleState(
     path,
   );
   try {
-    const isReplaced = replaced !== undefined && resolve(path) === resolve(replaced);
-    await (isReplaced ? replaceDurably : writeDurably)(path, bytes);
+    await (isNew ? writeDurably : replaceDurably)(file, bytes);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'EEXIST') throw fileIsThere(path);
     throw unwritten(path, error);
