@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, realpath, rm, symlink, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, mkdtemp, realpath, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -49,7 +49,6 @@ beforeAll(async () => {
   await writeFile('hollow/b.txt', '');
   await mkdir('links');
   await symlink('../a.txt', 'links/a.txt');
-  await symlink('nowhere', 'links/broken.txt');
   await symlink('../texts', 'links/texts');
   await symlink('..', 'links/up');
 });
@@ -172,6 +171,115 @@ describe('findOperands', () => {
       ['b.txt', 'file'],
       ['[a]*.txt', 'files'],
     ]);
+  });
+
+  describe('does not leave out without a word', () => {
+    const isLost = (path: string, target: string) => ({
+      code: 'corpus-missing',
+      message: `expected a text file at ${path}, found a link to ${target}, where none is`,
+      hint: 'Fetch what the link leads to, or remove the link.',
+    });
+    const isNoUtf8 = (path: string) => ({
+      code: 'corpus-unreadable',
+      message: `expected a name in UTF-8, found ${path}, where each \ufffd stands for other bytes`,
+      hint: 'Rename it, or name - and give the text to standard input.',
+    });
+
+    it('a link to a file that is not there', async () => {
+      await mkdir('lost/deep', { recursive: true });
+      await writeFile('lost/a.txt', 'text');
+      await symlink('../../objects/b', 'lost/deep/b.txt');
+      for (const name of ['lost', 'lost/**', 'lost/*/*.txt', 'lost/deep/b.txt', 'lost/deep/[b]*']) {
+        expect(await failure(name)).toMatchObject(isLost('lost/deep/b.txt', '../../objects/b'));
+      }
+      expect(await find('lost/*')).toEqual(['lost/a.txt']);
+      expect(await find('lost/**/a*')).toEqual(['lost/a.txt']);
+    });
+
+    it('a link that leads to itself, or has the name of a pattern', async () => {
+      await mkdir('loops');
+      await symlink('loop', 'loops/loop');
+      for (const name of ['loops', 'loops/*', 'loops/loop']) {
+        expect(await failure(name)).toMatchObject(isLost('loops/loop', 'loop'));
+      }
+      await symlink('none', 'loops/[x]*');
+      expect(await failure('loops/[x]*')).toMatchObject(isLost('loops/[x]*', 'none'));
+    });
+
+    const isLinux = process.platform === 'linux';
+    it.runIf(isLinux)('what has a name that is not UTF-8', async () => {
+      const latin = (name: string) => Buffer.from(name, 'latin1');
+      await mkdir('latin');
+      await writeFile('latin/a.txt', 'text');
+      await writeFile(latin('latin/caf\xe9.txt'), 'text');
+      for (const name of ['latin', 'latin/*', '**/c*.txt', 'latin/caf\ufffd.txt']) {
+        expect(await failure(name)).toMatchObject(isNoUtf8('latin/caf\ufffd.txt'));
+      }
+      expect(await find('latin/a*')).toEqual(['latin/a.txt']);
+      await rm('latin', { recursive: true });
+
+      await mkdir(latin('latin/\xe9t\xe9'), { recursive: true });
+      await writeFile(latin('latin/\xe9t\xe9/b.txt'), 'text');
+      await writeFile('latin/a.txt', 'text');
+      const directory = /^expected a name in UTF-8, found (.*\/)?latin\/\ufffdt\ufffd, where each /;
+      for (const name of ['latin', 'latin/**', 'latin/*/*.txt']) {
+        expect((await failure(name)).message).toMatch(directory);
+      }
+      expect(await find('latin/*')).toEqual(['latin/a.txt']);
+      await rm('latin', { recursive: true });
+
+      await mkdir('latin');
+      await symlink('../a.txt', latin('latin/\xe9'));
+      for (const name of ['latin', 'latin/*']) {
+        expect(await failure(name)).toMatchObject(isNoUtf8('latin/\ufffd'));
+      }
+      await rm('latin', { recursive: true });
+      await mkdir('replaced');
+      await writeFile('replaced/\ufffd.txt', 'text');
+      expect(await find('replaced/*')).toEqual(['replaced/\ufffd.txt']);
+    });
+
+    it.runIf(isLinux)('a directory that may not be read', async () => {
+      await mkdir('closed/shut', { recursive: true });
+      await mkdir('closed/.hidden', { mode: 0 });
+      await mkdir('aside');
+      await writeFile('closed/a.txt', 'text');
+      await writeFile('closed/shut/b.txt', 'text');
+      await symlink('../closed/shut', 'aside/link');
+      await writeFile('aside/a.txt', 'text');
+      await chmod('closed/shut', 0o311);
+      await withoutRights(async () => {
+        for (const name of [
+          'closed',
+          'closed/**',
+          'closed/*/*.txt',
+          'closed/shut/*',
+          'aside/*/*',
+        ]) {
+          const { code, message } = await failure(name);
+          expect(code).toBe('corpus-unreadable');
+          expect(message).toMatch(/could not read (.*\/)?closed\/shut: EACCES/);
+        }
+        // What is in it would not be taken.
+        expect(await find('closed/*')).toEqual(['closed/a.txt']);
+        expect(await find('closed/*.txt')).toEqual(['closed/a.txt']);
+        expect(await find('aside/*')).toEqual(['aside/a.txt']);
+        expect(await find('aside/**')).toEqual(['aside/a.txt']);
+      });
+      await chmod('closed/shut', 0o755);
+    });
+
+    /** Does `use` as a user who may not read everything, where the tests run as one who may. */
+    async function withoutRights(use: () => Promise<void>): Promise<void> {
+      if (process.getuid?.() !== 0) return use();
+      await chmod(directory, 0o755);
+      process.seteuid?.(65534);
+      try {
+        await use();
+      } finally {
+        process.seteuid?.(0);
+      }
+    }
   });
 
   describe('among what gru-lm saved', () => {

@@ -1,11 +1,12 @@
 /** Which files an operand of the command line means, and what is said of those that cannot be read. */
 
-import { type Stats, statSync } from 'node:fs';
-import { readdir, realpath } from 'node:fs/promises';
-import { basename, dirname, join, sep } from 'node:path';
-import { glob, isDynamicPattern } from 'tinyglobby';
+import { readlinkSync, type Stats, statSync } from 'node:fs';
+import { readdir } from 'node:fs/promises';
+import { basename, dirname, sep } from 'node:path';
+import { isDynamicPattern } from 'tinyglobby';
 import { type Saved, whatIsSaved } from '../checkpoint/saved-here.ts';
 import { errorMessage, UserError } from '../errors.ts';
+import { matchGlob } from './glob-files.ts';
 
 /** A file that an operand means. */
 export interface FoundFile {
@@ -16,6 +17,9 @@ export interface FoundFile {
   /** Length in bytes. */
   readonly bytes: number;
 }
+
+/** What Node puts for bytes of a name that are not UTF-8: nothing is found by such a name. */
+const OTHER_BYTES = '\ufffd';
 
 /** What an operand means. */
 export type Operand =
@@ -31,11 +35,11 @@ export type Operand =
  *
  * Hidden files and directories (whose names begin with a dot) are left out unless named. Links to
  * files are followed; links to directories are not, neither in directories nor by `**`. Neither finds
- * what is in runs and checkpoints of gru-lm.
+ * what is in runs and checkpoints of gru-lm. Nothing else is left out: what cannot be read is an error.
  *
- * Throws a UserError for no operand or `-` twice (`usage`), and for an operand that means nothing or a
- * run or checkpoint (`corpus-missing`), nothing but empty files (`corpus-empty`) or what cannot be read
- * (`corpus-unreadable`).
+ * Throws a UserError for no operand or `-` twice (`usage`), and for an operand that means nothing, a run
+ * or checkpoint, or a link that leads to nothing (`corpus-missing`), nothing but empty files
+ * (`corpus-empty`) or what cannot be read, or has a name that is not UTF-8 (`corpus-unreadable`).
  */
 export async function findOperands(operands: readonly string[]): Promise<Operand[]> {
   if (operands.length === 0) {
@@ -71,7 +75,7 @@ async function findOperand(name: string): Promise<Operand> {
   try {
     stats = statSync(name);
   } catch (error) {
-    if (!isMissing(error)) {
+    if (!isMissing(error) || linkTarget(name) !== undefined) {
       throw readFailure(name, error);
     }
     await assertNoPointer(name);
@@ -141,15 +145,13 @@ async function findMatches(operand: string, missing: unknown): Promise<FoundFile
   if (!isDynamicPattern(pattern)) {
     throw readFailure(operand, missing);
   }
-  const matches = await glob(pattern, {
-    cwd: base === '' ? '.' : base,
-    expandDirectories: false,
-  });
+  const { paths, unread } = await matchGlob(base === '' ? '.' : base, pattern);
+  for (const { path, error } of unread) {
+    if (!isGone(path, error)) throw readFailure(path, error);
+  }
   const files = regularFiles(
     base,
-    pattern.includes('**')
-      ? await withoutSaved(base, await withoutLinkedDirectories(base, matches))
-      : matches,
+    pattern.includes('**') ? await withoutSaved(base, paths) : paths,
   );
   if (files.length === 0) {
     throw new UserError(
@@ -181,20 +183,6 @@ function splitGlob(operand: string): [base: string, pattern: string] {
     // A pattern that begins with ! would mean what does not match the rest.
     pattern.replace(/^!(?!\()/, '\\!'),
   ];
-}
-
-/** Leaves out what is below a link to a directory, where a tree could come again and again. */
-async function withoutLinkedDirectories(
-  base: string,
-  paths: readonly string[],
-): Promise<readonly string[]> {
-  const root = await realpath(base === '' ? '.' : base);
-  const isLinked = new Map<string, boolean>();
-  for (const directory of new Set(paths.map((path) => dirname(path)))) {
-    const place = join(root, directory);
-    isLinked.set(directory, (await realpath(place)) !== place);
-  }
-  return paths.filter((path) => !isLinked.get(dirname(path)));
 }
 
 /** Leaves out what is in runs and checkpoints. */
@@ -237,7 +225,7 @@ function regularFiles(base: string, paths: readonly string[]): FoundFile[] {
   const files: FoundFile[] = [];
   for (const relativePath of [...paths].sort()) {
     const path = joinBelow(base, relativePath);
-    const stats = statOrMissing(path);
+    const stats = statEntry(path);
     if (stats?.isFile()) {
       files.push({ path, relativePath, bytes: stats.size });
     }
@@ -256,6 +244,30 @@ function withoutEmpty(files: readonly FoundFile[], operand: string): FoundFile[]
 /** Unlike path.join, it keeps the beginning as the user wrote it. */
 function joinBelow(base: string, path: string): string {
   return base === '' || path === '' || base.endsWith('/') ? base + path : `${base}/${path}`;
+}
+
+/** What is at a path that was found; undefined: it has gone since. */
+function statEntry(path: string): Stats | undefined {
+  try {
+    return statSync(path);
+  } catch (error) {
+    if (isGone(path, error)) return undefined;
+    throw readFailure(path, error);
+  }
+}
+
+/** Whether nothing has the name `path`, and no link that leads nowhere, or name that Node does not have right. */
+function isGone(path: string, error: unknown): boolean {
+  return isMissing(error) && linkTarget(path) === undefined && !path.includes(OTHER_BYTES);
+}
+
+/** Where a link leads; undefined: `path` is none. */
+function linkTarget(path: string): string | undefined {
+  try {
+    return readlinkSync(path);
+  } catch {
+    return undefined;
+  }
 }
 
 /** Synchronous, since of thousands of files a thread that is waited for takes ten times as long. */
@@ -291,6 +303,24 @@ export function emptyText(name: string): UserError {
 
 /** What is said when the system does not let `path` be read. */
 export function readFailure(path: string, error: unknown): UserError {
+  const isNowhere = isMissing(error) || (error as NodeJS.ErrnoException).code === 'ELOOP';
+  const target = isNowhere ? linkTarget(path) : undefined;
+  if (target !== undefined) {
+    return new UserError(
+      'corpus-missing',
+      `expected a text file at ${path}, found a link to ${target}, where none is`,
+      'Fetch what the link leads to, or remove the link.',
+      { cause: error },
+    );
+  }
+  if (isMissing(error) && path.includes(OTHER_BYTES)) {
+    return new UserError(
+      'corpus-unreadable',
+      `expected a name in UTF-8, found ${path}, where each ${OTHER_BYTES} stands for other bytes`,
+      'Rename it, or name - and give the text to standard input.',
+      { cause: error },
+    );
+  }
   if (isMissing(error)) {
     return new UserError(
       'corpus-missing',
