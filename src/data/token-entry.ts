@@ -3,7 +3,8 @@
 import { readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { syncDirectory, writeDurably } from '../durable-files.ts';
-import { UserError } from '../errors.ts';
+import { errorMessage, UserError } from '../errors.ts';
+import { isSystemError } from './file-hashes.ts';
 import {
   bytesPerToken,
   type OpenTokens,
@@ -121,7 +122,7 @@ export class EntryWriter implements TokenWriter {
       throw new RangeError(`expected a new part with a name of letters, found "${part}"`);
     }
     await this.endPart();
-    await this.writing(async () => {
+    await this.explaining(async () => {
       const path = join(this.directory, fileName(part));
       this.current = { part, file: await TokenFileWriter.create(path, vocabularySize) };
     });
@@ -133,14 +134,16 @@ export class EntryWriter implements TokenWriter {
     if (current === undefined) {
       throw new Error('expected a part to be begun before tokens are written');
     }
-    await this.writing(() => current.file.write(ids));
+    await this.explaining(() => current.file.write(ids));
   }
 
   async readBack<Result>(
     use: (parts: ReadonlyMap<string, TokenSequence>) => Promise<Result>,
   ): Promise<Result> {
     await this.endPart();
-    const opened = await openParts(this.directory, Object.fromEntries(this.parts));
+    const opened = await this.explaining(() =>
+      openParts(this.directory, Object.fromEntries(this.parts)),
+    );
     try {
       return await use(opened.parts);
     } finally {
@@ -157,7 +160,7 @@ export class EntryWriter implements TokenWriter {
       parts: Object.fromEntries(this.parts),
       meta,
     };
-    await this.writing(async () => {
+    await this.explaining(async () => {
       for (let file = this.ended[0]; file !== undefined; file = this.ended[0]) {
         await file.close();
         this.ended.shift();
@@ -179,7 +182,7 @@ export class EntryWriter implements TokenWriter {
   private async endPart(): Promise<void> {
     const { current } = this;
     if (current !== undefined) {
-      const file = await this.writing(() => current.file.end());
+      const file = await this.explaining(() => current.file.end());
       this.ended.push(current.file);
       const width = bytesPerToken(file.vocabularySize);
       this.parts.set(current.part, {
@@ -197,25 +200,34 @@ export class EntryWriter implements TokenWriter {
     return ended + (this.current?.file.bytes ?? 0);
   }
 
-  private async writing<Result>(write: () => Promise<Result>): Promise<Result> {
+  private async explaining<Result>(work: () => Promise<Result>): Promise<Result> {
     try {
-      return await write();
+      return await work();
     } catch (error) {
       throw explained(error, dirname(this.directory), this.bytes());
     }
   }
 }
 
-/** Turns a full disk into an error that says what to do; other errors stay. */
+/** Turns what the system refuses into an error that says what to do; other errors stay. */
 export function explained(error: unknown, directory: string, bytes: number): unknown {
   const { code } = error as NodeJS.ErrnoException;
-  if (code !== 'ENOSPC' && code !== 'EDQUOT') {
+  if (code === 'ENOSPC' || code === 'EDQUOT') {
+    return new UserError(
+      'token-cache-full',
+      `expected room for the tokens of the text, more than ${bytes} bytes, in ${directory}, found none`,
+      'Make room there, or name a directory on a larger disk in GRU_LM_CACHE.',
+      { cause: error },
+    );
+  }
+  if (!isSystemError(error)) {
     return error;
   }
   return new UserError(
-    'token-cache-full',
-    `expected room for the tokens of the text, more than ${bytes} bytes, in ${directory}, found none`,
-    'Make room there, or name a directory on a larger disk in GRU_LM_CACHE.',
+    'token-cache-unwritten',
+    `expected to keep the tokens of the text in ${directory}, could not: ${errorMessage(error)}`,
+    'Check the disk and the limits of the process (ulimit -a), or name another directory in ' +
+      'GRU_LM_CACHE.',
     { cause: error },
   );
 }

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import {
   chmod,
   mkdir,
@@ -217,23 +218,80 @@ describe('the token store', () => {
     await expect(openTokens(store, '../escape', produce)).rejects.toThrow(RangeError);
   });
 
-  it('says what to do where the disk is full, and leaves nothing there', async () => {
+  /** Does `use` while the files that are open refuse one of their methods where `isRefused` says so. */
+  async function withRefusal<Result>(
+    method: 'write' | 'sync',
+    code: string,
+    isRefused: () => boolean,
+    use: () => Promise<Result>,
+  ): Promise<Result> {
     const probe = await open(join(root, 'probe'), 'w');
-    const write = vi.spyOn(Object.getPrototypeOf(probe), 'write').mockImplementation(() => {
-      throw Object.assign(new Error('ENOSPC: no space left'), { code: 'ENOSPC' });
+    const prototype = Object.getPrototypeOf(probe);
+    const original = prototype[method];
+    const spy = vi.spyOn(prototype, method).mockImplementation(function (this: unknown, ...args) {
+      if (!isRefused()) return original.apply(this, args);
+      throw Object.assign(new Error(`${code}: no, ${method}`), { code, syscall: method });
     });
     try {
-      const { code, message, hint } = await failureOf(openTokens(store, KEY, produce));
-      expect(code).toBe('token-cache-full');
-      expect(message).toBe(
-        `expected room for the tokens of the text, more than 2000 bytes, in ${store}, found none`,
-      );
-      expect(hint).toBe('Make room there, or name a directory on a larger disk in GRU_LM_CACHE.');
+      return await use();
     } finally {
-      write.mockRestore();
+      spy.mockRestore();
       await probe.close();
     }
+  }
+  const always = () => true;
+
+  it('says what to do where the disk is full, and leaves nothing there', async () => {
+    const { code, message, hint } = await withRefusal('write', 'ENOSPC', always, () =>
+      failureOf(openTokens(store, KEY, produce)),
+    );
+    expect(code).toBe('token-cache-full');
+    expect(message).toBe(
+      `expected room for the tokens of the text, more than 2000 bytes, in ${store}, found none`,
+    );
+    expect(hint).toBe('Make room there, or name a directory on a larger disk in GRU_LM_CACHE.');
     expect(await readdir(store)).toEqual([]);
+  });
+
+  const unwritten = (reason: string) => ({
+    code: 'token-cache-unwritten',
+    message: `expected to keep the tokens of the text in ${store}, could not: ${reason}`,
+    hint:
+      'Check the disk and the limits of the process (ulimit -a), or name another directory in ' +
+      'GRU_LM_CACHE.',
+  });
+
+  it.each(['EFBIG', 'EIO', 'EMFILE'])('says what to do where the system says %s', async (code) => {
+    await withRefusal('write', code, always, async () => {
+      const failure = await failureOf(openTokens(store, KEY, produce));
+      expect(failure).toMatchObject(unwritten(`${code}: no, write`));
+    });
+    expect(await readdir(store)).toEqual([]);
+  });
+
+  it('says the same where an entry that was made cannot be put in its place', async () => {
+    const isInPlace = () => existsSync(join(store, KEY));
+    await withRefusal('sync', 'EIO', isInPlace, async () => {
+      const failure = await failureOf(openTokens(store, KEY, produce));
+      expect(failure).toMatchObject(unwritten('EIO: no, sync'));
+    });
+    const gone = openTokens(store, KEY.repeat(2), async (writer) => {
+      await produce(writer);
+      await rm(store, { recursive: true });
+    });
+    expect(await failureOf(gone)).toMatchObject({ code: 'token-cache-unwritten' });
+  });
+
+  it('says the same where no directory can be made, and leaves other errors as they are', async () => {
+    const long = join(store, 'x'.repeat(300));
+    const { code, message } = await failureOf(openTokens(long, KEY, produce));
+    expect(code).toBe('token-cache-unwritten');
+    expect(message).toMatch(/x, could not: ENAMETOOLONG: /);
+    const wrong = openTokens(store, KEY, async (writer) => {
+      await writer.begin('train', 3);
+      await writer.write(Int32Array.of(3));
+    });
+    await expect(wrong).rejects.toThrow(RangeError);
   });
 });
 

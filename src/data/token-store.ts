@@ -55,7 +55,8 @@ const LIMIT_BYTES = 20 * 2 ** 30;
  *
  * Where `directory` cannot be written, the tokens are kept in a temporary place until `close`. Throws
  * the reason of `signal` once that is aborted, and a UserError `token-cache-full` where there is no
- * room. Reading the parts throws a UserError `token-cache-damaged` for ids that cannot be.
+ * room, or `token-cache-unwritten` where the system refuses something else. Reading the parts throws a
+ * UserError `token-cache-damaged` for ids that cannot be.
  */
 export async function openTokens<Meta>(
   directory: string,
@@ -73,13 +74,14 @@ export async function openTokens<Meta>(
     await touch(entry);
     return { ...cached, wasCached: true, isKept: true };
   }
-  const temporary = await makeTemporary(directory).catch((error: unknown) => {
+  const refused = (error: unknown) => {
     throw explained(error, directory, 0);
-  });
+  };
+  const temporary = await makeTemporary(directory).catch(refused);
   try {
     await buildEntry(temporary.path, produce, signal);
     if (temporary.isInStore) {
-      await install(temporary.path, entry, () => isWhole(entry));
+      await install(temporary.path, entry, () => isWhole(entry)).catch(refused);
     }
     const opened = await openBuilt<Meta>(entry, temporary);
     if (opened.isKept) {
