@@ -85,6 +85,64 @@ describe('decodeText', () => {
     expect(await decode(utf16be(text), 'utf-16be')).toBe(text);
   });
 
+  it.each([
+    ['utf-16le', (text: string) => Buffer.from(text, 'utf16le')],
+    ['utf-16be', utf16be],
+  ] as const)(
+    'does not take %s without a mark for UTF-8 full of NULs',
+    async (encoding, encode) => {
+      const long = `Latin at first: ${'x'.repeat(40)} 世界 é`;
+      for (const text of ['ab', 'a\r\nb', long]) {
+        const bytes = encode(text);
+        for (const size of [1, 2, 3, 4, 5, 31, 32, 33, 1000]) {
+          const error = await failure(bytes, undefined, size);
+          expect(error.code).toBe('corpus-encoding');
+          expect(error.message).toBe(
+            'a.txt: expected UTF-8 text, found what looks like UTF-16 without a byte-order mark: ' +
+              'every second byte is 0',
+          );
+          expect(error.hint).toBe(
+            `Name its encoding: --encoding ${encoding}; or --encoding utf-8, if the NULs are part of the text.`,
+          );
+          expect(await decode(bytes, encoding, size)).toBe(text);
+        }
+        expect(await decode(encode('ab'), 'utf-8')).toBe(encode('ab').toString());
+      }
+    },
+  );
+
+  it.each([
+    'a\0',
+    '\0a',
+    'a\0b',
+    '\0\0\0\0',
+    'a\0b\0\0\0',
+    'a\0bc',
+    'ab\0c\0d\0',
+    `${'a\0'.repeat(15)}bc`,
+    `${'\0a'.repeat(15)}bc`,
+  ])('takes a text with NULs as it is: %j', async (text) => {
+    for (const size of [1, 2, 3, 7, 100]) {
+      expect(await decode(Buffer.from(text), undefined, size)).toBe(text);
+    }
+  });
+
+  it('holds up no text that comes slowly', async () => {
+    let read = 0;
+    const slow = async function* () {
+      for (const character of 'a\0b\0cd') {
+        read += 1;
+        yield Buffer.from(character);
+      }
+    };
+    const pieces = decodeText(slow, 'a.txt', undefined);
+    for (let i = 1; i <= 6; i += 1) {
+      expect((await pieces.next()).value).toHaveLength(1);
+      expect(read).toBe(i);
+    }
+    await pieces.return(undefined);
+  });
+
   // What Python encodes: "…".encode(name).hex()
   it.each([
     ['utf-16le', 'aé世😀\n', '6100e900164e3dd800de0a00'],

@@ -15,6 +15,10 @@ const BYTE_ORDER_MARKS: readonly [mark: Buffer, encoding: string][] = [
   [Buffer.from([0xfe, 0xff]), 'utf-16be'],
 ];
 const LONGEST_MARK = 4;
+/** As many first bytes tell whether a text without a mark looks like UTF-16, or all of a shorter text. */
+const LOOKED_AT = 32;
+/** Fewer say nothing. */
+const LEAST_LOOKED_AT = 4;
 /** U+FEFF in UTF-8. */
 const MARK = Buffer.from('\ufeff');
 
@@ -42,7 +46,8 @@ export function canonicalEncoding(encoding: string): string {
  * without a byte-order mark.
  *
  * `encoding` is a canonical name; without one the file is UTF-8, or UTF-16 if its byte-order mark
- * says so. Throws a UserError `corpus-encoding` that tells where the bytes are no text.
+ * says so. Throws a UserError `corpus-encoding` that tells where the bytes are no text, or that they look
+ * like UTF-16 where neither an encoding nor a mark says so.
  */
 export async function* decodeText(
   open: () => Blocks,
@@ -57,7 +62,9 @@ export async function* decodeText(
     assertKnown(found, name);
     const text = found === 'utf-8' ? checkUtf8 : transcode;
     let begins = true;
-    for await (const piece of text(continued(head, blocks), found)) {
+    const all = continued(head, blocks);
+    const looked = encoding === undefined && found === 'utf-8' ? refuseUtf16(all, name) : all;
+    for await (const piece of text(looked, found)) {
       // The mark is one character, and so whole in the first piece.
       const marked = begins && piece.subarray(0, MARK.length).equals(MARK);
       begins = false;
@@ -109,6 +116,36 @@ function chooseEncoding(head: Buffer, given: string | undefined): string {
   }
   const marked = BYTE_ORDER_MARKS.find(([mark]) => head.subarray(0, mark.length).equals(mark));
   return marked?.[1] ?? given ?? 'utf-8';
+}
+
+/**
+ * Passes on what does not look like UTF-16. Latin letters in UTF-16 are UTF-8 too, with a NUL beside each, and a
+ * model would learn them like that. Blocks are not held back until enough is known: the text may come slowly.
+ */
+async function* refuseUtf16(blocks: Blocks, name: string): Blocks {
+  let first = Buffer.alloc(0);
+  for await (const block of blocks) {
+    if (first.length < LOOKED_AT) {
+      first = Buffer.concat([first, block.subarray(0, LOOKED_AT - first.length)]);
+      if (first.length === LOOKED_AT) assertNotUtf16(first, name);
+    }
+    yield block;
+  }
+  if (first.length < LOOKED_AT) assertNotUtf16(first, name);
+}
+
+/** Throws a UserError where every second one of the first bytes is a NUL, and no other. */
+function assertNotUtf16(first: Buffer, name: string): void {
+  if (first.length < LEAST_LOOKED_AT || first.length % 2 !== 0) return;
+  const nulsAreAt = (place: 0 | 1) => first.every((byte, i) => (byte === 0) === (i % 2 === place));
+  const encoding = nulsAreAt(1) ? 'utf-16le' : nulsAreAt(0) ? 'utf-16be' : undefined;
+  if (encoding === undefined) return;
+  throw new UserError(
+    'corpus-encoding',
+    `${describeSource(name)}: expected UTF-8 text, found what looks like UTF-16 without a byte-order mark: ` +
+      'every second byte is 0',
+    `Name its encoding: --encoding ${encoding}; or --encoding utf-8, if the NULs are part of the text.`,
+  );
 }
 
 function assertKnown(encoding: string, name: string): void {
