@@ -1,4 +1,4 @@
-import { mkdtemp, readdir, rename, rm } from 'node:fs/promises';
+import { chmod, mkdir, mkdtemp, readdir, rename, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -61,6 +61,16 @@ describe('a run that is written', () => {
     await writer.close();
     expect((await readdir(run)).sort()).toEqual(['run.json', 'step-00000001']);
     await saving;
+  });
+
+  it('takes away the directory that it made if nothing was saved, and none that was there', async () => {
+    const mine = join(root, 'mine');
+    await mkdir(mine);
+    // Not by mkdir, of which the mask of the process takes bits away.
+    await chmod(mine, 0o2770);
+    for (const run of [mine, join(root, 'parent', 'new')]) await (await openRun(run)).close();
+    expect((await readdir(root, { recursive: true })).sort()).toEqual(['mine', 'parent']);
+    expect((await stat(mine)).mode & 0o7777).toBe(0o2770);
   });
 
   it('is made anew where its directory is gone, with its lock', async () => {

@@ -4,7 +4,7 @@ import { rmdir } from 'node:fs/promises';
 import { errorMessage, UserError } from '../errors.ts';
 import { makeDirectories } from '../make-directories.ts';
 import type { CheckpointContents } from './format.ts';
-import { lockRun } from './lock.ts';
+import { lockRun, type RunLock } from './lock.ts';
 import { assertFree, type RunUse } from './run-directory.ts';
 import { type SaveOptions, saveCheckpoint } from './save.ts';
 
@@ -22,8 +22,8 @@ export interface RunWriter {
     options: Pick<SaveOptions, 'best' | 'beforeNamed'>,
   ): Promise<string>;
   /**
-   * Gives the lock back once nothing is being saved any more; the directory goes again if nothing was
-   * saved in a new one.
+   * Gives the lock back once nothing is being saved any more; a directory that was made for the run goes
+   * again if nothing was saved in it.
    */
   close(): Promise<void>;
 }
@@ -39,7 +39,7 @@ export async function openRun(
   { keep, ...use }: RunUse & { readonly keep?: number | undefined } = {},
 ): Promise<RunWriter> {
   await assertFree(directory, use);
-  const lock = await prepareAndLock(directory);
+  const { lock, isMade } = await prepareAndLock(directory);
   try {
     // Again, now that no other trainer can begin here.
     await assertFree(directory, use);
@@ -73,7 +73,8 @@ export async function openRun(
     async close() {
       await saving;
       await lock.release();
-      await rmdir(directory).catch(() => undefined);
+      // One that was there may have rights that the user gave it.
+      if (isMade) await rmdir(directory).catch(() => undefined);
     },
   };
 }
@@ -83,10 +84,13 @@ function isMissing(error: unknown): boolean {
   return (cause as NodeJS.ErrnoException | undefined)?.code === 'ENOENT';
 }
 
-async function prepareAndLock(directory: string): ReturnType<typeof lockRun> {
+/** Locks the directory; `isMade`: it was not there before. */
+async function prepareAndLock(
+  directory: string,
+): Promise<{ readonly lock: RunLock; readonly isMade: boolean }> {
   try {
-    await makeDirectories(directory);
-    return await lockRun(directory);
+    const isMade = await makeDirectories(directory);
+    return { lock: await lockRun(directory), isMade };
   } catch (error) {
     if (error instanceof UserError) {
       throw error;
