@@ -160,7 +160,8 @@ export async function assertFree(
 async function isHistoryAlone(directory: string, names: readonly string[]): Promise<boolean> {
   if (names.length !== 1 || names[0] !== HISTORY_FILE) return false;
   const text = await readFile(join(directory, HISTORY_FILE), 'utf8').catch(() => '');
-  return text.startsWith(HISTORY_HEADER);
+  // Git may have ended its lines otherwise.
+  return text.split('\n', 1)[0]?.trimEnd() === HISTORY_HEADER.trimEnd();
 }
 
 /** The names in `directory`; none if it does not exist yet. */

@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { appendFile, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
@@ -10,12 +10,32 @@ import { HISTORY_HEADER } from './history-rows.ts';
 import { HISTORY_FILE } from './places.ts';
 
 let run: string;
+let path: string;
+let warnings: string[];
 beforeEach(async () => {
   run = await mkdtemp(join(tmpdir(), 'gru-lm-history-'));
+  path = join(run, HISTORY_FILE);
+  warnings = [];
 });
 afterEach(() => rm(run, { recursive: true }));
 
-const text = () => readFile(join(run, HISTORY_FILE), 'utf8');
+/** The file of a session. */
+const openFile = (resumed?: SavedHistory, directory = run) =>
+  new HistoryFile(directory, ({ message }) => warnings.push(message), resumed);
+
+const text = () => readFile(path, 'utf8');
+/** The steps that have a row. */
+const steps = async () =>
+  (await text())
+    .split('\r\n')
+    .slice(1, -1)
+    .map((line) => Number.parseInt(line, 10));
+/** The cells of a step's row. */
+const rowOf = async (at: number) =>
+  (await text())
+    .split('\r\n')
+    .find((line) => line.startsWith(`${at},`))
+    ?.split(',');
 
 function step(at: number, session = 0): JournalEvent {
   return {
@@ -43,7 +63,7 @@ function saved(at: number): SavedHistory {
 }
 
 test('is CSV of a header and a row for each step, with the validation after it', async () => {
-  const file = new HistoryFile(run);
+  const file = openFile();
   for (const event of [step(1), step(2), validation(2), { type: 'skip', step: 3, found: 'NaN' }]) {
     file.add(event as JournalEvent);
   }
@@ -59,7 +79,7 @@ test('is CSV of a header and a row for each step, with the validation after it',
 });
 
 test.runIf(hasPinnedPython)('Python reads it, number for number', async () => {
-  const file = new HistoryFile(run);
+  const file = openFile();
   for (let at = 1; at <= 9; at++) file.add(step(at));
   file.add(validation(9));
   await file.flush();
@@ -78,14 +98,14 @@ print(json.dumps([{name: float(cell) for name, cell in row.items() if cell} for 
 });
 
 test('a perplexity beyond all numbers is left out', async () => {
-  const file = new HistoryFile(run);
+  const file = openFile();
   file.add({ type: 'eval', step: 1, natsPerToken: 1000, isBest: true });
   await file.flush();
   expect(await text()).toBe(`${HISTORY_HEADER}1,,,1000,,,,,\r\n`);
 });
 
 test('a validation after the flush of its step is in that step’s row', async () => {
-  const file = new HistoryFile(run);
+  const file = openFile();
   file.add(step(1));
   await file.flush();
   file.add(validation(1));
@@ -98,7 +118,7 @@ test('a validation after the flush of its step is in that step’s row', async (
 });
 
 test('what the run went back from is gone, also from the file', async () => {
-  const file = new HistoryFile(run);
+  const file = openFile();
   for (const event of [step(1), step(2), step(3)]) file.add(event);
   await file.flush();
   file.add({ type: 'rollback', step: 4, toStep: 1, found: 'loss NaN', rateShare: 0.5 });
@@ -111,7 +131,7 @@ test('what the run went back from is gone, also from the file', async () => {
 });
 
 describe('a run that is killed and goes on', () => {
-  const steps = 24;
+  const length = 24;
 
   test('has each row once, whenever it saved and was killed', () =>
     fc.assert(
@@ -121,31 +141,31 @@ describe('a run that is killed and goes on', () => {
           maxLength: 4,
         }),
         async (sessions) => {
-          await rm(join(run, HISTORY_FILE), { force: true });
+          await rm(path, { force: true });
           let from = 0;
           for (const [session, { save, kill }] of [...sessions, { save: 3, kill: 0 }].entries()) {
             const isLast = session === sessions.length;
-            const rows = from > 0 ? await readHistory(run, saved(from)) : [];
-            const file = new HistoryFile(run, rows);
-            const savedAt = isLast ? steps : Math.min(steps, from + save);
-            for (let at = from + 1; at <= Math.min(steps, savedAt + kill); at++) {
+            const file = openFile(from > 0 ? saved(from) : undefined);
+            const savedAt = isLast ? length : Math.min(length, from + save);
+            for (let at = from + 1; at <= Math.min(length, savedAt + kill); at++) {
               file.add(step(at));
               if (at % 4 === 0) file.add(validation(at));
               if (at === savedAt || at % save === 0) await file.flush();
             }
             // Of a write that was cut off.
-            if (!isLast) await writeFile(join(run, HISTORY_FILE), '99,0.1', { flag: 'a' });
+            if (!isLast) await appendFile(path, '99,0.1');
             from = savedAt;
             if (isLast) await file.flush();
           }
-          const reference = new HistoryFile(run);
+          const reference = openFile();
           const found = await text();
-          for (let at = 1; at <= steps; at++) {
+          for (let at = 1; at <= length; at++) {
             reference.add(step(at));
             if (at % 4 === 0) reference.add(validation(at));
           }
           await reference.flush();
           expect(found).toBe(await text());
+          expect(warnings).toEqual([]);
         },
       ),
       { numRuns: 50 },
@@ -156,22 +176,22 @@ describe('a run that is killed and goes on', () => {
       { ...{ step: 4, learningRate: 4e-7 }, trainLoss: 0.25, validNats: 0.5 },
     ].map((row) => ({ ...row, elapsedSeconds: 4 }));
     expect(await readHistory(run, saved(5))).toEqual(validations);
-    const file = new HistoryFile(run);
+    const file = openFile();
     for (const at of [1, 2, 3, 4]) file.add(step(at));
     file.add({ type: 'eval', step: 4, natsPerToken: 0.51, isBest: true });
     file.add(step(5));
     await file.flush();
     expect(await readHistory(run, saved(5))).toEqual(validations);
-    await writeFile(join(run, HISTORY_FILE), 'a,b\r\n1,2\r\n');
+    await writeFile(path, 'a,b\r\n1,2\r\n');
     expect(await readHistory(run, saved(5))).toEqual(validations);
   });
 });
 
 test('a directory that was taken away gets a whole file again', async () => {
-  const file = new HistoryFile(run);
+  const file = openFile();
   file.add(step(1));
   await file.flush();
-  await rm(join(run, HISTORY_FILE));
+  await rm(path);
   file.add(step(2));
   await file.flush();
   expect(await text()).toBe(`${HISTORY_HEADER}2,0.25,0.5,,,2e-7,2.1,1000,2\r\n`);
@@ -180,7 +200,7 @@ test('a directory that was taken away gets a whole file again', async () => {
 
 test('what could not be written is written the next time', async () => {
   const directory = join(run, 'later');
-  const file = new HistoryFile(directory);
+  const file = openFile(undefined, directory);
   file.add(step(1));
   await expect(file.flush()).rejects.toThrow(/expected to write .*history\.csv, found: ENOENT/);
   file.add(validation(1));
@@ -190,4 +210,180 @@ test('what could not be written is written the next time', async () => {
   expect(
     (await readFile(join(directory, HISTORY_FILE), 'utf8')).split('\r\n').slice(1, -1),
   ).toEqual([`1,0.125,1,2,${Math.exp(2)},1e-7,1.1,1000,1`, '2,0.25,0.5,,,2e-7,2.1,1000,2']);
+});
+
+/** A session that writes steps up to `to` and their validations, and has them on the disk. */
+async function write(file: HistoryFile, from: number, to: number): Promise<void> {
+  for (let at = from; at <= to; at++) {
+    file.add(step(at));
+    if (at % 4 === 0) file.add(validation(at));
+  }
+  await file.flush();
+}
+
+/** What `write` gives, as a file. */
+async function written(to: number): Promise<string> {
+  await write(openFile(), 1, to);
+  return text();
+}
+
+const range = (from: number, to: number) =>
+  Array.from({ length: to - from + 1 }, (_, i) => from + i);
+
+describe('a file that something touched', () => {
+  const ways: [string, (before: string) => string][] = [
+    ['lines that end with LF alone', (before) => before.replaceAll('\r\n', '\n')],
+    ['numbers of ten digits', (before) => before.replaceAll(/(\.\d{9})\d+/g, '$1')],
+  ];
+
+  test.each(ways)('keeps its rows when the run is resumed: %s', async (_, change) => {
+    await writeFile(path, change(await written(10)));
+    await write(openFile(saved(10)), 11, 12);
+    expect(await steps()).toEqual(range(1, 12));
+    expect(await readdir(run)).toEqual([HISTORY_FILE]);
+    expect(warnings).toEqual([]);
+  });
+
+  test.each(ways)('keeps its rows while the run goes on: %s', async (_, change) => {
+    const file = openFile();
+    await write(file, 1, 10);
+    await writeFile(path, change(await text()));
+    await write(file, 11, 12);
+    await write(file, 13, 14);
+    expect(await steps()).toEqual(range(1, 14));
+    expect((await rowOf(10))?.[2]).toBe('0.1');
+    expect(await readdir(run)).toEqual([HISTORY_FILE]);
+    expect(warnings).toEqual([]);
+  });
+
+  const unusable: [string, (before: string) => string, RegExp, number[]][] = [
+    ['another header', (before) => `note,${before}`, /another first line/, [4, 8]],
+    ['nothing in it', () => '', /another first line/, [4, 8]],
+    [
+      'a line that is no row',
+      (before) => before.replace('\r\n6,', '\r\nsix,'),
+      /line 7/,
+      [1, 2, 3, 4, 5, 8],
+    ],
+    [
+      'rows of another run',
+      (before) => before.replace(/^4,.*$/m, '4,0.5,0.25,0.51,1.66,4e-7,4.1,1000,4\r'),
+      /validations of another run/,
+      [4, 8],
+    ],
+    ['a note at its end', (before) => `${before}the loss rises here\r\n`, /line 12/, range(1, 10)],
+  ];
+
+  test.each(unusable)(
+    'is kept aside when the run is resumed, with what could be used in a new one: %s',
+    async (_, change, problem, rows) => {
+      const changed = change(await written(10));
+      await writeFile(path, changed);
+      expect((await readHistory(run, saved(10))).map((row) => row.step)).toEqual(rows);
+      const file = openFile(saved(10));
+      await write(file, 11, 12);
+      await write(file, 13, 14);
+      expect(await readFile(`${path}.old`, 'utf8')).toBe(changed);
+      expect(await steps()).toEqual([...rows, 11, 12, 13, 14]);
+      expect(warnings).toEqual([expect.stringMatching(problem)]);
+      expect(warnings[0]).toMatch(/expected the history of this run in .*history\.csv, found/);
+      expect(warnings[0]).toContain('history.csv.old');
+      // What is there now is the run's.
+      await write(openFile(saved(14)), 15, 16);
+      expect(await steps()).toEqual([...rows, ...range(11, 16)]);
+      expect(warnings).toHaveLength(1);
+    },
+  );
+
+  test.each(unusable)(
+    'is kept aside while the run goes on, with what could be used in a new one: %s',
+    async (_, change, problem, rows) => {
+      const file = openFile();
+      await write(file, 1, 10);
+      const changed = change(await text());
+      await writeFile(path, changed);
+      await write(file, 11, 12);
+      expect(await readFile(`${path}.old`, 'utf8')).toBe(changed);
+      expect(await steps()).toEqual([...rows, 11, 12]);
+      expect(warnings).toEqual([expect.stringMatching(problem)]);
+    },
+  );
+
+  test('is kept aside where it was shortened while the run goes on', async () => {
+    const file = openFile();
+    await write(file, 1, 10);
+    const shorter = (await text()).slice(0, (await text()).indexOf('7,0.875'));
+    await writeFile(path, shorter);
+    await write(file, 11, 12);
+    expect(await readFile(`${path}.old`, 'utf8')).toBe(shorter);
+    expect(await steps()).toEqual([...range(1, 6), 8, 11, 12]);
+    expect(warnings).toEqual([expect.stringContaining('no row of step 10')]);
+    await write(openFile(saved(12)), 13, 14);
+    expect(await steps()).toEqual([...range(1, 6), 8, ...range(11, 14)]);
+    expect(warnings).toHaveLength(1);
+  });
+
+  test('is kept aside where a run goes back', async () => {
+    const file = openFile();
+    await write(file, 1, 10);
+    await writeFile(path, 'a,b\r\n1,2\r\n');
+    file.add({ type: 'rollback', step: 11, toStep: 6, found: 'loss NaN', rateShare: 0.5 });
+    await write(file, 7, 8);
+    expect(await readFile(`${path}.old`, 'utf8')).toBe('a,b\r\n1,2\r\n');
+    expect(await steps()).toEqual([4, 7, 8]);
+    expect(warnings).toHaveLength(1);
+  });
+
+  test('is kept aside where it cannot be read, under a name that is free', async () => {
+    await mkdir(path);
+    await writeFile(join(path, 'notes.txt'), 'mine');
+    await writeFile(`${path}.old`, 'mine, too');
+    await write(openFile(saved(10)), 11, 12);
+    expect(await steps()).toEqual([4, 8, 11, 12]);
+    expect(await readFile(`${path}.old`, 'utf8')).toBe('mine, too');
+    expect(await readdir(`${path}.old-2`)).toEqual(['notes.txt']);
+    expect(warnings).toEqual([expect.stringContaining('EISDIR')]);
+  });
+
+  test('is kept aside where a run begins and it is of no run, and else replaced', async () => {
+    await writeFile(path, 'a,b\r\n1,2\r\n');
+    await write(openFile(), 1, 2);
+    expect(await readFile(`${path}.old`, 'utf8')).toBe('a,b\r\n1,2\r\n');
+    expect(warnings).toHaveLength(1);
+    await write(openFile(), 1, 1);
+    expect(await steps()).toEqual([1]);
+    expect((await readdir(run)).sort()).toEqual([HISTORY_FILE, `${HISTORY_FILE}.old`]);
+    expect(warnings).toHaveLength(1);
+  });
+});
+
+describe('a run that goes on', () => {
+  test('has a row for each earlier validation where the file was removed', async () => {
+    const file = openFile();
+    await write(file, 1, 10);
+    await rm(path);
+    await write(file, 11, 12);
+    expect(await steps()).toEqual([4, 8, 11, 12]);
+    await write(openFile(saved(12)), 13, 13);
+    expect(await steps()).toEqual([4, 8, 11, 12, 13]);
+    expect(warnings).toEqual([]);
+  });
+
+  test('keeps the rows of a file that could not be written to its last step', async () => {
+    await written(6);
+    await write(openFile(saved(10)), 11, 12);
+    expect(await steps()).toEqual([...range(1, 6), 8, 11, 12]);
+    expect((await rowOf(8))?.slice(2, 4)).toEqual(['0.125', '0.25']);
+    expect(warnings).toEqual([]);
+  });
+
+  test('keeps the rows where the last has a validation that the checkpoint does not know', async () => {
+    await written(8);
+    const before = saved(8);
+    const known = { ...before, history: before.history.slice(0, 1) };
+    await write(openFile(known), 9, 9);
+    expect(await steps()).toEqual(range(1, 9));
+    expect((await rowOf(8))?.[3]).toBe('');
+    expect(warnings).toEqual([]);
+  });
 });

@@ -2,17 +2,16 @@
  * `history.csv` of a run: a row for each step, those of the run's last checkpoint on the disk before the run names
  * it. What is behind them goes when the run goes on from there.
  */
-import { type FileHandle, open, readFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { type FileHandle, open, rename } from 'node:fs/promises';
+import { basename, join } from 'node:path';
 import { replaceDurably } from '../durable-files.ts';
 import { errorMessage, UserError } from '../errors.ts';
+import { isThere } from '../is-there.ts';
 import type { HistoryEntry, RunClock } from '../training/run-snapshot.ts';
 import type { JournalEvent } from './events.ts';
-import { HISTORY_HEADER, type HistoryRow, historyLine, parseHistory } from './history-rows.ts';
+import { findRows } from './found-rows.ts';
+import { HISTORY_HEADER, type HistoryRow, historyLine } from './history-rows.ts';
 import { HISTORY_FILE } from './places.ts';
-
-/** Spreadsheets keep some ten digits of a number. */
-const SAME = 1e-6;
 
 /** What a checkpoint says of the history up to it. */
 export interface SavedHistory {
@@ -22,23 +21,12 @@ export interface SavedHistory {
 }
 
 /**
- * The rows up to a checkpoint: those of the file, if they are of the same run, as the validations tell; otherwise,
- * for runs that have no such file, a row for each validation.
+ * The rows up to a checkpoint: those of the file, if they are of the same run, as the validations tell, and a row for
+ * each validation that the file has none for.
  */
 export async function readHistory(directory: string, saved: SavedHistory): Promise<HistoryRow[]> {
-  const text = await readFile(join(directory, HISTORY_FILE), 'utf8').catch(() => '');
-  const rows = parseHistory(text, saved.step);
-  return rows !== undefined && isOfRun(rows, saved) ? rows : rowsOfValidations(saved);
-}
-
-function isOfRun(rows: readonly HistoryRow[], { history }: SavedHistory): boolean {
-  const validated = rows.filter(({ validNats }) => validNats !== undefined);
-  if (validated.length !== history.length) return false;
-  return history.every(({ step, validLoss }, i) => {
-    const row = validated[i] as HistoryRow;
-    const difference = Math.abs((row.validNats as number) - validLoss);
-    return row.step === step && difference <= SAME * Math.abs(validLoss);
-  });
+  const path = join(directory, HISTORY_FILE);
+  return (await findRows(path, saved.step, rowsOfValidations(saved))).rows;
 }
 
 /** Without passes: a checkpoint has the number of the epoch alone, without the part of it that was done. */
@@ -55,17 +43,25 @@ function rowsOfValidations({ history, clock }: SavedHistory): HistoryRow[] {
 /** Rows are kept in memory until {@link HistoryFile.flush}. */
 export class HistoryFile {
   readonly #path: string;
+  readonly #onFailure: (error: UserError) => void;
   /** Those that the file lacks; the first may have what its last one lacks. */
-  #rows: HistoryRow[];
+  #rows: HistoryRow[] = [];
+  /** Those of all validations, for a file that lacks them. */
+  #validated: HistoryRow[];
   /** What stands in the file; undefined: it is to be written anew. */
   #written: Written | undefined;
-  /** The step after which the file is to be cut. */
-  #cutAfter: number | undefined;
+  /** What of the file is to stay when it is. */
+  #staying: Staying;
 
-  /** @param rows what came before this session */
-  constructor(directory: string, rows: readonly HistoryRow[] = []) {
+  /**
+   * @param onFailure called where a file was put aside since it is not the history of the run
+   * @param resumed the checkpoint that the run goes on from; undefined: it begins
+   */
+  constructor(directory: string, onFailure: (error: UserError) => void, resumed?: SavedHistory) {
     this.#path = join(directory, HISTORY_FILE);
-    this.#rows = [...rows];
+    this.#onFailure = onFailure;
+    this.#validated = resumed ? rowsOfValidations(resumed) : [];
+    this.#staying = { upTo: resumed?.step ?? 0 };
   }
 
   add(event: JournalEvent): void {
@@ -79,15 +75,27 @@ export class HistoryFile {
       case 'skip':
         this.#push({ step: event.step });
         break;
-      case 'eval':
+      case 'eval': {
         this.#push({ step: event.step, validNats: event.natsPerToken });
-        break;
-      case 'rollback': {
-        const { toStep } = event;
-        this.#rows = this.#rows.filter(({ step }) => step <= toStep);
-        if (this.#written && this.#written.last.step > toStep) this.#cutAfter = toStep;
+        const earlier = this.#validated.filter(({ step }) => step < event.step);
+        this.#validated = [...earlier, this.#rows.at(-1) as HistoryRow];
         break;
       }
+      case 'rollback':
+        this.#goBack(event.toStep);
+        break;
+    }
+  }
+
+  #goBack(toStep: number): void {
+    const isLeft = ({ step }: HistoryRow) => step <= toStep;
+    this.#rows = this.#rows.filter(isLeft);
+    this.#validated = this.#validated.filter(isLeft);
+    if (!this.#written) {
+      this.#staying = { ...this.#staying, upTo: Math.min(this.#staying.upTo, toStep) };
+    } else if (!isLeft(this.#written.last)) {
+      this.#staying = { upTo: toStep, reach: this.#written.last.step };
+      this.#written = undefined;
     }
   }
 
@@ -120,42 +128,69 @@ export class HistoryFile {
 
   async #write(rows: readonly HistoryRow[]): Promise<void> {
     const written = this.#written;
-    if (this.#cutAfter !== undefined) {
-      const text = await readFile(this.#path, 'utf8').catch(() => '');
-      await this.#rewrite(joined(parseHistory(text, this.#cutAfter) ?? [], rows));
-    } else if (written === undefined) {
-      await this.#rewrite(rows);
+    if (written === undefined) {
+      await this.#writeAnew(rows);
     } else if (rows.length > 0) {
-      const all = written.last.step === rows[0]?.step ? joined([written.last], rows) : rows;
+      const { step } = written.last;
+      const all = step === rows[0]?.step ? joined([written.last], rows) : rows;
       const start = all === rows ? written.end : written.lastStart;
       const text = linesOf(all);
-      // Else somebody has moved the run away, and its history with it.
-      if (await writeAt(this.#path, start, text, written.end)) {
+      const most = Math.max(written.most, start + text.length);
+      this.#written = { ...written, most };
+      if (await writeAt(this.#path, start, text, written)) {
         this.#written = writtenWith(all, start + text.length);
       } else {
-        await this.#rewrite(all);
+        // Somebody has moved the run away, and its history with it, or changed the file.
+        this.#staying = { upTo: step, reach: step };
+        this.#written = undefined;
+        await this.#writeAnew(rows);
       }
     }
   }
 
-  async #rewrite(rows: readonly HistoryRow[]): Promise<void> {
-    const text = `${HISTORY_HEADER}${linesOf(rows)}`;
-    await replaceDurably(this.#path, Buffer.from(text));
-    this.#written = writtenWith(rows, text.length);
-    this.#cutAfter = undefined;
+  /** What is to stay of the file, and `rows` behind it; a file of which more than that would go is kept aside. */
+  async #writeAnew(rows: readonly HistoryRow[]): Promise<void> {
+    const { upTo, reach } = this.#staying;
+    // After a write that failed, the file may have some of the rows.
+    const last = Math.min(upTo, rows[0]?.step ?? upTo);
+    const validations = this.#validated.filter(({ step }) => step <= last);
+    const found = await findRows(this.#path, last, validations, reach);
+    const all = joined(found.rows, rows);
+    const text = `${HISTORY_HEADER}${linesOf(all)}`;
+    const aside = found.problem === undefined ? undefined : await putAside(this.#path);
+    try {
+      await replaceDurably(this.#path, Buffer.from(text));
+    } catch (error) {
+      // The next try is to find it.
+      if (aside) await rename(aside, this.#path).catch(() => undefined);
+      throw error;
+    }
+    this.#written = writtenWith(all, text.length);
+    this.#staying = { upTo: all.at(-1)?.step ?? 0 };
+    if (aside) this.#onFailure(keptAside(this.#path, found.problem as string, aside));
   }
+}
+
+/** Of a file that is to be written anew. */
+interface Staying {
+  /** The step up to which its rows stay. */
+  readonly upTo: number;
+  /** That up to which it had rows; undefined: nobody knows. */
+  readonly reach?: number | undefined;
 }
 
 /** A file with a row or more; lengths are in bytes, of which each character takes one. */
 interface Written {
   readonly end: number;
+  /** Where it ends at most, after writes that failed. */
+  readonly most: number;
   readonly last: HistoryRow;
   readonly lastStart: number;
 }
 
 function writtenWith(rows: readonly HistoryRow[], end: number): Written | undefined {
   const last = rows.at(-1);
-  return last && { end, last, lastStart: end - historyLine(last).length };
+  return last && { end, most: end, last, lastStart: end - historyLine(last).length };
 }
 
 function linesOf(rows: readonly HistoryRow[]): string {
@@ -177,8 +212,13 @@ function merged(before: HistoryRow, after: HistoryRow): HistoryRow {
   return { ...before, ...Object.fromEntries(known) };
 }
 
-/** Writes from `start` on what is then the file's end; false if the file is not there or is shorter than `least`. */
-async function writeAt(path: string, start: number, text: string, least: number): Promise<boolean> {
+/** Writes from `start` on what is then the file's end; false if the file is not there or is not as it was left. */
+async function writeAt(
+  path: string,
+  start: number,
+  text: string,
+  { end, most }: Written,
+): Promise<boolean> {
   let file: FileHandle;
   try {
     file = await open(path, 'r+');
@@ -187,7 +227,8 @@ async function writeAt(path: string, start: number, text: string, least: number)
     throw error;
   }
   try {
-    if ((await file.stat()).size < least) return false;
+    const { size } = await file.stat();
+    if (size < end || size > most) return false;
     const bytes = Buffer.from(text);
     for (let done = 0; done < bytes.length; ) {
       done += (await file.write(bytes, done, bytes.length - done, start + done)).bytesWritten;
@@ -198,4 +239,23 @@ async function writeAt(path: string, start: number, text: string, least: number)
   } finally {
     await file.close();
   }
+}
+
+/** Gives a file a name beside it that is free: `<name>.old`, `<name>.old-2` and so on. */
+async function putAside(path: string): Promise<string> {
+  for (let copy = 1; ; copy += 1) {
+    const aside = `${path}.old${copy === 1 ? '' : `-${copy}`}`;
+    if (await isThere(aside)) continue;
+    await rename(path, aside);
+    return aside;
+  }
+}
+
+function keptAside(path: string, problem: string, aside: string): UserError {
+  return new UserError(
+    'history-foreign',
+    `expected the history of this run in ${path}, found ${problem}; that file is kept as ${basename(aside)}, and ` +
+      'a new one goes on with the rows that could be used',
+    'Look whether something in it is needed; gru-lm needs nothing of it.',
+  );
 }

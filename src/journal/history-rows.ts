@@ -35,9 +35,10 @@ const COLUMNS: readonly Column[] = [
 ];
 
 const LINE_END = '\r\n';
+const HEADER_CELLS = COLUMNS.map(([name]) => name).join(',');
 
 /** The first line, with its end. */
-export const HISTORY_HEADER = `${COLUMNS.map(([name]) => name).join(',')}${LINE_END}`;
+export const HISTORY_HEADER = `${HEADER_CELLS}${LINE_END}`;
 
 /** A line with its end. Numbers have as many digits as it takes to read the same ones again; none is infinite. */
 export function historyLine(row: HistoryRow): string {
@@ -48,25 +49,39 @@ export function historyLine(row: HistoryRow): string {
   return `${cells.join(',')}${LINE_END}`;
 }
 
+/** What a text has of a history. */
+interface ParsedHistory {
+  /** Up to the step that was asked for, and to the first line that is no row. */
+  readonly rows: HistoryRow[];
+  /** The last step that has a row, whether it was asked for or not. */
+  readonly lastStep: number | undefined;
+  /** What is in the text that is no history; undefined: nothing. */
+  readonly problem: string | undefined;
+}
+
 /**
- * What {@link HISTORY_HEADER} and {@link historyLine} gave, up to step `last`. What comes after the row of that step
- * may be anything, such as half a line.
- *
- * @returns undefined for what they did not give
+ * What {@link HISTORY_HEADER} and {@link historyLine} gave, up to step `last`. Spreadsheets and Git may have ended its
+ * lines with LF alone. Behind the row of that step may be half a line, of a write that was cut off.
  */
-export function parseHistory(text: string, last: number): HistoryRow[] | undefined {
-  if (!text.startsWith(HISTORY_HEADER)) return undefined;
+export function parseHistory(text: string, last: number): ParsedHistory {
   const rows: HistoryRow[] = [];
-  let lastStep = -1;
-  for (let start = HISTORY_HEADER.length; start < text.length && lastStep < last; ) {
+  let lastStep: number | undefined;
+  let start = text.indexOf('\n') + 1;
+  if (text.slice(0, start).trimEnd() !== HEADER_CELLS) {
+    return { rows, lastStep, problem: 'another first line' };
+  }
+  for (let line = 2; start < text.length; line++) {
     const end = text.indexOf('\n', start);
+    if (end < 0 && lastStep !== undefined && lastStep >= last) break;
     const row = end < 0 ? undefined : parseLine(text.slice(start, end).trimEnd());
-    if (row === undefined || row.step <= lastStep) return undefined;
+    if (row === undefined || (lastStep !== undefined && row.step <= lastStep)) {
+      return { rows, lastStep, problem: `line ${line}, which is no row of it` };
+    }
     if (row.step <= last) rows.push(row);
     lastStep = row.step;
     start = end + 1;
   }
-  return rows;
+  return { rows, lastStep, problem: undefined };
 }
 
 function parseLine(line: string): HistoryRow | undefined {

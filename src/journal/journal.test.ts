@@ -1,4 +1,13 @@
-import { mkdir, mkdtemp, readdir, rename, rm, symlink, writeFile } from 'node:fs/promises';
+import {
+  mkdir,
+  mkdtemp,
+  readdir,
+  readFile,
+  rename,
+  rm,
+  symlink,
+  writeFile,
+} from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
@@ -138,4 +147,18 @@ test('a run that begins takes the place of one that left its events and no check
   await session('a', { tensorboard: TENSORBOARD_IN_RUN });
   expect(await namesIn(own)).toHaveLength(1);
   expect(await newIn(own, [left])).toHaveLength(1);
+});
+
+test('a history that is not the run’s is kept aside when it goes on, and that is told', async () => {
+  const path = join(root, 'a', HISTORY_FILE);
+  const told: string[] = [];
+  await session('a');
+  await writeFile(path, 'year,event\n1066,Hastings\n');
+  await session('a', { resumed, onFailure: ({ message }) => told.push(message) });
+  await session('a', { resumed });
+  expect(told).toEqual([
+    `expected the history of this run in ${path}, found another first line; that file is kept as ` +
+      'history.csv.old, and a new one goes on with the rows that could be used',
+  ]);
+  expect(await readFile(`${path}.old`, 'utf8')).toBe('year,event\n1066,Hastings\n');
 });

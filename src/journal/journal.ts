@@ -17,7 +17,7 @@ export interface JournalOptions {
   readonly resumed: SavedHistory | undefined;
   /** Whether it may take the place of another run. */
   readonly overwrite: boolean;
-  /** Called for what could not be written; the run goes on. */
+  /** Called for what could not be written, or was in the way of it and is kept aside; the run goes on. */
   readonly onFailure: (error: UserError) => void;
 }
 
@@ -40,7 +40,7 @@ export class Journal {
     { resumed, onFailure }: JournalOptions,
   ) {
     this.past = past;
-    this.#history = new HistoryFile(directory, past);
+    this.#history = new HistoryFile(directory, onFailure, resumed);
     this.#events = events;
     this.#onFailure = onFailure;
     this.#outdated = outdated;
