@@ -8,7 +8,9 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { trainTokenizer } from '../src/data/tokenizer.ts';
 import { exportModel } from '../src/export/tfjs/export.ts';
 import { writeFiles } from '../src/export/write-files.ts';
+import { TokenChooser } from '../src/generation/choose-token.ts';
 import { generate } from '../src/generation/generate.ts';
+import { Passage } from '../src/generation/passage.ts';
 import { forward, zeroState } from '../src/model/language-model.ts';
 import type { ModelConfig } from '../src/model/parameters.ts';
 import { logProbabilitiesOf } from '../src/model/predictions.ts';
@@ -38,9 +40,11 @@ const models: Record<string, ModelConfig> = {
   tied: { ...plain, tied: true },
   adaptive: { ...plain, softmaxCutoffs: [5, 9], norm: 'layer', attentionSpan: 3 },
 };
+const bytes = trainTokenizer('', { kind: 'byte' });
+const ofBytes: ModelConfig = { ...plain, vocabularySize: bytes.vocabularySize, layers: 1 };
 const STEPS = 5;
 const ids = randomIds(plain, STEPS);
-const parametersOf = (name: string) => randomParameters(models[name]!, 3);
+const parametersOf = (name: string) => randomParameters(models[name] ?? ofBytes, 3);
 
 const require = createRequire(import.meta.url);
 // All of TensorFlow.js, as pages load it from elsewhere; it comes with tfjs-node.
@@ -76,11 +80,11 @@ const whether = chromium ? '' : `, skipped: ${NO_CHROMIUM}`;
 describe.skipIf(!chromium)(`a model in a browser${whether}`, () => {
   beforeAll(async () => {
     await useBackend('cpu');
-    for (const [name, modelConfig] of Object.entries(models)) {
+    for (const [name, modelConfig] of [...Object.entries(models), ['bytes', ofBytes] as const]) {
       const path = join('checkpoints', `<b>${name}`, 'step-00000007');
       const checkpoint = { path, step: 7, weights: parametersOf(name) };
       const { files } = await exportModel(
-        { checkpoint, modelConfig, tokenizer },
+        { checkpoint, modelConfig, tokenizer: name === 'bytes' ? bytes : tokenizer },
         { quantize: 'none' },
       );
       await writeFiles(join(directory, name), files, false, new AbortController().signal);
@@ -175,6 +179,32 @@ describe.skipIf(!chromium)(`a model in a browser${whether}`, () => {
     const after = await textOf(page, 'made');
     expect(after?.startsWith(before as string)).toBe(true);
     expect([...(after as string)]).toHaveLength([...(before as string)].length + 5);
+    expect(page.problems).toEqual([]);
+  });
+
+  it('shows half a character at the end of a text only until the text goes on', async () => {
+    const page = await browser.open(`${address}bytes/`);
+    await status(page, /^Ready/);
+    const weights = weightsOf(parametersOf('bytes'));
+    const passage = new Passage({ config: ofBytes, weights, tokenizer: bytes });
+    const chooser = new TokenChooser({ temperature: 1, topK: 0, topP: 1, greedy: false });
+    let whole = '';
+    const halves: boolean[] = [];
+    for (let seed = 1; seed <= 8; seed += 1) {
+      await fill(page, { length: String(seed), temperature: '1', seed: String(seed) });
+      await press(page, seed === 1 ? 'Generate' : 'Go on');
+      await status(page, new RegExp(`^Done: ${seed} token`));
+      for (const { text } of passage.go(chooser, { length: seed }, new Random(seed), 'keep')) {
+        whole += text;
+      }
+      const found = await textOf(page, 'made');
+      const half = found === `${whole}\ufffd`;
+      expect(found).toBe(half ? `${whole}\ufffd` : whole);
+      halves.push(half);
+    }
+    expect(new Set(halves).size).toBe(2);
+    passage.dispose();
+    tf.dispose(Object.values(weights));
     expect(page.problems).toEqual([]);
   });
 

@@ -11,6 +11,7 @@ export interface BrowserTokenizer {
   readonly vocabularySize: number;
   readonly unknownId: number;
   readonly endOfTextId: number;
+  readonly lowercase: boolean;
   encode(text: string): number[];
   decoder(): BrowserDecoder;
   findUnknown(text: string): string | undefined;
@@ -32,6 +33,7 @@ interface GenerateOptions extends Choice {
 
 export interface BrowserPassage {
   readonly made: number;
+  readonly rest: string;
   add(text: string): void;
   generate(options?: GenerateOptions): AsyncGenerator<string, void, void>;
   dispose(): void;
@@ -65,5 +67,6 @@ export const browserRandom = (await load('random.js')) as {
 export const browserStops = (await load('stop-texts.js')) as {
   StopTexts: new (
     stops: readonly string[],
-  ) => { push(piece: string): { text: string; stopped: boolean }; end(): string };
+    held?: string,
+  ) => { push(piece: string): { text: string; stopped: boolean }; takeHeld(): string };
 };

@@ -57,6 +57,7 @@ describe.each(tokenizers)('a tokenizer of %s in a browser', (_, ours) => {
     expect(theirs.vocabularySize).toBe(ours.vocabularySize);
     expect(theirs.unknownId).toBe(ours.unknownId ?? -1);
     expect(theirs.endOfTextId).toBe(ours.endOfTextId ?? -1);
+    expect(theirs.lowercase).toBe(ours.lowercase);
   });
 
   it('gives any text the same ids, and finds the same unknown piece', () => {

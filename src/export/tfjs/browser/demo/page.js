@@ -17,6 +17,8 @@ const [generate, goOn, stop] = ['generate', 'go-on', 'stop'].map(
   (id) => /** @type {HTMLButtonElement} */ (element(id)),
 );
 const made = element('made').appendChild(document.createTextNode(''));
+/** What is to be shown behind it only as long as nobody goes on with the text. */
+const rest = element('made').appendChild(document.createTextNode(''));
 
 element('served').remove();
 input('temperature').addEventListener('input', showTemperature);
@@ -101,6 +103,7 @@ function use(model) {
     setRunning(true);
     const [before, startedMs] = [passage.made, performance.now()];
     show('Making text …');
+    rest.data = '';
     try {
       for await (const piece of passage.generate({ ...options(), signal: controller.signal })) {
         made.appendData(piece);
@@ -113,6 +116,7 @@ function use(model) {
     } catch (error) {
       fail(error);
     }
+    rest.data = passage.rest;
     controller = undefined;
     setRunning(false);
   }

@@ -13,7 +13,6 @@ const END_OF_TEXT_NAMES = ['<|endoftext|>', '<|end_of_text|>', '</s>', '<eos>', 
 
 /** @implements {Tokenizer} */
 export class BytePairTokenizer {
-  #lowercase;
   /** By id; without special tokens. @type {(Uint8Array | undefined)[]} */
   #bytes = [];
   /** The id of each byte. */
@@ -21,6 +20,7 @@ export class BytePairTokenizer {
   /** Of each pair of ids its place in the order of learning, and what it becomes. @type {Map<string, Merge>} */
   #merges = new Map();
   #preTokenizer;
+  lowercase;
   vocabularySize;
   unknownId = -1;
   endOfTextId;
@@ -34,7 +34,7 @@ export class BytePairTokenizer {
     /** @type {Map<string, number>} */
     const specials = new Map(added.map((/** @type {any} */ { id, content }) => [content, id]));
     const special = new Set(specials.values());
-    this.#lowercase = normalizer?.type === 'Lowercase';
+    this.lowercase = normalizer?.type === 'Lowercase';
     this.#preTokenizer = new PreTokenizer(characterClasses);
     const ids = [...vocabulary.values(), ...special];
     this.vocabularySize = ids.reduce((largest, id) => Math.max(largest, id), -1) + 1;
@@ -57,7 +57,7 @@ export class BytePairTokenizer {
   encode(text) {
     const utf8 = new TextEncoder();
     return this.#preTokenizer
-      .divide(normalised(text, this.#lowercase))
+      .divide(normalised(text, this.lowercase))
       .flatMap((piece) => this.#merge(Array.from(utf8.encode(piece), (b) => this.#byteIds[b])));
   }
 

@@ -13,7 +13,7 @@
  * Part of gru-lm, under the Apache License 2.0.
  */
 import { Random } from './random.js';
-import { StopTexts } from './stop-texts.js';
+import { StopTexts, stopTextsFor } from './stop-texts.js';
 import { TokenChooser } from './token-chooser.js';
 import { tokenizerFrom } from './tokenizers.js';
 
@@ -97,6 +97,7 @@ export class TextModel {
     try {
       passage.add(prompt);
       yield* passage.generate(options);
+      if (passage.rest) yield passage.rest;
     } finally {
       passage.dispose();
     }
@@ -122,6 +123,9 @@ export class Passage {
   #unread = [];
   /** The last ids. @type {number[]} */
   #last = [];
+  /** The end of the text, where it was not given since it may begin a stop text. */
+  #held = '';
+  #rest = '';
   #made = 0;
   #isBusy = false;
   #rested = 0;
@@ -136,46 +140,64 @@ export class Passage {
     return this.#made;
   }
 
-  /** Puts a text after what is there. @param {string} text */
+  /**
+   * What the last `generate` held back at the end: what may begin a stop text, and half a character, which is U+FFFD
+   * here. The next one gives what becomes of it, so this is the end of a text with which nobody goes on.
+   */
+  get rest() {
+    return this.#rest;
+  }
+
+  /**
+   * Puts a text after what is there. The {@link Passage.rest} is no part of what comes then.
+   *
+   * @param {string} text
+   */
   add(text) {
-    for (const id of this.#model.tokenizer.encode(text)) this.#push(id);
+    const ids = this.#model.tokenizer.encode(text);
+    if (ids.length === 0) return;
+    [this.#held, this.#rest] = ['', ''];
+    for (const id of ids) this.#push(id);
   }
 
   /**
    * Goes on with the text, piece by piece: whole characters only. It ends after so many tokens, at a stop text,
    * where the model ends a document, or when the signal is aborted; what is there can be gone on with then, also
-   * after leaving the loop.
+   * after leaving the loop. What may begin a stop text, and half a character, wait for the next call.
    *
    * @param {GenerateOptions} [options]
    * @returns {AsyncGenerator<string, void, void>}
    */
   async *generate({ length = 500, stop = [], seed, signal, ...choice } = {}) {
     if (this.#isBusy) throw new Error('expected one generate at a time of a passage, found two');
+    const { tokenizer } = this.#model;
+    const chooser = new TokenChooser(choice, tokenizer.unknownId);
+    const random = new Random(seed ?? Math.floor(Math.random() * 2 ** 32));
+    const stopTexts = stopTextsFor(tokenizer, stop);
+    const stops = new StopTexts(stopTexts, this.#held);
+    const decoder = tokenizer.decoder();
+    for (const id of this.#last) decoder.push(id);
+    let isEnded = false;
     this.#isBusy = true;
+    this.#rest = '';
     try {
-      const { tokenizer } = this.#model;
-      const chooser = new TokenChooser(choice, tokenizer.unknownId);
-      const random = new Random(seed ?? Math.floor(Math.random() * 2 ** 32));
-      const stops = new StopTexts(stop);
-      const decoder = tokenizer.decoder();
-      for (const id of this.#last) decoder.push(id);
       if (this.#unread.length === 0) this.#unread = [this.#lineStart()];
       this.#rested = performance.now();
-      for (let count = 0; count < length; count += 1) {
+      for (let count = 0; count < length && !isEnded; count += 1) {
         const scores = await this.#read(signal);
         if (!scores) break;
         const id = chooser.choose(scores, random.uniform());
         this.#push(id);
         this.#made += 1;
         const { text, stopped } = stops.push(decoder.push(id));
-        if (text) yield text;
-        if (stopped) return;
-        if (id === tokenizer.endOfTextId) break;
+        isEnded = stopped || id === tokenizer.endOfTextId;
+        // No stop text lies across two documents.
+        const piece = isEnded ? text + stops.takeHeld() : text;
+        if (piece) yield piece;
       }
-      const { text, stopped } = stops.push(decoder.end());
-      const rest = stopped ? text : text + stops.end();
-      if (rest) yield rest;
     } finally {
+      this.#held = stops.takeHeld();
+      if (!isEnded) this.#rest = restOf(decoder, new StopTexts(stopTexts, this.#held));
       this.#isBusy = false;
     }
   }
@@ -231,6 +253,17 @@ export class Passage {
     if (ids.length === 1 && ids[0] !== unknownId) return ids[0];
     return Math.max(0, endOfTextId);
   }
+}
+
+/**
+ * What was held back of a text, if nothing comes after it.
+ *
+ * @param {import('./tokenizers.js').Decoder} decoder
+ * @param {StopTexts} stops
+ */
+function restOf(decoder, stops) {
+  const { text, stopped } = stops.push(decoder.end());
+  return stopped ? text : text + stops.takeHeld();
 }
 
 /**

@@ -1,6 +1,17 @@
 /**
  * Part of gru-lm, under the Apache License 2.0.
  */
+import { normalised } from './text.js';
+
+/**
+ * Stop texts as they can come: in lowercase where all text is.
+ *
+ * @param {{ lowercase: boolean }} tokenizer
+ * @param {readonly string[]} stops
+ */
+export function stopTextsFor({ lowercase }, stops) {
+  return lowercase ? stops.map((stop) => normalised(stop, true)) : stops;
+}
 
 /**
  * Ends a text before the first of some stop texts that is complete, wherever the pieces of it begin and end. Of
@@ -9,11 +20,15 @@
 export class StopTexts {
   #stops;
   /** Text that may turn out to begin a stop text. */
-  #held = '';
+  #held;
 
-  /** @param {readonly string[]} stops */
-  constructor(stops) {
+  /**
+   * @param {readonly string[]} stops
+   * @param {string} [held] text before the first piece, of which nothing was shown
+   */
+  constructor(stops, held = '') {
     this.#stops = stops.filter((stop) => stop !== '');
+    this.#held = held;
   }
 
   /**
@@ -30,9 +45,11 @@ export class StopTexts {
     return { text: all.slice(0, end), stopped: cut !== undefined };
   }
 
-  /** The text that is held back. */
-  end() {
-    return this.#held;
+  /** The text that is held back, which from now on is not. */
+  takeHeld() {
+    const held = this.#held;
+    this.#held = '';
+    return held;
   }
 
   /**

@@ -19,6 +19,7 @@ import { UnicodeTokenizer, WordTokenizer } from './word-tokenizers.js';
  * @property {number} vocabularySize
  * @property {number} unknownId the id of all that the vocabulary lacks; −1: nothing is unknown
  * @property {number} endOfTextId the id between two documents; −1: there is none
+ * @property {boolean} lowercase whether it reads all text in lowercase, so that there is no other in what it decodes
  * @property {(text: string) => number[]} encode
  * @property {() => Decoder} decoder
  * @property {(text: string) => string | undefined} findUnknown the first piece of a text that becomes
@@ -60,9 +61,9 @@ const END_OF_TEXT = '<|endoftext|>';
 class CharTokenizer {
   /** @type {string[]} */
   #tokens;
-  #lowercase;
   /** @type {Map<string, number>} */
   #ids;
+  lowercase;
   vocabularySize;
   unknownId;
   endOfTextId;
@@ -74,13 +75,13 @@ class CharTokenizer {
     this.endOfTextId = hasEnd ? tokens.length - 1 : -1;
     this.unknownId = tokens.length - (hasEnd ? 2 : 1);
     this.#tokens = tokens;
-    this.#lowercase = lowercase;
+    this.lowercase = lowercase;
     this.#ids = new Map(tokens.slice(0, this.unknownId).map((token, id) => [token, id]));
   }
 
   /** @param {string} text */
   encode(text) {
-    return Array.from(normalised(text, this.#lowercase), (c) => this.#ids.get(c) ?? this.unknownId);
+    return Array.from(normalised(text, this.lowercase), (c) => this.#ids.get(c) ?? this.unknownId);
   }
 
   /** @returns {Decoder} */
@@ -94,7 +95,7 @@ class CharTokenizer {
 
   /** @param {string} text */
   findUnknown(text) {
-    return Array.from(normalised(text, this.#lowercase)).find((c) => !this.#ids.has(c));
+    return Array.from(normalised(text, this.lowercase)).find((c) => !this.#ids.has(c));
   }
 }
 
@@ -102,6 +103,7 @@ const BYTE_END_OF_TEXT = 256;
 
 /** @implements {Tokenizer} */
 class ByteTokenizer {
+  lowercase = false;
   vocabularySize = 257;
   unknownId = -1;
   endOfTextId = BYTE_END_OF_TEXT;

@@ -23,9 +23,9 @@ const WORD_END_OF_TEXT = 2;
 export class WordTokenizer {
   /** @type {string[]} */
   #tokens;
-  #lowercase;
   /** @type {Map<string, number>} */
   #ids;
+  lowercase;
   vocabularySize;
   unknownId = UNKNOWN_WORD;
   endOfTextId;
@@ -37,13 +37,13 @@ export class WordTokenizer {
     this.vocabularySize = tokens.length;
     this.endOfTextId = hasEnd ? WORD_END_OF_TEXT : -1;
     this.#tokens = tokens;
-    this.#lowercase = lowercase;
+    this.lowercase = lowercase;
     this.#ids = new Map(tokens.slice(specials).map((token, i) => [token, specials + i]));
   }
 
   /** @param {string} text */
   encode(text) {
-    return this.pieces(normalised(text, this.#lowercase)).map((piece) =>
+    return this.pieces(normalised(text, this.lowercase)).map((piece) =>
       piece === '\n' ? LINE_END : (this.#ids.get(piece) ?? UNKNOWN_WORD),
     );
   }
@@ -63,7 +63,7 @@ export class WordTokenizer {
 
   /** @param {string} text */
   findUnknown(text) {
-    return this.pieces(normalised(text, this.#lowercase)).find(
+    return this.pieces(normalised(text, this.lowercase)).find(
       (piece) => piece !== '\n' && piece !== UNKNOWN && !this.#ids.has(piece),
     );
   }
