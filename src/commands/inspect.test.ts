@@ -11,6 +11,9 @@ describe('gru-lm inspect', () => {
     [{ prompt: 'a', encoding: 'latin1' }, 'expected --text with --encoding, found --prompt'],
     [{ prompt: 'a', newlines: 'lf' }, 'expected --text with --newlines, found --prompt'],
     [{ prompt: 'a', textField: 'body' }, 'expected --text with --text-field, found --prompt'],
+    [{ prompt: 'a', span: 3 }, 'expected --explain or --html with --span, found it alone'],
+    [{ prompt: 'a', units: 3 }, 'expected --html or --json with --units, found it alone'],
+    [{ prompt: 'a', overwrite: true }, 'expected --html with --overwrite, found it alone'],
   ] as const)('refuses %j before it reads anything', async (given, message) => {
     const refusal = await run(given, ['nowhere'], signal).catch((error: unknown) => error);
     expect(refusal).toBeInstanceOf(UserError);

@@ -31,6 +31,7 @@ const SPAN_IN_A_PAGE = 16;
 export async function run(given: Given, [name]: string[], signal: AbortSignal): Promise<void> {
   const options = withDefaults(inspectOptions, given);
   assertOneText(options);
+  assertUsed(options);
   if (options.text === undefined) {
     assertNoTextOptions(given, '--prompt', 'a prompt is text as it stands.');
   }
@@ -53,6 +54,24 @@ function assertOneText({ prompt, text }: InspectOptions): void {
     `expected one of --prompt and --text, found ${prompt === undefined ? 'neither' : 'both'}`,
     'Give --prompt "some text", or --text FILE.',
   );
+}
+
+/** Makes sure that there is something that each of these options is about. */
+function assertUsed({ span, units, overwrite, explain, html, json }: InspectOptions): void {
+  const isPage = html !== undefined;
+  const uses: [flag: string, isGiven: boolean, isUsed: boolean, expected: string][] = [
+    ['--span', span !== undefined, explain !== undefined || isPage, '--explain or --html'],
+    ['--units', units !== undefined, json || isPage, '--html or --json'],
+    ['--overwrite', overwrite, isPage, '--html'],
+  ];
+  for (const [flag, isGiven, isUsed, expected] of uses) {
+    if (!isGiven || isUsed) continue;
+    throw new UserError(
+      'usage',
+      `expected ${expected} with ${flag}, found it alone`,
+      `It would change nothing: leave out ${flag}, or add what it is for.`,
+    );
+  }
 }
 
 /** How many tokens before a prediction are weighed. */
