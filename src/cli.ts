@@ -131,8 +131,14 @@ function takenByFlag(spec: CommandSpec, argv: string[]): string | undefined {
   for (const option of Object.values(typedOptions(spec))) {
     const takes = option.type === 'texts' ? !option.oneAFlag : 'bare' in option;
     const flag = `--${option.flag}`;
-    const value = argv[argv.indexOf(flag) + 1];
-    if (!takes || !argv.includes(flag) || value === undefined || value.startsWith('-')) continue;
+    const at = argv.indexOf(flag);
+    if (!takes || at < 0) continue;
+    const isFlag = (word: string) => word.length > 1 && word.startsWith('-');
+    const after = argv.slice(at + 1);
+    const end = after.findIndex(isFlag);
+    const values = end < 0 ? after : after.slice(0, end);
+    const value = option.type === 'texts' ? values.at(-1) : values[0];
+    if (value === undefined) continue;
     return `${flag} took "${value}" as a value of its own; write ${spec.operands} before ${flag}.`;
   }
   return undefined;

@@ -112,7 +112,10 @@ function textOf(
   reading: Omit<TextReading, 'byBytes'>,
 ): ScoredText {
   const { parts, record, tokenizer } = dataset;
-  const isLonger = [...parts.values()].some(({ characters, bytes }) => characters !== bytes);
+  const isCut = (name: Part) => name === 'train' || record[name].length === 0;
+  const isLonger = [...parts].some(
+    ([name, { characters, bytes }]) => isCut(name) && characters !== bytes,
+  );
   const byBytes = tokenizer.kind === 'byte' && isLonger;
   return {
     label,

@@ -174,8 +174,12 @@ export async function prepare(
   const resumable = fresh.resume ? await openResumable(directory) : undefined;
   const resumed = resumable?.model;
   const initial = resumed ? undefined : await openInitial(fresh, given);
+  const recorded = HELD_OUT.filter((text) => given[text] === undefined);
   const options = resumed
-    ? resumeOptions(resumed.options, given)
+    ? {
+        ...resumeOptions(resumed.options, given),
+        ...(await findHeldOut(resumed.training.data, recorded, directory)),
+      }
     : { ...fresh, ...initial?.options };
   if (initial) {
     assertCellOptions(options);
@@ -186,10 +190,8 @@ export async function prepare(
     resumed?.tokenizer ??
     initial?.model.tokenizer ??
     (options.tokenizerFile && (await readTokenizerFile(options.tokenizerFile)));
-  const recorded = HELD_OUT.filter((text) => given[text] === undefined);
-  const found = resumed && (await findHeldOut(resumed.training.data, recorded, directory));
   const dataset = await openTexts(
-    { ...options, ...found, corpus },
+    { ...options, corpus },
     { runDirectory: directory, tokenizer: tokenizer || undefined, recorded, silent, signal },
   );
   try {

@@ -1,7 +1,7 @@
 /** Finds what matches a glob, and tells what it could not look into. */
 
 import { readdir, realpath, type Stats, stat } from 'node:fs';
-import { relative, resolve, sep } from 'node:path';
+import { posix, relative, resolve, sep } from 'node:path';
 import { type GlobOptions, glob } from 'tinyglobby';
 
 export interface GlobMatches {
@@ -17,7 +17,7 @@ export interface GlobMatches {
  */
 export async function matchGlob(cwd: string, pattern: string): Promise<GlobMatches> {
   const isDeep = pattern.includes('**');
-  const segments = pattern.split('/').length;
+  const segments = posix.normalize(pattern).split('/').length;
   const unread: { path: string; error: unknown }[] = [];
   /** Links by what they lead to: below a link to a directory tinyglobby goes on from there. */
   const links = new Map<string, string>();

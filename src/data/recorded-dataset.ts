@@ -1,10 +1,13 @@
 /** The texts that a run was made of, opened again. */
-import { realpath, stat } from 'node:fs/promises';
-import { resolve } from 'node:path';
+import { realpath } from 'node:fs/promises';
+import { relative, resolve } from 'node:path';
 import { UserError } from '../errors.ts';
 import { type Dataset, type DatasetContext, type DatasetOptions, openDataset } from './dataset.ts';
 import { HELD_OUT } from './part-texts.ts';
 import { assertSameData, type DataRecord, type RecordedSource } from './record.ts';
+import { findOperands } from './text-files.ts';
+
+type HeldOut = (typeof HELD_OUT)[number];
 
 /**
  * Opens a run's texts again from where they were: as named then, or from the run's directory.
@@ -32,13 +35,7 @@ export async function openRecordedDataset(
     );
   }
   const failures: unknown[] = [];
-  // A symbolic link to the run is no part of the way from the run to its texts, but may have been.
-  const runPath = await realpath(runDirectory).catch(() => runDirectory);
-  for (const locate of [
-    (source: RecordedSource) => source.name,
-    (source: RecordedSource) => resolve(runDirectory, source.fromRun),
-    (source: RecordedSource) => resolve(runPath, source.fromRun),
-  ]) {
+  for (const locate of await placesOf(runDirectory)) {
     let dataset: Dataset | undefined;
     try {
       const [valid, test] = HELD_OUT.map((part) => record[part].map(locate)[0]);
@@ -60,36 +57,6 @@ export async function openRecordedDataset(
 
 const RECORDED = ['corpus', ...HELD_OUT] as const;
 
-/**
- * Where the texts of held-out parts are that a run has of their own: as named then, or from the run's directory.
- *
- * @throws UserError `corpus-missing` for one that is at neither
- */
-export async function findHeldOut(
-  record: DataRecord,
-  parts: readonly (typeof HELD_OUT)[number][],
-  runDirectory: string,
-): Promise<{ valid?: string; test?: string }> {
-  const found: { valid?: string; test?: string } = {};
-  for (const part of parts) {
-    const source = record[part][0];
-    if (source === undefined || source.name === '-') continue;
-    const { name, fromRun } = source;
-    const paths = [name, resolve(runDirectory, fromRun)];
-    const stats = await Promise.all(paths.map((path) => stat(path).catch(() => undefined)));
-    const path = paths.find((_, i) => stats[i]?.isFile());
-    if (path === undefined) {
-      throw new UserError(
-        'corpus-missing',
-        `expected the run’s --${part} text where it was (${name}), found it there no more`,
-        `Put it back, or name it again with --${part} FILE.`,
-      );
-    }
-    found[part] = path;
-  }
-  return found;
-}
-
 function notThere(names: string, cause?: unknown): UserError {
   return new UserError(
     'corpus-missing',
@@ -97,4 +64,56 @@ function notThere(names: string, cause?: unknown): UserError {
     'Put it back, or name a text with --text FILE.',
     { cause },
   );
+}
+
+/**
+ * Where the texts of held-out parts are that a run has of their own: as named then, or from the run's directory.
+ *
+ * @throws UserError `corpus-missing` for one that is nowhere
+ */
+export async function findHeldOut(
+  record: DataRecord,
+  parts: readonly HeldOut[],
+  runDirectory: string,
+): Promise<{ valid?: string; test?: string }> {
+  const found: { valid?: string; test?: string } = {};
+  const places = await placesOf(runDirectory);
+  for (const part of parts) {
+    const source = record[part][0];
+    if (source === undefined || source.name === '-') continue;
+    found[part] = await findSource(source, places, part);
+  }
+  return found;
+}
+
+/** The first place with as many bytes, or else with any. */
+async function findSource(
+  source: RecordedSource,
+  places: readonly ((source: RecordedSource) => string)[],
+  part: HeldOut,
+): Promise<string> {
+  let other: string | undefined;
+  for (const locate of places) {
+    const path = locate(source);
+    const [operand] = await findOperands([path]).catch(() => []);
+    if (operand === undefined || operand.kind === 'stream') continue;
+    const files = operand.kind === 'file' ? [operand.file] : operand.files;
+    if (files.reduce((sum, { bytes }) => sum + bytes, 0) === source.bytes) return path;
+    other ??= path;
+  }
+  if (other !== undefined) return other;
+  throw new UserError(
+    'corpus-missing',
+    `expected the run’s --${part} text where it was (${source.name}), found it there no more`,
+    `Put it back, or name it again with --${part}.`,
+  );
+}
+
+/** How to name a run's texts, one way after the other. */
+async function placesOf(runDirectory: string) {
+  // A symbolic link to the run is no part of the way from the run to its texts, but may have been.
+  const runPath = await realpath(runDirectory).catch(() => runDirectory);
+  const from = (directory: string) => (source: RecordedSource) =>
+    relative('', resolve(directory, source.fromRun));
+  return [(source: RecordedSource) => source.name, from(runDirectory), from(runPath)];
 }

@@ -35,7 +35,7 @@ export type Operand =
  *
  * Hidden files and directories (whose names begin with a dot) are left out unless named. Links to
  * files are followed; links to directories are not, neither in directories nor by `**`. Neither finds
- * what is in runs and checkpoints of gru-lm. Nothing else is left out: what cannot be read is an error.
+ * what is in runs and checkpoints of gru-lm, nor pipes and the like. What else cannot be read is an error.
  *
  * Throws a UserError for no operand or `-` twice (`usage`), and for an operand that means nothing, a run
  * or checkpoint, or a link that leads to nothing (`corpus-missing`), nothing but empty files
@@ -147,7 +147,14 @@ async function findMatches(operand: string, missing: unknown): Promise<FoundFile
   }
   const { paths, unread } = await matchGlob(base === '' ? '.' : base, pattern);
   for (const { path, error } of unread) {
-    if (!isGone(path, error)) throw readFailure(path, error);
+    if (isGone(path, error)) continue;
+    if (isMissing(error)) throw readFailure(path, error);
+    throw new UserError(
+      'corpus-unreadable',
+      `expected to look through ${path} for ${operand}, could not: ${errorMessage(error)}`,
+      'Check the permissions of the directory, or name files, or directories, instead of a glob.',
+      { cause: error },
+    );
   }
   const files = regularFiles(
     base,

@@ -33,8 +33,8 @@ const HEAD = 64;
  * Characters and bytes are the text's but for those of tokens that are not scored. Words are those of
  * the scored text as it stands, stream by stream: a word of which the beginning is not scored counts.
  * An unknown token is one of the characters, bytes and words that its name has, so that of a text of
- * hardly more than that, less than nothing may be left. Of several streams the words are those that
- * the tokens are decoded to, which may be others where a tokenizer leaves white space out.
+ * hardly more than that, less than nothing may be left. Words are counted in what the tokens are decoded to, but in
+ * the text itself where white space is lost on that way. Of several streams the former has to do.
  */
 export async function scoredSize(
   { part, chunks }: SizedText,
@@ -49,19 +49,28 @@ export async function scoredSize(
     size.characters -= countCharacters(text);
     size.bytes -= text.length;
   };
+  const isDecoded = streams > 1 || keepsSpaces(part, tokenizer);
   for (let stream = 0; stream < streams; stream++) {
     if (length === 0) break;
     leaveOut(stream * length, 1);
-    if (streams === 1) continue;
+    if (!isDecoded) continue;
     const scored = sliceOf(sequence, stream * length + 1, length - 1);
     size.words += await wordsOf(scored, tokenizer, signal);
   }
   leaveOut(streams * length, sequence.length - streams * length);
-  if (streams === 1 && length > 0) {
+  if (!isDecoded && length > 0) {
     const all = (await wordsOfText(chunks())) + (await documentEnds(sequence, tokenizer, signal));
     size.words = all - (await wordsOfFirst(sequence, tokenizer));
   }
   return size;
+}
+
+/** Whether the words of a text are those of what its tokens are decoded to. */
+function keepsSpaces({ unknown }: TokenizedPart, tokenizer: Tokenizer): boolean {
+  const { kind } = tokenizer;
+  // Between white space, a word is one also where it is unknown; other unknown tokens may have been white space.
+  if (kind === 'word' && tokenizer.toJSON().wordSplit === undefined) return true;
+  return kind !== 'file' && unknown === 0;
 }
 
 function idsOf(sequence: TokenSequence, start: number, count: number): Int32Array {

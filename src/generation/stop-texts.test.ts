@@ -30,7 +30,9 @@ describe('stop texts', () => {
       expect(stopTextsFor(learn(false), ['JULIET:'])).toEqual(['JULIET:']);
     }
     expect(stopTextsFor(trainTokenizer('', { kind: 'byte' }), ['A'])).toEqual(['A']);
-    expect(stopTextsFor({ lowercase: true }, undefined)).toEqual([]);
+    const uncased = { kind: 'file', lowercase: true } as const;
+    expect(stopTextsFor(uncased, ['[UNK]', 'end'])).toEqual(['[UNK]', 'end', '[unk]']);
+    expect(stopTextsFor(uncased, undefined)).toEqual([]);
   });
 
   it('end texts that are made in lowercase', () => {

@@ -3,10 +3,13 @@ import type { Tokenizer } from '../data/tokenizer-types.ts';
 
 /** Stop texts as they can come: in lowercase where all text is. */
 export function stopTextsFor(
-  { lowercase }: Pick<Tokenizer, 'lowercase'>,
+  { kind, lowercase }: Pick<Tokenizer, 'kind' | 'lowercase'>,
   stop: readonly string[] = [],
 ): readonly string[] {
-  return lowercase ? stop.map(toLowercase) : stop;
+  if (!lowercase) return stop;
+  const lower = stop.map(toLowercase);
+  // The names of tokens in a file may be shown, and be in capitals.
+  return kind === 'file' ? [...new Set([...stop, ...lower])] : lower;
 }
 
 /**

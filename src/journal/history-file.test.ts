@@ -171,6 +171,37 @@ describe('a run that is killed and goes on', () => {
       { numRuns: 50 },
     ));
 
+  test('takes what spreadsheets and editors put around the rows', async () => {
+    const whole = openFile();
+    for (const at of [1, 2, 3]) whole.add(step(at));
+    await whole.flush();
+    const before = await text();
+    for (const changed of [`\ufeff${before}`, `${before}\r\n\n`, before.trimEnd()]) {
+      await writeFile(path, changed);
+      const file = openFile(saved(3));
+      file.add(step(4));
+      await file.flush();
+      expect((await text()).startsWith(before)).toBe(true);
+      expect(await steps()).toEqual([1, 2, 3, 4]);
+      expect(warnings).toEqual([]);
+    }
+  });
+
+  test('writes rows one time after another, however often it is asked to', async () => {
+    const file = openFile();
+    const flushes = [1, 2, 3].map((at) => {
+      file.add(step(at));
+      return file.flush();
+    });
+    await Promise.all(flushes);
+    const once = await text();
+    await rm(path);
+    const reference = openFile();
+    for (const at of [1, 2, 3]) reference.add(step(at));
+    await reference.flush();
+    expect(once).toBe(await text());
+  });
+
   test('takes no rows of another run, or of a file that is not its own', async () => {
     const validations = [
       { ...{ step: 4, learningRate: 4e-7 }, trainLoss: 0.25, validNats: 0.5 },

@@ -52,6 +52,8 @@ export class HistoryFile {
   #written: Written | undefined;
   /** What of the file is to stay when it is. */
   #staying: Staying;
+  /** Settled when no row is on its way to the disk. */
+  #flushed: Promise<void> = Promise.resolve();
 
   /**
    * @param onFailure called where a file was put aside since it is not the history of the run
@@ -106,11 +108,17 @@ export class HistoryFile {
   }
 
   /**
-   * Puts all rows on the disk. One call at a time; what fails is tried again with the next.
+   * Puts all rows on the disk, after what is being put there; what fails is tried again with the next call.
    *
    * @throws UserError `history-write` if the disk refuses
    */
-  async flush(): Promise<void> {
+  flush(): Promise<void> {
+    const flushed = this.#flushed.then(() => this.#flush());
+    this.#flushed = flushed.catch(() => undefined);
+    return flushed;
+  }
+
+  async #flush(): Promise<void> {
     const rows = this.#rows;
     this.#rows = [];
     try {

@@ -67,13 +67,16 @@ export function parseHistory(text: string, last: number): ParsedHistory {
   const rows: HistoryRow[] = [];
   let lastStep: number | undefined;
   let start = text.indexOf('\n') + 1;
-  if (text.slice(0, start).trimEnd() !== HEADER_CELLS) {
+  // Spreadsheets put a mark before it.
+  if (text.slice(0, start).trim() !== HEADER_CELLS) {
     return { rows, lastStep, problem: 'another first line' };
   }
   for (let line = 2; start < text.length; line++) {
-    const end = text.indexOf('\n', start);
-    if (end < 0 && lastStep !== undefined && lastStep >= last) break;
-    const row = end < 0 ? undefined : parseLine(text.slice(start, end).trimEnd());
+    const found = text.indexOf('\n', start);
+    const end = found < 0 ? text.length : found;
+    const row = parseLine(text.slice(start, end).trimEnd());
+    // Editors leave the last end out or add lines; a write that was cut off leaves half a row.
+    if (row === undefined && (found < 0 || text.slice(start).trim() === '')) break;
     if (row === undefined || (lastStep !== undefined && row.step <= lastStep)) {
       return { rows, lastStep, problem: `line ${line}, which is no row of it` };
     }
