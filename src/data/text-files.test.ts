@@ -258,7 +258,9 @@ describe('findOperands', () => {
         ]) {
           const { code, message } = await failure(name);
           expect(code).toBe('corpus-unreadable');
-          expect(message).toMatch(/(could not read|to look through) (.*\/)?closed\/shut\b.*: EACCES/);
+          expect(message).toMatch(
+            /(could not read|to look through) (.*\/)?closed\/shut\b.*: EACCES/,
+          );
         }
         // What is in it would not be taken.
         expect(await find('closed/*')).toEqual(['closed/a.txt']);
