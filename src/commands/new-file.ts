@@ -1,10 +1,8 @@
 /** Files that a user asks for by name. */
 import { rm } from 'node:fs/promises';
-import { nameOfKind } from '../checkpoint/checked-file.ts';
 import { replaceDurably, writeDurably } from '../durable-files.ts';
 import { errorMessage, UserError } from '../errors.ts';
-import { isThere } from '../is-there.ts';
-import { placeOf } from './file-place.ts';
+import { NAME_A_FILE, placeToWrite } from './file-place.ts';
 
 /**
  * Makes sure that a file may be written at `path`, before the work for it is done.
@@ -47,20 +45,17 @@ export async function writeNewFile(
 }
 
 /** The file that `path` means. */
-async function findPlace(path: string, overwrite: boolean, hint: string): Promise<string> {
-  const { file, stats } = await placeOf(path).catch((error: unknown) => {
-    throw unwritten(path, error);
+function findPlace(path: string, overwrite: boolean, hint: string): Promise<string> {
+  return placeToWrite(path, overwrite, {
+    noFile: (found) =>
+      new UserError(
+        'file-unwritten',
+        `expected to write a file at ${path}, found ${found}`,
+        NAME_A_FILE,
+      ),
+    there: () => fileExists(path, hint),
+    refused: (error) => unwritten(path, error),
   });
-  if (stats && !stats.isFile()) {
-    throw new UserError(
-      'file-unwritten',
-      `expected to write a file at ${path}, found ${nameOfKind(stats)}`,
-      'Give the name of a file: what is none is not replaced.',
-    );
-  }
-  // A link that leads to nothing is there as well.
-  if (!overwrite && (stats || (await isThere(path)))) throw fileExists(path, hint);
-  return file;
 }
 
 function unwritten(path: string, error: unknown): UserError {

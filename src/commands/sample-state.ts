@@ -1,7 +1,7 @@
 /** Where a sample ended, in a file, so that another one can go on from there. */
 import { access, constants } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
-import { nameOfKind, readShortFile } from '../checkpoint/checked-file.ts';
+import { readShortFile } from '../checkpoint/checked-file.ts';
 import { PART_FILES } from '../checkpoint/format.ts';
 import { decodeJsonObject, type JsonObject } from '../checkpoint/json.ts';
 import { readManifest } from '../checkpoint/load.ts';
@@ -10,10 +10,9 @@ import { assertSealed, encodeSealed } from '../checkpoint/sealed-json.ts';
 import { replaceDurably, writeDurably } from '../durable-files.ts';
 import { errorMessage, UserError } from '../errors.ts';
 import { type TextState, TOKENS_KEPT } from '../generation/text-model.ts';
-import { isThere } from '../is-there.ts';
 import { stateSpecs } from '../model/states.ts';
 import { Random } from '../random.ts';
-import { placeOf } from './file-place.ts';
+import { NAME_A_FILE, placeToWrite } from './file-place.ts';
 
 const FORMAT = 'gru-lm-sample-state';
 const VERSION = 1;
@@ -63,19 +62,17 @@ async function findPlace(
   path: string,
   replaced: string | undefined,
 ): Promise<{ readonly file: string; readonly isNew: boolean }> {
-  const { file, stats } = await placeOf(path).catch((error: unknown) => {
-    throw unwritten(path, error);
-  });
-  if (stats && !stats.isFile()) {
-    throw new UserError(
-      'sample-state',
-      `--save-state: expected to write a file at ${path}, found ${nameOfKind(stats)}`,
-      'Give the name of a file: what is none is not replaced.',
-    );
-  }
   const isNew = replaced === undefined || resolve(path) !== resolve(replaced);
-  // A link that leads to nothing is there as well.
-  if (isNew && (stats || (await isThere(path)))) throw fileIsThere(path);
+  const file = await placeToWrite(path, !isNew, {
+    noFile: (found) =>
+      new UserError(
+        'sample-state',
+        `--save-state: expected to write a file at ${path}, found ${found}`,
+        NAME_A_FILE,
+      ),
+    there: () => fileIsThere(path),
+    refused: (error) => unwritten(path, error),
+  });
   return { file, isNew };
 }
 
