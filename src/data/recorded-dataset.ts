@@ -5,7 +5,7 @@ import { UserError } from '../errors.ts';
 import { type Dataset, type DatasetContext, type DatasetOptions, openDataset } from './dataset.ts';
 import { HELD_OUT } from './part-texts.ts';
 import { assertSameData, type DataRecord, type RecordedSource } from './record.ts';
-import { findOperands } from './text-files.ts';
+import { findOperands, operandFiles } from './text-files.ts';
 
 type HeldOut = (typeof HELD_OUT)[number];
 
@@ -97,8 +97,8 @@ async function findSource(
     const path = locate(source);
     const [operand] = await findOperands([path]).catch(() => []);
     if (operand === undefined || operand.kind === 'stream') continue;
-    const files = operand.kind === 'file' ? [operand.file] : operand.files;
-    if (files.reduce((sum, { bytes }) => sum + bytes, 0) === source.bytes) return path;
+    const found = operandFiles(operand).reduce((sum, { bytes }) => sum + bytes, 0);
+    if (found === source.bytes) return path;
     other ??= path;
   }
   if (other !== undefined) return other;

@@ -29,6 +29,11 @@ export type Operand =
   /** The files of a directory or glob, in code-unit order of path, without empty ones. */
   | { readonly name: string; readonly kind: 'files'; readonly files: readonly FoundFile[] };
 
+/** The files of an operand; none of one that is read once. */
+export function operandFiles(operand: Operand): readonly FoundFile[] {
+  return operand.kind === 'stream' ? [] : operand.kind === 'file' ? [operand.file] : operand.files;
+}
+
 /**
  * Finds what `operands` mean: what exists is taken by its name, whatever characters are in it; a
  * directory means the files below it; other names with glob characters mean the files that match.

@@ -14,7 +14,7 @@ import { isJsonLines } from './json-lines.ts';
 import type { TextChunks } from './text-chunk.ts';
 import { canonicalEncoding } from './text-decoder.ts';
 import { readFiles, type TextFile, type TextSettings } from './text-documents.ts';
-import { emptyText, findOperands, type Operand } from './text-files.ts';
+import { emptyText, findOperands, type Operand, operandFiles } from './text-files.ts';
 import { type SpooledText, spoolText } from './text-spool.ts';
 
 /** How files become text. */
@@ -188,10 +188,6 @@ function fileHasher(operands: readonly Operand[], context: OpenTextContext) {
     }
     return hashed;
   };
-}
-
-function operandFiles(operand: Operand) {
-  return operand.kind === 'stream' ? [] : operand.kind === 'file' ? [operand.file] : operand.files;
 }
 
 function describeOperand(operand: Operand, files: readonly TextFile[]): CorpusSource {

@@ -83,16 +83,13 @@ function idsOf(sequence: TokenSequence, start: number, count: number): Int32Arra
 async function wordsOfText(chunks: TextChunks): Promise<number> {
   const counted = new WordCount();
   // What is read as raw bytes may be cut within a character.
-  let decoder = new TextDecoder('utf-8', { ignoreBOM: true });
+  const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
   const endDocument = () => {
     counted.write(Buffer.from(decoder.decode()));
     counted.end();
   };
   for await (const { bytes, startsDocument } of chunks) {
-    if (startsDocument) {
-      endDocument();
-      decoder = new TextDecoder('utf-8', { ignoreBOM: true });
-    }
+    if (startsDocument) endDocument();
     counted.write(Buffer.from(decoder.decode(bytes, { stream: true })));
   }
   endDocument();
