@@ -47,3 +47,20 @@ test('a file that is none is said before anything is written', async () => {
   ).rejects.toThrow(`expected what gru-lm eval --json prints in ${at('other.json')}`);
   expect(() => readFileSync(at('none.html'))).toThrow('ENOENT');
 });
+
+test('a history that is none is told, and the page has what is known without it', async () => {
+  await saveSmallRun(at('hare'));
+  writeFileSync(at('hare', 'history.csv'), 'mine\n');
+  const write = vi.spyOn(process.stdout, 'write').mockReturnValue(true);
+  const told = vi.spyOn(process.stderr, 'write').mockReturnValue(true);
+  try {
+    await report({ out: at('hare.html') }, [at('hare')], signal);
+    expect(told.mock.calls.join('')).toContain(
+      `expected the history of this run in ${at('hare', 'history.csv')}, found another first line: `,
+    );
+  } finally {
+    told.mockRestore();
+    write.mockRestore();
+  }
+  expect(readFileSync(at('hare.html'), 'utf8')).toContain('id="data"');
+});

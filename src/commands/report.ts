@@ -1,13 +1,22 @@
-import { dirname } from 'node:path';
+import { dirname, join } from 'node:path';
 import { openModel } from '../checkpoint/model.ts';
 import { reportOptions } from '../config/report-options.ts';
 import { readHistory } from '../journal/history-file.ts';
+import { HISTORY_FILE } from '../journal/places.ts';
 import { type GivenOptions, withDefaults } from '../option-table.ts';
 import { type ReportEvaluation, readEvaluations } from '../report/evaluations.ts';
 import { reportPage } from '../report/page.ts';
 import { type ReportedRun, reportData } from '../report/report-data.ts';
 import { assertFilePlace, writeNewFile } from './new-file.ts';
-import { byteCount, printJson, printLine, showInline } from './terminal.ts';
+import {
+  byteCount,
+  errorStyle,
+  notice,
+  printJson,
+  printLine,
+  showInline,
+  showMessage,
+} from './terminal.ts';
 import { untilAborted } from './until-aborted.ts';
 
 const HOW_TO = 'Give another name with --out, or --overwrite to replace the file.';
@@ -42,5 +51,12 @@ export async function run(
 async function readRun(name: string | undefined): Promise<ReportedRun> {
   const model = await openModel(name, ['history'], 'last');
   const { path, step } = model.checkpoint;
-  return { model, rows: await readHistory(dirname(path), { ...model.training, step }) };
+  const directory = dirname(path);
+  const { rows, problem } = await readHistory(directory, { ...model.training, step });
+  if (problem !== undefined) {
+    const found = `expected the history of this run in ${join(directory, HISTORY_FILE)}, found ${problem}`;
+    const shown = 'the page has the rows that could be used and the validations of the checkpoint';
+    notice(errorStyle.yellow(showMessage(`${found}: ${shown}.`)));
+  }
+  return { model, rows };
 }

@@ -6,7 +6,7 @@ import { type HistoryRow, parseHistory } from './history-rows.ts';
 /** Spreadsheets keep some ten digits of a number. */
 const SAME = 1e-6;
 
-interface FoundRows {
+export interface FoundRows {
   readonly rows: HistoryRow[];
   /** Why the file, or some of it, is not the run's history; undefined: it is, or there is none. */
   readonly problem?: string | undefined;

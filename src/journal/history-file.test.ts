@@ -206,15 +206,15 @@ describe('a run that is killed and goes on', () => {
     const validations = [
       { ...{ step: 4, learningRate: 4e-7 }, trainLoss: 0.25, validNats: 0.5 },
     ].map((row) => ({ ...row, elapsedSeconds: 4 }));
-    expect(await readHistory(run, saved(5))).toEqual(validations);
+    expect((await readHistory(run, saved(5))).rows).toEqual(validations);
     const file = openFile();
     for (const at of [1, 2, 3, 4]) file.add(step(at));
     file.add({ type: 'eval', step: 4, natsPerToken: 0.51, isBest: true });
     file.add(step(5));
     await file.flush();
-    expect(await readHistory(run, saved(5))).toEqual(validations);
+    expect((await readHistory(run, saved(5))).rows).toEqual(validations);
     await writeFile(path, 'a,b\r\n1,2\r\n');
-    expect(await readHistory(run, saved(5))).toEqual(validations);
+    expect((await readHistory(run, saved(5))).rows).toEqual(validations);
   });
 });
 
@@ -310,7 +310,7 @@ describe('a file that something touched', () => {
     async (_, change, problem, rows) => {
       const changed = change(await written(10));
       await writeFile(path, changed);
-      expect((await readHistory(run, saved(10))).map((row) => row.step)).toEqual(rows);
+      expect((await readHistory(run, saved(10))).rows.map((row) => row.step)).toEqual(rows);
       const file = openFile(saved(10));
       await write(file, 11, 12);
       await write(file, 13, 14);

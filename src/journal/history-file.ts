@@ -9,7 +9,7 @@ import { errorMessage, UserError } from '../errors.ts';
 import { isThere } from '../is-there.ts';
 import type { HistoryEntry, RunClock } from '../training/run-snapshot.ts';
 import type { JournalEvent } from './events.ts';
-import { findRows } from './found-rows.ts';
+import { type FoundRows, findRows } from './found-rows.ts';
 import { HISTORY_HEADER, type HistoryRow, historyLine } from './history-rows.ts';
 import { HISTORY_FILE } from './places.ts';
 
@@ -24,9 +24,9 @@ export interface SavedHistory {
  * The rows up to a checkpoint: those of the file, if they are of the same run, as the validations tell, and a row for
  * each validation that the file has none for.
  */
-export async function readHistory(directory: string, saved: SavedHistory): Promise<HistoryRow[]> {
+export function readHistory(directory: string, saved: SavedHistory): Promise<FoundRows> {
   const path = join(directory, HISTORY_FILE);
-  return (await findRows(path, saved.step, rowsOfValidations(saved))).rows;
+  return findRows(path, saved.step, rowsOfValidations(saved));
 }
 
 /** Without passes: a checkpoint has the number of the epoch alone, without the part of it that was done. */

@@ -54,7 +54,7 @@ export class Journal {
    */
   static async open(directory: string, options: JournalOptions): Promise<Journal> {
     const { tensorboard, resumed, overwrite, onFailure } = options;
-    const past = resumed ? await readHistory(directory, resumed) : [];
+    const past = resumed ? (await readHistory(directory, resumed)).rows : [];
     const own = join(directory, TENSORBOARD_DIRECTORY);
     const place = tensorboard === TENSORBOARD_IN_RUN ? own : tensorboard;
     const run = await realPlace(directory);
