@@ -32,8 +32,8 @@ export type Row = {
   /** Its name in the table. */
   label: string;
   /**
-   * What it is run with, but for a number that hangs on its pace (see `flagsAt`). A row whose flags have
-   * changed since is run anew.
+   * What it is run with, but for a number that hangs on its pace (see `flagsAt`) and what is of no use to it (see
+   * `usefulFlags`). A row whose flags have changed since is run anew.
    */
   flags: string[];
   /** What of the flags is shown. */
@@ -45,7 +45,7 @@ export type Row = {
 );
 
 /** What changes numbers and nothing of the work: steps with these take the base's time. */
-const SAME_WORK = ['--lr', '--lr-decay', '--weight-decay'];
+const SAME_WORK = ['--lr', '--lr-decay', '--weight-decay', '--eval-every'];
 
 const TIMES_PACE = /^(\d+)×pace$/;
 
@@ -85,6 +85,23 @@ export function flagsAt({ flags }: Row, pace: number): string[] {
     const steps = TIMES_PACE.exec(flag)?.[1];
     return steps === undefined ? flag : `${Math.max(1, Math.round(Number(steps) * pace))}`;
   });
+}
+
+/** What a base may have that gru-lm refuses beside what a row changes, since it would change nothing. */
+const ONLY_WITH = [
+  { flag: '--weight-decay', beside: '--optimizer', of: ['adamw', 'muon'] },
+  { flag: '--gru-variant', beside: '--cell', of: ['gru'] },
+];
+
+/** Options, each with a value or none, without those that would change nothing beside others. */
+export function usefulFlags(flags: readonly string[]): string[] {
+  const last = (flag: string) => flags[flags.lastIndexOf(flag) + 1];
+  const useless = ONLY_WITH.filter(
+    ({ beside, of }) => flags.includes(beside) && !of.includes(last(beside) ?? ''),
+  ).map(({ flag }) => flag);
+  return flags.filter(
+    (flag, i) => !useless.includes(flag) && !useless.includes(flags[i - 1] ?? ''),
+  );
 }
 
 function changesWork(changed: readonly string[]): boolean {

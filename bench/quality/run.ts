@@ -122,7 +122,7 @@ async function paceOf({ experiment, row }: Wanted, processor: number): Promise<n
     console.error(`${name}: ${pace.toFixed(3)} steps for one of the base`);
     return pace;
   } catch (error) {
-    if (!signal.aborted) console.error(`${name}: ${errorMessage(error)}`);
+    fail(name, error);
     return undefined;
   }
 }
@@ -134,8 +134,15 @@ async function measureOne(job: Job): Promise<void> {
     await keep(job, outcome);
     console.error(`${name}: ${outcome.natsPerToken.toFixed(4)} nats, ${outcome.steps} steps`);
   } catch (error) {
-    if (!signal.aborted) console.error(`${name}: ${errorMessage(error)}`);
+    fail(name, error);
   }
+}
+
+/** Says what did not come to a result; what is left goes on. */
+function fail(name: string, error: unknown): void {
+  if (signal.aborted) return;
+  console.error(`${name}: ${errorMessage(error)}`);
+  process.exitCode = 1;
 }
 
 function outcomeOf(job: Job): Promise<Outcome> {
@@ -156,7 +163,7 @@ async function countNgrams({ experiment, seed }: Job, run: string): Promise<void
       await keep({ experiment, row, seed, pace: 1 }, outcome);
     } catch (error) {
       if (signal.aborted) throw error;
-      console.error(`${nameOf({ experiment, row })}: ${errorMessage(error)}`);
+      fail(nameOf({ experiment, row }), error);
     }
   }
 }

@@ -3,7 +3,7 @@ import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { root, runToEnd } from '../child.ts';
-import { type Experiment, flagsAt, type Row } from './experiment.ts';
+import { type Experiment, flagsAt, type Row, usefulFlags } from './experiment.ts';
 import { type ExportedTokens, exportTokens } from './export-tokens.ts';
 import { type Outcome, outcomeOf, stepsPerSecondOf } from './outcome.ts';
 
@@ -125,7 +125,7 @@ export class Runner {
       ...(onlyOn === undefined || process.platform !== 'linux'
         ? []
         : ['taskset', '-c', `${onlyOn}`]),
-      ...[process.execPath, ...PROGRAM, 'train', corpusOf(experiment), ...flags],
+      ...[process.execPath, ...PROGRAM, 'train', corpusOf(experiment), ...usefulFlags(flags)],
       ...['--threads', `${threads}`, '--out', out, '--overwrite', '--json'],
     ];
     try {

@@ -44,6 +44,7 @@ const CELLS = {
   lstm: ['--cell', 'lstm'],
   mingru: ['--cell', 'mingru'],
   'plain rnn': ['--cell', 'rnn'],
+  'candidate relu': ['--activation', 'relu'],
 };
 const AROUND_LAYERS = {
   residual: ['--residual'],
@@ -65,6 +66,8 @@ const LEARNING = {
   'windows that grow': ['--bptt-schedule', 'grow'],
   'windows by chance': ['--bptt-schedule', 'random'],
 };
+/** Halved where a validation is not the best so far. */
+const plateau = (evalEvery: number) => ['--lr-decay', 'plateau', '--eval-every', `${evalEvery}`];
 const by = (optimizer: string, rate: string) => ['--optimizer', optimizer, '--lr', rate];
 
 /**
@@ -132,6 +135,7 @@ export const experiments: readonly Experiment[] = [
       'sgd with momentum': [...by('sgd', '0.2'), '--momentum', '0.9'],
       ema: ['--ema', '0.99'],
       ...LEARNING,
+      plateau: plateau(100),
     },
   },
   {
@@ -167,6 +171,7 @@ export const experiments: readonly Experiment[] = [
       ],
       ema: ['--ema', '0.99'],
       ...LEARNING,
+      plateau: plateau(50),
     },
   },
 ];
