@@ -250,6 +250,55 @@ describe('a model with all that regularises', () => {
     }
   });
 
+  it('drops what each rate is of, once a window, and is penalised for its outputs', async () => {
+    await useBackend('wasm');
+    const rates = { dropoutEmbedding: 0.2, weightDrop: 0.4, dropout: 0.3, dropoutOutput: 0.5 };
+    const penalties = { activationRegularisation: 2, temporalRegularisation: 3 };
+    const model: ModelConfig = { ...config, ...rates, ...penalties, layers: 2 };
+    const weights = weightsOf(initialParameters(model, new Random(3)));
+    const ids = tf.tensor1d(golden.ids, 'int32');
+    const passes: Record<'below' | 'outputs' | 'weightIh' | 'weightHh', Float32Array>[] = [];
+    const { features, penalty } = forward(model, weights, ids, zeroState(model, B), {
+      dropout: new Random(4),
+      onLayer: ({ below, outputs, tensors: { weightIh, weightHh } }) =>
+        passes.push({
+          ...{ below: valuesOf(below), outputs: valuesOf(outputs) },
+          ...{ weightIh: valuesOf(weightIh), weightHh: valuesOf(weightHh!) },
+        }),
+    });
+    /** What is left of values is scaled up; of each `length` values the same are dropped. */
+    const expectDropped = (
+      found: Float32Array,
+      whole: Float32Array,
+      rate: number,
+      length = found.length,
+    ) => {
+      const kept = Array.from(found.subarray(0, length), (value) => value !== 0);
+      expect(kept).toContain(true);
+      expect(kept).toContain(false);
+      const expected = Array.from(whole, (value, i) => (kept[i % length] ? value / (1 - rate) : 0));
+      expectClose(found, expected, 1e-6);
+    };
+    const [first, second] = passes;
+    const embeddings = golden.ids.flatMap((id) => [
+      ...valuesOf(weights['embedding.weight']!).subarray(id * E, (id + 1) * E),
+    ]);
+    expectDropped(first!.below, Float32Array.from(embeddings), rates.dropoutEmbedding, B * E);
+    expectDropped(second!.below, first!.outputs, rates.dropout, B * H);
+    expectDropped(valuesOf(features), second!.outputs, rates.dropoutOutput, B * H);
+    for (const [layer, { weightIh, weightHh }] of passes.entries()) {
+      expect(weightIh).toEqual(valuesOf(weights[`gru.weight_ih_l${layer}`]!));
+      const whole = valuesOf(weights[`gru.weight_hh_l${layer}`]!);
+      expectDropped(weightHh, whole, rates.weightDrop);
+    }
+    const meanSquare = (values: number[]) =>
+      values.reduce((sum, value) => sum + value * value, 0) / values.length;
+    const { outputs } = second!;
+    const changes = Array.from(outputs.subarray(B * H), (value, i) => value - outputs[i]!);
+    const expected = 2 * meanSquare([...valuesOf(features)]) + 3 * meanSquare(changes);
+    expectClose(valuesOf(penalty!), [expected], 1e-5);
+  });
+
   it('is as one without when it does not learn', async () => {
     await useBackend('wasm');
     const weights = weightsOf(stateDict);

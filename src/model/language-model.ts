@@ -16,7 +16,7 @@ import { attend } from './attention.ts';
 import { type Cell, cellKind } from './cells.ts';
 import { normalise, type Statistics } from './normalisation.ts';
 import type { ModelConfig } from './parameters.ts';
-import { drop, dropWeights, outputPenalty } from './regularisation.ts';
+import { type BatchPart, drop, dropWeights, outputPenalty } from './regularisation.ts';
 import { recurrentStateCount, stateSpecs } from './states.ts';
 
 /** The parameters and statistics as tensors, by the names of `weightSpecs`. */
@@ -44,6 +44,8 @@ export interface ForwardResult {
 export interface ForwardOptions {
   /** Draws the dropout masks in training; without it the model is not regularised. */
   dropout?: Random | undefined;
+  /** Which of a batch's streams these are. Default: all. */
+  part?: BatchPart | undefined;
   /** What products are multiplied in, where the machine can. Default float32. */
   precision?: Precision | undefined;
   /** Called with what each layer does, from the first on. */
@@ -75,7 +77,7 @@ export function forward(
   weights: Weights,
   ids: tf.Tensor1D,
   state: HiddenState,
-  { dropout, precision, onLayer }: ForwardOptions = {},
+  { dropout, part, precision, onLayer }: ForwardOptions = {},
 ): ForwardResult {
   const B = state[0]!.shape[0];
   const T = ids.size / B;
@@ -92,7 +94,7 @@ export function forward(
       tensors.weightHh = dropWeights(tensors.weightHh, config.weightDrop ?? 0, dropout);
     }
     const before = state.slice(layer * stateCount, (layer + 1) * stateCount);
-    let inputs = outputs ?? droppedEmbeddings(config, weights, ids, B, dropout);
+    let inputs = outputs ?? droppedEmbeddings(config, weights, ids, B, dropout, part);
     const memory = state[recurrentStateCount(config) + layer - 1];
     if (outputs && memory) {
       const { attended, after } = attend(weights, layer, outputs, memory);
@@ -113,7 +115,7 @@ export function forward(
     if (dropout) {
       const isTop = layer === layers - 1;
       const rate = (isTop ? config.dropoutOutput : undefined) ?? config.dropout;
-      outputs = drop(normal.normalised, rate, dropoutMask, dropout);
+      outputs = drop(normal.normalised, rate, dropoutMask, dropout, part);
       if (isTop) penalty = outputPenalty(config, normal.normalised, outputs);
     }
     if (config.residual && tensors.weightIh.shape[1] === config.hiddenSize) {
@@ -179,10 +181,11 @@ function droppedEmbeddings(
   ids: tf.Tensor1D,
   B: number,
   dropout: Random | undefined,
+  part: BatchPart | undefined,
 ): tf.Tensor3D | undefined {
   if (!dropout || dropoutEmbedding === 0) return undefined;
   const inputs = embed({ table: embeddingOf(weights), ids }, B);
-  return drop(inputs, dropoutEmbedding, dropoutMask, dropout);
+  return drop(inputs, dropoutEmbedding, dropoutMask, dropout, part);
 }
 
 type RecurrentLayerWeights = Omit<GruLayerTensors, 'initialState'>;

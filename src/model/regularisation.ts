@@ -27,32 +27,45 @@ export interface Regularisation {
   temporalRegularisation?: number | undefined;
 }
 
+/** Which of a batch's streams are gone through: those of one of `count` parts of as many streams each. */
+export interface BatchPart {
+  readonly index: number;
+  readonly count: number;
+}
+
 /**
  * Inverted dropout: what is kept is scaled up, so that evaluation needs no change.
  *
  * @param values [T, B, …]
+ * @param part whose streams they are: masks are drawn for all streams of the batch, so that each part has those
+ * that it would have in the whole
  */
 export function drop(
   values: tf.Tensor3D,
   rate: number,
   mask: Regularisation['dropoutMask'],
   random: Random,
+  { index, count }: BatchPart = { index: 0, count: 1 },
 ): tf.Tensor3D {
   if (rate === 0) return values;
   const [T, B, H] = values.shape;
-  return tf.mul(values, maskOf([mask === 'step' ? T : 1, B, H], rate, random));
+  const steps = mask === 'step' ? T : 1;
+  const whole = new Float32Array(steps * count * B * H);
+  random.fillDropoutMask(whole, rate);
+  const ofPart = count === 1 ? whole : new Float32Array(steps * B * H);
+  for (let step = 0; count > 1 && step < steps; step++) {
+    const start = (step * count + index) * B * H;
+    ofPart.set(whole.subarray(start, start + B * H), step * B * H);
+  }
+  return tf.mul(values, tf.tensor(ofPart, [steps, B, H]));
 }
 
 /** A layer's recurrent weights [gates · H, H] without a share of them. */
 export function dropWeights(weights: tf.Tensor2D, rate: number, random: Random): tf.Tensor2D {
-  return rate === 0 ? weights : tf.mul(weights, maskOf(weights.shape, rate, random));
-}
-
-/** 0 with probability `rate`, else 1 / (1 − rate). */
-function maskOf(shape: number[], rate: number, random: Random): tf.Tensor {
-  const mask = new Float32Array(tf.util.sizeFromShape(shape));
+  if (rate === 0) return weights;
+  const mask = new Float32Array(weights.size);
   random.fillDropoutMask(mask, rate);
-  return tf.tensor(mask, shape);
+  return tf.mul(weights, tf.tensor2d(mask, weights.shape));
 }
 
 /**

@@ -4,7 +4,12 @@ import { expectClose, heldTensors } from '../../test/support/numbers.ts';
 import { TokenArray } from '../data/token-sequence.ts';
 import type { Cell } from '../model/cells.ts';
 import type { GruVariant } from '../ops/gru-sequence.ts';
-import { frozen, patternless, trainerConfig } from './testing/small-trainer.ts';
+import {
+  frozen,
+  patternless,
+  type TrainerOverrides,
+  trainerConfig,
+} from './testing/small-trainer.ts';
 import { Trainer, type TrainerConfig } from './trainer.ts';
 
 /** An epoch is ten steps. */
@@ -109,7 +114,7 @@ describe.each(twoBackends)('a trainer on %s', (backend) => {
   });
 
   it('has the gradients of the whole batch in parts of whatever length', () => {
-    const config = configOf({ bpttSchedule: 'random', model: { ...configOf().model, dropout: 0 } });
+    const config = configOf({ bpttSchedule: 'random' });
     const trainers = [1, 3].map(
       (gradientAccumulation) => new Trainer({ ...config, gradientAccumulation }, tokens),
     );
@@ -122,15 +127,24 @@ describe.each(twoBackends)('a trainer on %s', (backend) => {
     for (const trainer of trainers) trainer.dispose();
   });
 
-  it.each([
-    [3, undefined],
-    [2, undefined],
-    [3, [2, 7]],
-  ])('has the gradients of the whole batch in %i parts, with cutoffs %j', (parts, cutoffs) => {
-    // Without dropout, whose masks differ.
-    const softmax = cutoffs && { softmaxCutoffs: cutoffs };
-    const { model, ...rest } = configOf({ batchSize: 6, clipNorm: 0, ...softmax });
-    const config = { ...rest, model: { ...model, dropout: 0 } };
+  const dropped = { dropout: 0.2, dropoutOutput: 0.4, dropoutEmbedding: 0.1, weightDrop: 0.3 };
+  it.each<[string, number, TrainerOverrides]>([
+    ['3 parts', 3, {}],
+    ['2 parts', 2, {}],
+    ['3 parts with cutoffs', 3, { model: { softmaxCutoffs: [2, 7] } }],
+    ['parts of one stream', 6, { model: dropped }],
+    ['masks of a step each', 2, { model: { ...dropped, dropoutMask: 'step' } }],
+    ['penalties', 3, { model: { activationRegularisation: 2, temporalRegularisation: 1 } }],
+    ['layers that are normalised', 3, { model: { norm: 'layer', residual: true, ...dropped } }],
+    ['attention', 2, { model: { attentionSpan: 3, ...dropped } }],
+    ['LSTMs', 2, { model: { cell: 'lstm', ...dropped } }],
+    ['RNNs that are tied', 3, { model: { cell: 'rnn', tied: true, ...dropped } }],
+    ['minGRUs', 2, { model: { cell: 'mingru', dropout: 0.2 } }],
+    ['Muon', 3, { optimizer: 'muon', model: dropped }],
+    ['gradients that are clipped one by one', 2, { clipNorm: 0, clipValue: 0.01 }],
+    ['gradients without a limit', 3, { clipNorm: 0 }],
+  ])('has the gradients of the whole batch in parts: %s', (_, parts, overrides) => {
+    const config = trainerConfig({ batchSize: 6, clipNorm: 0.05, ...overrides });
     const held = heldTensors();
     const whole = new Trainer(config, tokens);
     const inParts = new Trainer({ ...config, gradientAccumulation: parts }, tokens);

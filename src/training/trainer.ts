@@ -7,6 +7,7 @@ import { forward, type HiddenState, type Weights, zeroState } from '../model/lan
 import type { Statistics } from '../model/normalisation.ts';
 import { gateMatrices, type ModelConfig, type ParameterSpec } from '../model/parameters.ts';
 import { meanLossOf } from '../model/predictions.ts';
+import type { BatchPart } from '../model/regularisation.ts';
 import { stateSpecs } from '../model/states.ts';
 import { dataOf, initialParameters, selectParameters, tensorOf } from '../model/weights.ts';
 import type { Precision } from '../ops/tensorflow-binding.ts';
@@ -27,8 +28,8 @@ export interface TrainerConfig extends OptimizerConfig {
   bpttSchedule?: BpttSchedule | undefined;
   /**
    * Parts that a batch is cut into by streams, gone through one after the other: less memory, and the
-   * gradients of the whole batch but for the rounding of sums, for batch normalisation, by which each part is
-   * normalised by itself, and for dropout, which draws for each part anew. Divides B. Default 1.
+   * gradients of the whole batch but for the rounding of sums, and for batch normalisation, by which each part is
+   * normalised by itself. Divides B. Default 1.
    */
   gradientAccumulation?: number | undefined;
   seed: number;
@@ -202,7 +203,8 @@ export class Trainer {
   /** Of a batch, part by part. */
   #lossAndGradients(inputs: tf.Tensor1D, targets: tf.Tensor1D): LossAndGradients {
     const { gradientAccumulation: parts = 1, batchSize } = this.#config;
-    if (parts === 1) return this.#partOf(inputs, targets, this.#state);
+    if (parts === 1) return this.#partOf(inputs, targets, this.#state, this.#dropoutRandom);
+    const masks = this.#dropoutRandom.state();
     const B = batchSize / parts;
     const T = inputs.size / batchSize;
     const streams = (ids: tf.Tensor1D, part: number): tf.Tensor1D =>
@@ -216,11 +218,13 @@ export class Trainer {
     for (let part = 0; part < parts; part++) {
       const ids = [streams(inputs, part), streams(targets, part)] as const;
       const before = this.#state.map((layer) => tf.slice(layer, part * B, B) as tf.Tensor2D);
-      const { loss, gradients, state, statistics: found } = this.#partOf(...ids, before);
+      // Each draws the masks of all streams; after the last, so has the batch.
+      const random = part < parts - 1 ? Random.fromState(masks) : this.#dropoutRandom;
+      const found = this.#partOf(...ids, before, random, { index: part, count: parts });
       tf.dispose([...ids, ...before]);
-      sums = addTo(sums, [loss, ...gradients]);
-      states.push(state);
-      statistics.push(...found);
+      sums = addTo(sums, [found.loss, ...found.gradients]);
+      states.push(found.state);
+      statistics.push(...found.statistics);
     }
     const [loss, ...gradients] = sums.map((sum) => tf.div(sum, parts)) as [tf.Tensor];
     const state = this.#state.map((_, layer) =>
@@ -230,7 +234,13 @@ export class Trainer {
     return { loss, gradients, state, statistics };
   }
 
-  #partOf(inputs: tf.Tensor1D, targets: tf.Tensor1D, before: HiddenState): LossAndGradients {
+  #partOf(
+    inputs: tf.Tensor1D,
+    targets: tf.Tensor1D,
+    before: HiddenState,
+    dropout: Random,
+    part?: BatchPart,
+  ): LossAndGradients {
     const { model, precision } = this.#config;
     const parameters = this.#optimizer.read();
     let state: HiddenState = [];
@@ -238,7 +248,7 @@ export class Trainer {
     let statistics: Statistics = {};
     const { value, grads } = tf.engine().gradients(() => {
       const weights = this.#named(parameters);
-      const options = { dropout: this.#dropoutRandom, precision };
+      const options = { dropout, part, precision };
       const result = forward(model, weights, inputs, before, options);
       state = result.state.map((tensor) => tf.keep(tensor));
       statistics = result.statistics;
