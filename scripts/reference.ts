@@ -1,4 +1,7 @@
-/** Writes docs/reference.md: all commands and options, from the tables that they are declared in. */
+/**
+ * Writes docs/reference.md: all commands and options, from the tables that they are declared in; and the tables of
+ * docs/training.md, from those that the rule goes by.
+ */
 import { writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { commands } from '../src/command-list.ts';
@@ -10,6 +13,7 @@ import {
   type OptionTable,
   showDuration,
 } from '../src/option-table.ts';
+import { writeRuleTables } from './rule-tables.ts';
 
 export const REFERENCE = fileURLToPath(new URL('../docs/reference.md', import.meta.url));
 
@@ -97,4 +101,7 @@ function cell(text: string): string {
   return text.replaceAll('|', '\\|');
 }
 
-if (process.argv[1] === fileURLToPath(import.meta.url)) writeFileSync(REFERENCE, referenceText());
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  writeFileSync(REFERENCE, referenceText());
+  writeRuleTables();
+}

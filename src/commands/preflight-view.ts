@@ -10,8 +10,10 @@ import type { SelectedBackend } from '../runtime/backend.ts';
 import type { Preflight } from '../training/preflight.ts';
 import { byteCount, clock, count, errorStyle, notice, showInline } from './terminal.ts';
 
-export interface StartInfo {
-  directory: string;
+/** What the screen has. */
+export interface Screen {
+  /** Where the run is written; undefined: nothing is. */
+  directory?: string | undefined;
   backend: SelectedBackend;
   options: TrainOptions;
   /** Those of the options that the rule decided. */
@@ -26,6 +28,10 @@ export interface StartInfo {
   preflight: Preflight | undefined;
   /** The checkpoint whose weights it begins with. */
   initialPath: string | undefined;
+}
+
+export interface StartInfo extends Screen {
+  directory: string;
   resumedAtStep: number | undefined;
   /** The steps before this session. */
   past: readonly HistoryRow[];
@@ -35,8 +41,8 @@ const COLUMNS = 79;
 const TITLE_WIDTH = 10;
 
 /** Writes the screen to standard error. */
-export function showPreflight(info: StartInfo): void {
-  notice(errorStyle.bold(showInline(info.directory)));
+export function showPreflight(info: Screen): void {
+  if (info.directory !== undefined) notice(errorStyle.bold(showInline(info.directory)));
   for (const [title, ...facts] of rowsOf(info)) {
     for (const [i, line] of wrap(facts, '; ').entries()) {
       notice(`${errorStyle.dim((i === 0 ? (title as string) : '').padEnd(TITLE_WIDTH))}${line}`);
@@ -63,7 +69,7 @@ function rowsOf({
   valid,
   preflight,
   initialPath,
-}: StartInfo): string[][] {
+}: Screen): string[][] {
   const stored = Object.values(record).flat();
   const files = stored.reduce((sum, source) => sum + (source.files ?? 1), 0);
   const bytes = stored.reduce((sum, source) => sum + source.bytes, 0);

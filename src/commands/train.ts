@@ -43,6 +43,7 @@ import type { RunSnapshot } from '../training/run-snapshot.ts';
 import { tryOut } from '../training/trial.ts';
 import { findRate } from './find-rate.ts';
 import { openTexts, readTokenizerFile } from './open-dataset.ts';
+import { showPreflight } from './preflight-view.ts';
 import { effectivePrecision, startBackend } from './start-backend.ts';
 import { contentsOf, snapshotOf } from './train-checkpoint.ts';
 import { resumeOptions, withRate } from './train-resume.ts';
@@ -115,7 +116,14 @@ async function trainDecided(
   const { options, byRule, directory, dataset, train, valid } = prepared;
   const { initial, resumeFrom, resumable } = prepared;
   const precision = effectivePrecision(options.precision, backend);
+  const screen = {
+    ...{ backend, options, byRule, record: dataset.record, train, valid },
+    ...{ vocabularySize: dataset.tokenizer.vocabularySize, notices: dataset.notices },
+    initialPath: initial?.model.checkpoint.path,
+  };
   if (options.findLearningRate) {
+    // Which rate is right hangs on what it is of.
+    if (!options.json && !options.quiet) showPreflight({ ...screen, preflight: undefined });
     const weights = initial?.model.checkpoint.weights;
     return findRate(configOf(prepared, precision), train.sequence, options, weights, signal);
   }
@@ -135,17 +143,9 @@ async function trainDecided(
     });
     const config = configOf(prepared, precision);
     view.start({
+      ...screen,
       directory,
-      backend,
-      options,
-      byRule,
-      record: dataset.record,
-      vocabularySize: dataset.tokenizer.vocabularySize,
-      train,
-      valid,
-      notices: dataset.notices,
       preflight: options.quiet ? undefined : await examine(prepared, config, signal),
-      initialPath: initial?.model.checkpoint.path,
       resumedAtStep: resumeFrom?.progress.step,
       past: journal.past,
     });

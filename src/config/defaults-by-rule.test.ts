@@ -257,6 +257,8 @@ describe('defaults by rule', () => {
   it('go with an optimizer that is chosen already', () => {
     const adam = ruled(1e6, 60, { machine: fast, optimizer: 'adamw' });
     expect(adam).toMatchObject({ optimizer: 'adamw', batchSize: 32, learningRate: 0.006 });
+    const rmsprop = ruled(1e6, 60, { optimizer: 'rmsprop' });
+    expect(rmsprop).toMatchObject({ batchSize: 32, learningRate: 0.0015 });
     const muon = ruled(1e6, 60, { optimizer: 'muon' });
     expect(muon).toMatchObject({ optimizer: 'muon', batchSize: 64, weightDecay: 0.2 });
   });

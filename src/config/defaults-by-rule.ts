@@ -72,7 +72,7 @@ type Size = Pick<
   'hiddenSize' | 'layers' | 'dropout' | 'learningRate' | 'weightDecay'
 >;
 /** How batches and models are chosen from so many tokens to train on. */
-type Row = { from: number; batchSize: number; bySeconds: readonly Size[] };
+export type Row = { from: number; batchSize: number; bySeconds: readonly Size[] };
 /** What changes from so many passes over the text on. */
 type ByPasses = { from: number; leastDecay: number; dropoutEmbedding: number; moreDropout: number };
 
@@ -86,8 +86,8 @@ type ByPasses = { from: number; leastDecay: number; dropoutEmbedding: number; mo
  * Muon trains several layers as well as one, and makes more of a batch; what it multiplies for that is fast
  * enough by the native operations alone.
  */
-const FROM_SECONDS = [0, 30, 180, 600] as const;
-const BY_MUON: readonly Row[] = [
+export const FROM_SECONDS = [0, 30, 180, 600] as const;
+export const BY_MUON: readonly Row[] = [
   {
     from: 0,
     batchSize: 16,
@@ -131,7 +131,7 @@ const BY_MUON: readonly Row[] = [
 ];
 
 /** For the other optimizers, whose decay is that of adamw. */
-const BY_OTHERS: readonly Row[] = [
+export const BY_OTHERS: readonly Row[] = [
   {
     from: 0,
     batchSize: 8,
@@ -179,7 +179,7 @@ const FIRST_PASSES: ByPasses = { from: 0, dropoutEmbedding: 0, moreDropout: 0, l
  * By how often a text is read: what is dropped of its embeddings, and of outputs besides, and the least that weights
  * decay by Muon.
  */
-const BY_PASSES: Record<'characters' | 'parts' | 'words', readonly ByPasses[]> = {
+export const BY_PASSES: Record<'characters' | 'parts' | 'words', readonly ByPasses[]> = {
   characters: [FIRST_PASSES],
   parts: [
     FIRST_PASSES,
@@ -199,7 +199,7 @@ const BY_PASSES: Record<'characters' | 'parts' | 'words', readonly ByPasses[]> =
  * that it is read again sooner; a lower rate only learns less (10,000 words, two layers of 384: 0.016 was
  * better than 0.008, and that than 0.004).
  */
-const BY_VOCABULARY = [
+export const BY_VOCABULARY = [
   { from: 0, embeddingSize: 64, mostLayers: 16, kind: 'characters' },
   { from: 1000, embeddingSize: 128, mostLayers: 3, kind: 'parts' },
   { from: 3000, embeddingSize: 65_536, mostLayers: 2, kind: 'words' },
@@ -213,6 +213,8 @@ const MOST_RATE_FOR_WORDS = 0.016;
  * what (docs/experiments.md).
  */
 const BY_SIGN: readonly OptimizerKind['optimizer'][] = ['adam', 'adamw', 'rmsprop'];
+/** What of the others' rate is RMSProp's, whose steps add up where gradients agree (docs/experiments.md). */
+const RMSPROP_SHARE = 0.25;
 /** Without momentum, by which steps add up: with it less. */
 const RATE_OF_SGD = 5;
 const MOST_DROPOUT = 0.6;
@@ -302,6 +304,7 @@ function rateOf(
   momentum: number,
 ): number {
   if (isSgd(optimizer)) return Number((RATE_OF_SGD * (1 - momentum)).toPrecision(2));
+  if (optimizer === 'rmsprop') return Number((RMSPROP_SHARE * rate).toPrecision(2));
   if (!ofWords || optimizer !== 'muon') return rate;
   return Math.min(MOST_RATE_FOR_WORDS, Number((RATE_FOR_WORDS * rate).toPrecision(2)));
 }
