@@ -66,7 +66,7 @@ export const evalOptions = {
   cache: {
     flag: 'cache',
     type: 'switch',
-    help: 'also score with a cache of what followed where the text was like now',
+    help: 'also score with a cache of what followed similar contexts earlier in the text',
     group: DATA,
   },
   dynamic: {
