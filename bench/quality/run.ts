@@ -147,7 +147,7 @@ function fail(name: string, error: unknown): void {
 
 function outcomeOf(job: Job): Promise<Outcome> {
   if (job.row.kind === 'recipe') return runner.trainRecipe(job, job.row);
-  const isFirst = job.row.name === 'base' && job.seed === 1;
+  const isFirst = job.row.name === 'base' && job.seed === options.seeds[0];
   return runner.train(job, async (run) => {
     if (isFirst) await countNgrams(job, run);
   });
