@@ -269,7 +269,7 @@ describe('--find-lr', () => {
     expect(result).toMatchObject({ exitCode: 0 });
     expect(result.stdout).toMatch(/ │ *•/);
     expect(result.stdout).toMatch(/^--lr 0\.\d+: a tenth of where the loss was lowest$/m);
-    expect(result.stderr).toMatch(/^model +1 × GRU 8, embedding 4$/m);
+    expect(result.stderr).toMatch(/^model +1 × GRU 8, embedding 4\nsteps +of 32 tokens$/m);
     expect(existsSync(join(cwd, 'tried'))).toBe(false);
 
     const json = await runCli(['train', 'corpus.txt', ...flags, '--json'], { cwd });

@@ -24,7 +24,7 @@ import { withBlock } from '../docs.ts';
 import { ensurePython, frameworks } from '../environment.ts';
 import { thisProcessor } from '../machine.ts';
 import { markdownTable, textTable } from '../table.ts';
-import { isPaced, rowsOf } from './experiment.ts';
+import { type Experiment, isPaced, rowsOf } from './experiment.ts';
 import { Ledger } from './ledger.ts';
 import { nameOf, type Options, parseOptions } from './options.ts';
 import type { Outcome } from './outcome.ts';
@@ -147,14 +147,17 @@ function fail(name: string, error: unknown): void {
 
 function outcomeOf(job: Job): Promise<Outcome> {
   if (job.row.kind === 'recipe') return runner.trainRecipe(job, job.row);
-  const isFirst = job.row.name === 'base' && job.seed === options.seeds[0];
   return runner.train(job, async (run) => {
-    if (isFirst) await countNgrams(job, run);
+    if (job.row.name === 'base') await countNgrams(job, run);
   });
 }
 
+const counted = new Set<Experiment>();
+
 /** The n-gram models that are not there yet, of the tokens that a run was trained on. */
 async function countNgrams({ experiment, seed }: Job, run: string): Promise<void> {
+  if (counted.has(experiment)) return;
+  counted.add(experiment);
   const found = ofProcessor(await ledger.read(), machine);
   for (const row of rowsOf(experiment)) {
     if (row.kind !== 'ngram' || runsOf(experiment, row, found).length > 0) continue;

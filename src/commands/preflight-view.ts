@@ -24,7 +24,7 @@ export interface Screen {
   valid: PartSize;
   /** What is to be said of how the vocabulary was chosen. */
   notices: readonly string[];
-  /** Absent where nobody would see it. */
+  /** Absent where nobody would see it, or there is nothing to expect. */
   preflight: Preflight | undefined;
   /** The checkpoint whose weights it begins with. */
   initialPath: string | undefined;
@@ -106,6 +106,7 @@ function rowsOf({
       `${byteCount(preflight.expectedBytes)} of memory`,
     ]);
   }
+  if (!preflight) rows.push(['steps', `of ${count(options.batchSize * options.bptt)} tokens`]);
   // What is off or 0 is as good as not there.
   const decided = (Object.keys(byRule) as (keyof RuledOptions)[])
     .filter((name) => byRule[name])

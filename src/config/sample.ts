@@ -106,7 +106,7 @@ export const sampleOptions = {
     above: 0,
     max: 1,
     default: 1,
-    help: 'choose among the tokens whose surprise is closest to the expected one, up to this probability',
+    help: 'choose among the tokens whose surprise is closest to the expected one, until they add up to this probability',
     group: CHOICE,
   },
   repetitionPenalty: {
