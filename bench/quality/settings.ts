@@ -114,6 +114,14 @@ export const experiments: readonly Experiment[] = [
     settings: { base: [], 'by the rule now': ['--residual', '--dropout-embedding', '0.1'] },
   },
   {
+    name: 'words15',
+    title: 'presidential-addresses, 10,000 words, fifteen minutes',
+    ...WORDS,
+    seconds: minutes(15),
+    base: [...WORD_MODEL, '--residual', '--dropout-embedding', '0.1'],
+    settings: { base: [] },
+  },
+  {
     name: 'character-techniques',
     title: 'tinyshakespeare, characters, the time of 1,300 steps',
     ...CHARACTERS,
