@@ -49,23 +49,20 @@ export function drop(
 ): tf.Tensor3D {
   if (rate === 0) return values;
   const [T, B, H] = values.shape;
-  const steps = mask === 'step' ? T : 1;
-  const whole = new Float32Array(steps * count * B * H);
-  random.fillDropoutMask(whole, rate);
-  const ofPart = count === 1 ? whole : new Float32Array(steps * B * H);
-  for (let step = 0; count > 1 && step < steps; step++) {
-    const start = (step * count + index) * B * H;
-    ofPart.set(whole.subarray(start, start + B * H), step * B * H);
-  }
-  return tf.mul(values, tf.tensor(ofPart, [steps, B, H]));
+  const all = maskOf([mask === 'step' ? T : 1, count * B, H], rate, random);
+  return tf.mul(values, count === 1 ? all : tf.slice(all, [0, index * B, 0], [-1, B, H]));
 }
 
 /** A layer's recurrent weights [gates · H, H] without a share of them. */
 export function dropWeights(weights: tf.Tensor2D, rate: number, random: Random): tf.Tensor2D {
-  if (rate === 0) return weights;
-  const mask = new Float32Array(weights.size);
+  return rate === 0 ? weights : tf.mul(weights, maskOf(weights.shape, rate, random));
+}
+
+/** 0 with probability `rate`, else 1 / (1 − rate). */
+function maskOf(shape: number[], rate: number, random: Random): tf.Tensor {
+  const mask = new Float32Array(tf.util.sizeFromShape(shape));
   random.fillDropoutMask(mask, rate);
-  return tf.mul(weights, tf.tensor2d(mask, weights.shape));
+  return tf.tensor(mask, shape);
 }
 
 /**
