@@ -43,13 +43,18 @@ function sizes(title: string, rows: readonly Row[]): Table {
   };
 }
 
+/** What a vocabulary is taken for, by its name in the code. */
+function taken(kind: string): string {
+  return kind === 'parts' ? 'parts of words' : kind;
+}
+
 function vocabularies(): Table {
   return {
     title: 'By the vocabulary',
     columns: columnsOf('tokens in it', 'taken for', 'embedding, at most', 'layers, at most'),
     rows: BY_VOCABULARY.map(({ from, kind, embeddingSize, mostLayers }) => [
       `from ${from.toLocaleString('en')}`,
-      kind === 'parts' ? 'parts of words' : kind,
+      taken(kind),
       embeddingSize < 65_536 ? `${embeddingSize}` : 'the units of a layer',
       `${mostLayers}`,
     ]),
@@ -69,7 +74,7 @@ function passes(): Table {
       entries
         .slice(1)
         .map(({ from, leastDecay, dropoutEmbedding, moreDropout }) => [
-          kind === 'parts' ? 'parts of words' : kind,
+          taken(kind),
           ...[`from ${from}`, `${leastDecay}`, `${dropoutEmbedding}`, `${moreDropout}`],
         ]),
     ),

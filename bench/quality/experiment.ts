@@ -1,4 +1,5 @@
 /** What an experiment is, and the rows of its table. */
+import { decaysWeights } from '../../src/training/optimizer-tensors.ts';
 
 /**
  * Every run of an experiment is as long as the others: `seconds` on the clock, or the time that the base
@@ -89,15 +90,15 @@ export function flagsAt({ flags }: Row, pace: number): string[] {
 
 /** What a base may have that gru-lm refuses beside what a row changes, since it would change nothing. */
 const ONLY_WITH = [
-  { flag: '--weight-decay', beside: '--optimizer', of: ['adamw', 'muon'] },
-  { flag: '--gru-variant', beside: '--cell', of: ['gru'] },
-];
+  { flag: '--weight-decay', beside: '--optimizer', isUsed: decaysWeights },
+  { flag: '--gru-variant', beside: '--cell', isUsed: (cell: string) => cell === 'gru' },
+] as readonly { flag: string; beside: string; isUsed: (value: string) => boolean }[];
 
 /** Options, each with a value or none, without those that would change nothing beside others. */
 export function usefulFlags(flags: readonly string[]): string[] {
   const last = (flag: string) => flags[flags.lastIndexOf(flag) + 1];
   const useless = ONLY_WITH.filter(
-    ({ beside, of }) => flags.includes(beside) && !of.includes(last(beside) ?? ''),
+    ({ beside, isUsed }) => flags.includes(beside) && !isUsed(last(beside) ?? ''),
   ).map(({ flag }) => flag);
   return flags.filter(
     (flag, i) => !useless.includes(flag) && !useless.includes(flags[i - 1] ?? ''),

@@ -105,8 +105,9 @@ function rowsOf({
       `${rough(expectedEpochs)} passes over the text`,
       `${byteCount(preflight.expectedBytes)} of memory`,
     ]);
+  } else {
+    rows.push(['steps', `of ${count(options.batchSize * options.bptt)} tokens`]);
   }
-  if (!preflight) rows.push(['steps', `of ${count(options.batchSize * options.bptt)} tokens`]);
   // What is off or 0 is as good as not there.
   const decided = (Object.keys(byRule) as (keyof RuledOptions)[])
     .filter((name) => byRule[name])
