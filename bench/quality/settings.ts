@@ -39,6 +39,9 @@ const WORD_MODEL = [
 /** What the rule takes instead of so many words that are read five times. */
 const WORDS_BY_RULE = ['--residual', '--dropout', '0', '--dropout-embedding', '0.1'];
 
+/** What it takes of so many words that are read ten times. */
+const WORDS_FOR_LONG = [...WORD_MODEL, '--residual', '--dropout-embedding', '0.1'];
+
 const CELLS = {
   'reset after': ['--gru-variant', 'reset-after'],
   lstm: ['--cell', 'lstm'],
@@ -118,7 +121,7 @@ export const experiments: readonly Experiment[] = [
     title: 'presidential-addresses, 10,000 words, fifteen minutes',
     ...WORDS,
     seconds: minutes(15),
-    base: [...WORD_MODEL, '--residual', '--dropout-embedding', '0.1'],
+    base: WORDS_FOR_LONG,
     settings: { base: [] },
   },
   {
@@ -180,6 +183,32 @@ export const experiments: readonly Experiment[] = [
       ema: ['--ema', '0.99'],
       ...LEARNING,
       plateau: plateau(50),
+    },
+  },
+  {
+    name: 'word-quarter',
+    title: 'presidential-addresses, 10,000 words, the time of 1,280 steps',
+    ...WORDS,
+    steps: 1280,
+    base: [...WORDS_FOR_LONG, '--eval-every', '1280'],
+    settings: {
+      base: [],
+      'no dropout': ['--dropout', '0', '--dropout-embedding', '0'],
+      'dropout of embeddings alone': ['--dropout', '0'],
+      'dropout of outputs alone': ['--dropout-embedding', '0'],
+      'dropout 0.45': ['--dropout', '0.45'],
+      'dropout of embeddings 0.2': ['--dropout-embedding', '0.2'],
+      'weight drop 0.2': ['--weight-drop', '0.2'],
+      'activation regularisation': ['--activation-reg', '2', '--temporal-reg', '1'],
+      'weight decay 0.5': ['--weight-decay', '0.5'],
+      'weight decay 1.5': ['--weight-decay', '1.5'],
+      'two layers of 512': [...stack(2, 512), '--embedding', '512'],
+      'not tied': ['--no-tied'],
+      'layer normalisation': ['--norm', 'layer'],
+      'reset after': ['--gru-variant', 'reset-after'],
+      lstm: ['--cell', 'lstm'],
+      mingru: ['--cell', 'mingru'],
+      'windows that grow': ['--bptt-schedule', 'grow'],
     },
   },
 ];
