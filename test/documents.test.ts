@@ -10,19 +10,22 @@ const documents = ['.', 'docs', 'corpora'].flatMap((directory) =>
     .map((name) => join(directory, name)),
 );
 
-/** Without what is code. */
+function withoutBlocks(markdown: string): string {
+  return markdown.replace(/^```.*?^```/gms, '');
+}
+
+/** Without what is code, but for code that is the text of a link. */
 function proseOf(markdown: string): string {
-  return markdown.replace(/^```.*?^```/gms, '').replace(/`[^`\n]*`(?!\])/g, '');
+  return withoutBlocks(markdown).replace(/`[^`\n]*`(?!\])/g, '');
 }
 
 /** As GitHub names the place of a heading: in small letters, without marks, spaces as hyphens. */
 function anchorsOf(markdown: string): string[] {
-  return [...markdown.replace(/^```.*?^```/gms, '').matchAll(/^#+ (.+)$/gm)].map(
-    ([, heading = '']) =>
-      heading
-        .toLowerCase()
-        .replace(/[^\p{L}\p{N}\p{M} _-]/gu, '')
-        .replaceAll(' ', '-'),
+  return [...withoutBlocks(markdown).matchAll(/^#+ (.+)$/gm)].map(([, heading = '']) =>
+    heading
+      .toLowerCase()
+      .replace(/[^\p{L}\p{N}\p{M} _-]/gu, '')
+      .replaceAll(' ', '-'),
   );
 }
 

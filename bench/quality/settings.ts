@@ -39,8 +39,8 @@ const WORD_MODEL = [
 /** What the rule takes instead of so many words that are read five times. */
 const WORDS_BY_RULE = ['--residual', '--dropout', '0', '--dropout-embedding', '0.1'];
 
-/** What it takes of so many words that are read ten times. */
-const WORDS_FOR_LONG = [...WORD_MODEL, '--residual', '--dropout-embedding', '0.1'];
+/** What it adds for so many words that are read ten times. */
+const WORDS_FOR_LONG = ['--residual', '--dropout-embedding', '0.1'];
 
 const CELLS = {
   'reset after': ['--gru-variant', 'reset-after'],
@@ -114,14 +114,14 @@ export const experiments: readonly Experiment[] = [
     seconds: minutes(10),
     recipeRates: [20, 5, 1.25],
     base: WORD_MODEL,
-    settings: { base: [], 'by the rule now': ['--residual', '--dropout-embedding', '0.1'] },
+    settings: { base: [], 'by the rule now': WORDS_FOR_LONG },
   },
   {
     name: 'words15',
     title: 'presidential-addresses, 10,000 words, fifteen minutes',
     ...WORDS,
     seconds: minutes(15),
-    base: WORDS_FOR_LONG,
+    base: [...WORD_MODEL, ...WORDS_FOR_LONG],
     settings: { base: [] },
   },
   {
@@ -190,7 +190,7 @@ export const experiments: readonly Experiment[] = [
     title: 'presidential-addresses, 10,000 words, the time of 1,280 steps',
     ...WORDS,
     steps: 1280,
-    base: [...WORDS_FOR_LONG, '--eval-every', '1280'],
+    base: [...WORD_MODEL, ...WORDS_FOR_LONG, '--eval-every', '1280'],
     settings: {
       base: [],
       'no dropout': ['--dropout', '0', '--dropout-embedding', '0'],
@@ -198,17 +198,17 @@ export const experiments: readonly Experiment[] = [
       'dropout of outputs alone': ['--dropout-embedding', '0'],
       'dropout 0.45': ['--dropout', '0.45'],
       'dropout of embeddings 0.2': ['--dropout-embedding', '0.2'],
-      'weight drop 0.2': ['--weight-drop', '0.2'],
-      'activation regularisation': ['--activation-reg', '2', '--temporal-reg', '1'],
+      'weight drop 0.2': REGULARISATION['weight drop 0.2'],
+      'activation regularisation': REGULARISATION['activation regularisation'],
       'weight decay 0.5': ['--weight-decay', '0.5'],
       'weight decay 1.5': ['--weight-decay', '1.5'],
       'two layers of 512': [...stack(2, 512), '--embedding', '512'],
       'not tied': ['--no-tied'],
-      'layer normalisation': ['--norm', 'layer'],
-      'reset after': ['--gru-variant', 'reset-after'],
-      lstm: ['--cell', 'lstm'],
-      mingru: ['--cell', 'mingru'],
-      'windows that grow': ['--bptt-schedule', 'grow'],
+      'layer normalisation': AROUND_LAYERS['layer normalisation'],
+      'reset after': CELLS['reset after'],
+      lstm: CELLS.lstm,
+      mingru: CELLS.mingru,
+      'windows that grow': LEARNING['windows that grow'],
     },
   },
 ];
