@@ -95,6 +95,7 @@ describe.for(usableBackends().filter((name) => name !== 'cuda'))('on %s', (backe
 
 const ways = [
   ['--bptt-schedule', 'random'],
+  ['--word-features', '--tokenizer', 'word', '--optimizer', 'adam'],
   ['--optimizer', 'nt-asgd', '--nonmono', '1', '--lr', '20', '--lr-decay', 'none'],
 ];
 

@@ -136,6 +136,7 @@ test('what is not given follows from the text, is told, and stays as it is on --
     learningRate: 0.0075,
     tied: false,
     residual: false,
+    wordFeatures: false,
     ema: 0.998,
     gruVariant: 'reset-after',
     optimizer: 'adam',
@@ -184,6 +185,7 @@ describe('ways to train', () => {
       ['--cell', 'lstm', '--layers', '2', '--bptt-schedule', 'random', '--norm', 'layer'],
       ['--cell', 'rnn', '--activation', 'leaky-relu', '--layers', '2', '--bptt-schedule', 'grow'],
       ['--cell', 'mingru', '--layers', '2', '--bptt', '7', '--ema', '0.9'],
+      ['--tokenizer', 'word', '--word-features'],
       ['--activation', 'relu', '--residual', '--layers', '2', '--norm', 'batch'],
       ['--attention', '--layers', '2', '--attention-span', '5', '--grad-accum', '2'],
       [

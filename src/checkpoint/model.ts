@@ -2,17 +2,13 @@
 import { basename, dirname, join } from 'node:path';
 import { modelConfigOf } from '../config/train.ts';
 import { type TrainOptions, trainOptions } from '../config/train-options.ts';
+import { featuresOf, type TokenFeatures } from '../data/token-features.ts';
 import { type Tokenizer, tokenizerFromJson } from '../data/tokenizer.ts';
 import { UserError } from '../errors.ts';
-import {
-  gateMatrices,
-  type ModelConfig,
-  parameterSpecs,
-  weightSpecs,
-} from '../model/parameters.ts';
+import { type ModelConfig, weightSpecs } from '../model/parameters.ts';
 import { stateSpecs } from '../model/states.ts';
 import { parseStored } from '../option-table.ts';
-import { optimizerTensors } from '../training/optimizer-tensors.ts';
+import { optimizerSpecs } from '../training/optimizer-tensors.ts';
 import { type CheckpointPart, PART_FILES } from './format.ts';
 import { listCheckpoints } from './list.ts';
 import {
@@ -92,7 +88,10 @@ export async function openCheckpoint(
     step,
   );
   const modelConfig = modelConfigOf(options, tokenizer.vocabularySize);
-  const specs = tensorSpecs(modelConfig, options);
+  // What only an optimizer needs takes a while to find.
+  const hasFeatures = options.wordFeatures && parts.includes('optimizer');
+  const features = hasFeatures ? featuresOf(tokenizer) : undefined;
+  const specs = tensorSpecs(modelConfig, options, features);
   const tensors = await loadTensors(path, manifest, parts, specs);
   return {
     checkpoint: { path, step, created, ...tensors },
@@ -109,15 +108,14 @@ export function isDamage(error: unknown): error is UserError {
   return error instanceof UserError && codes.includes(error.code);
 }
 
-function tensorSpecs(model: ModelConfig, options: TrainOptions): TensorSpecs {
+function tensorSpecs(
+  model: ModelConfig,
+  options: TrainOptions,
+  features: TokenFeatures | undefined,
+): TensorSpecs {
   return {
     weights: weightSpecs(model),
-    optimizer: parameterSpecs(model).flatMap(({ name, shape }) =>
-      optimizerTensors(options, gateMatrices(name, model.cell)).map((kept) => ({
-        name: `${kept}.${name}`,
-        shape,
-      })),
-    ),
+    optimizer: optimizerSpecs(model, { ...options, features }),
     state: stateSpecs(model, options.batchSize),
   };
 }

@@ -29,13 +29,15 @@ import type { Dataset, TokenizedPart } from '../data/dataset.ts';
 import { HELD_OUT } from '../data/part-texts.ts';
 import { assertSameData } from '../data/record.ts';
 import { findHeldOut } from '../data/recorded-dataset.ts';
+import { featuresOf } from '../data/token-features.ts';
 import { DEFAULT_WORDS } from '../data/word-trainer.ts';
 import { errorMessage, UserError } from '../errors.ts';
 import { Journal } from '../journal/journal.ts';
+import { elementCount } from '../model/parameters.ts';
 import type { Precision } from '../ops/tensorflow-binding.ts';
 import type { GivenOptions } from '../option-table.ts';
 import type { SelectedBackend } from '../runtime/backend.ts';
-import { optimizerTensors } from '../training/optimizer-tensors.ts';
+import { optimizerSpecs } from '../training/optimizer-tensors.ts';
 import { type Preflight, type PreflightInput, preflight } from '../training/preflight.ts';
 import { trainRun } from '../training/run.ts';
 import type { RunConfig } from '../training/run-options.ts';
@@ -226,7 +228,8 @@ async function openInitial({ initFrom }: TrainOptions, given: Given): Promise<Pr
 
 function configOf({ options, dataset }: Prepared, precision: Precision): RunConfig {
   const model = modelConfigOf(options, dataset.tokenizer.vocabularySize);
-  return { ...options, precision, model };
+  const features = options.wordFeatures ? featuresOf(dataset.tokenizer) : undefined;
+  return { ...options, precision, model, features };
 }
 
 async function examine(
@@ -244,7 +247,10 @@ async function examine(
       steps: resumeFrom.progress.step,
       elapsedSeconds: resumeFrom.clock.elapsedSeconds,
     },
-    optimizerNumbers: optimizerTensors(config).length,
+    optimizerNumbers: optimizerSpecs(config.model, config).reduce(
+      (sum, { shape }) => sum + elementCount(shape),
+      0,
+    ),
     budget: config,
     tokensPerStep: config.batchSize * config.bptt,
     trial: await tryOut(config, train.sequence, signal),

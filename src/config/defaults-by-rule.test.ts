@@ -39,7 +39,8 @@ describe('defaults by rule', () => {
     expect(ruled(1_000_000, maxTime, { machine: fast })).toEqual({
       ...{ ...expected, dropout: 0, dropoutEmbedding: 0, embeddingSize: 64 },
       ...{ batchSize: 64, optimizer: 'muon', ema: 0.998 },
-      ...{ gruVariant: 'reset-before', precision: 'bfloat16', tied: false, residual: false },
+      ...{ gruVariant: 'reset-before', precision: 'bfloat16' },
+      ...{ tied: false, residual: false, wordFeatures: false },
     });
   });
 
@@ -52,7 +53,7 @@ describe('defaults by rule', () => {
     expect(ruled(1_000_000, maxTime)).toEqual({
       ...{ ...expected, layers: 2, embeddingSize: 64, batchSize: 32, optimizer: 'adam' },
       ...{ gruVariant: 'reset-after', precision: 'float32', weightDecay: 0.01 },
-      ...{ tied: false, residual: false, dropoutEmbedding: 0, ema: 0.998 },
+      ...{ tied: false, residual: false, wordFeatures: false, dropoutEmbedding: 0, ema: 0.998 },
     });
   });
 
@@ -228,6 +229,14 @@ describe('defaults by rule', () => {
       ...{ tied: true, residual: true, hiddenSize: 192, embeddingSize: 192, dropout: 0 },
     });
     expect(ruled(1e6, 60, { ...words, fullSoftmax: false }).tied).toBe(false);
+  });
+
+  it('let many tokens learn from others like them, by what has a step for each number', () => {
+    const words = { vocabularySize: 3000, machine: fast };
+    expect(ruled(1e6, 60, words).wordFeatures).toBe(true);
+    expect(ruled(1e6, 60, { ...words, machine: slow }).wordFeatures).toBe(true);
+    expect(ruled(1e6, 60, { ...words, optimizer: 'sgd' }).wordFeatures).toBe(false);
+    expect(ruled(1e6, 60, { ...words, vocabularySize: 2999 }).wordFeatures).toBe(false);
   });
 
   it('take the layers of characters for parts of words, and let weights decay where these are read again and again', () => {

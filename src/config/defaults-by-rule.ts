@@ -8,7 +8,12 @@ import type { Norm } from '../model/normalisation.ts';
 import type { Activation } from '../ops/activation.ts';
 import type { GruVariant } from '../ops/gru-sequence.ts';
 import type { Precision } from '../ops/tensorflow-binding.ts';
-import { decaysWeights, isSgd, type OptimizerKind } from '../training/optimizer-tensors.ts';
+import {
+  decaysWeights,
+  isSgd,
+  type OptimizerKind,
+  usesFeatures,
+} from '../training/optimizer-tensors.ts';
 import type { Budget } from '../training/schedule.ts';
 
 /** The options that the rule decides, where neither a user nor a preset does. */
@@ -23,6 +28,7 @@ export interface RuledOptions {
   tied: boolean;
   residual: boolean;
   weightDecay: number;
+  wordFeatures: boolean;
   ema: number;
   gruVariant: GruVariant;
   optimizer: OptimizerKind['optimizer'];
@@ -258,6 +264,7 @@ export function defaultsByRule(input: RuleInput): RuledOptions {
     tied: ofWords && input.fullSoftmax && !BY_SIGN.includes(optimizer),
     residual: ofWords,
     weightDecay: byMuon ? Math.max(size.weightDecay, passes.leastDecay) : size.weightDecay,
+    wordFeatures: ofWords && usesFeatures(optimizer),
     // nt-asgd has means of its own, and the statistics of batch normalisation are those of the weights themselves.
     ema: optimizer === 'nt-asgd' || input.norm === 'batch' ? 0 : MEAN_SHARE,
     gruVariant: isNativeGru(cell, activation, machine) ? 'reset-before' : 'reset-after',

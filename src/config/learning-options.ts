@@ -128,6 +128,14 @@ export const learningOptions = {
     help: 'how fast adamw and muon shrink the weight matrices',
     group: TRAINING,
   },
+  wordFeatures: {
+    flag: 'word-features',
+    type: 'switch',
+    negatable: true,
+    defaultNote: 'for 3,000 tokens or more',
+    help: 'let tokens learn from those with the same stem, ending, capitals or punctuation',
+    group: TRAINING,
+  },
   activationRegularisation: {
     flag: 'activation-reg',
     type: 'number',

@@ -100,6 +100,7 @@ describe('training options', () => {
       learningRate: 0.006,
       tied: false,
       residual: false,
+      wordFeatures: false,
       ema: 0.998,
       ...ofMachine,
     });
@@ -110,7 +111,7 @@ describe('training options', () => {
     // As the command line has them: what was not given is undefined.
     const silent = { preset: 'tiny', hiddenSize: undefined } as { preset: 'tiny' };
     expect(rule(silent)).toEqual({
-      ...{ precision: 'float32', ema: 0.998, gruVariant: 'reset-after' },
+      ...{ precision: 'float32', ema: 0.998, gruVariant: 'reset-after', wordFeatures: false },
     });
     expect(rule({ gradientAccumulation: 5 })).toMatchObject({ batchSize: 30 });
     // Who wants weights to decay gets an optimizer that does it.
@@ -183,7 +184,7 @@ describe('training options', () => {
     const stored = parseStored(trainOptions, { dropout: 0.1 }, 'x');
     expect(stored).toMatchObject({
       ...{ dropoutMask: 'step', tied: false, cell: 'gru', activation: 'tanh' },
-      ...{ residual: false, norm: 'none' },
+      ...{ residual: false, norm: 'none', wordFeatures: false },
     });
   });
 

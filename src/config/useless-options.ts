@@ -1,6 +1,6 @@
 /** Options that would change nothing beside others, which say so instead. */
 import { UserError } from '../errors.ts';
-import { decaysWeights, isSgd } from '../training/optimizer-tensors.ts';
+import { decaysWeights, isSgd, usesFeatures } from '../training/optimizer-tensors.ts';
 import { type GivenTrainOptions, type TrainOptions, trainOptions } from './train-options.ts';
 
 /** What else was chosen; an optimizer that is not is left to the machine. */
@@ -36,6 +36,11 @@ const USES: readonly Use[] = [
     // The machine chooses one that does so.
     isUsed: ({ optimizer }) => optimizer === undefined || decaysWeights(optimizer),
     ...{ expected: '--optimizer adamw or muon', found: optimizerOf },
+  },
+  {
+    ...{ name: 'wordFeatures', nothing: false },
+    isUsed: ({ optimizer }) => optimizer === undefined || usesFeatures(optimizer),
+    ...{ expected: '--optimizer adam, adamw or muon', found: optimizerOf },
   },
   {
     ...{ name: 'gruVariant', nothing: 'reset-after' },

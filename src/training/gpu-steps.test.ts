@@ -20,7 +20,12 @@ import {
   configOf as runConfigOf,
   stored,
 } from './testing/small-run.ts';
-import { patternless, type TrainerOverrides, trainerConfig } from './testing/small-trainer.ts';
+import {
+  features,
+  patternless,
+  type TrainerOverrides,
+  trainerConfig,
+} from './testing/small-trainer.ts';
 import { Trainer } from './trainer.ts';
 
 /** Types of attributes by kernel, of each operation: see `make-gpu-kernels.py`. */
@@ -35,6 +40,7 @@ const trained: readonly TrainerOverrides[] = [
   {},
   { optimizer: 'adamw', ema: 0.95, clipNorm: 0 },
   { optimizer: 'muon', clipValue: 0.02, model: { gruVariant: 'reset-before' } },
+  { features, model: { tied: true, hiddenSize: 4 } },
   { optimizer: 'rmsprop', model: { cell: 'lstm', tied: true } },
   { optimizer: 'sgd', momentum: 0.9, model: { cell: 'rnn', activation: 'relu', norm: 'batch' } },
   { optimizer: 'nt-asgd', model: { cell: 'mingru', norm: 'layer', residual: true } },

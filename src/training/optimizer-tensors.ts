@@ -1,4 +1,11 @@
 /** What the optimizers keep beside the parameters. */
+import type { TokenFeatures } from '../data/token-features.ts';
+import {
+  gateMatrices,
+  type ModelConfig,
+  type ParameterSpec,
+  parameterSpecs,
+} from '../model/parameters.ts';
 
 export interface OptimizerKind {
   /**
@@ -14,6 +21,8 @@ export interface OptimizerKind {
    * t leaves min(ema, (1 + t)/(10 + t)). Default 0: no mean is kept.
    */
   ema?: number | undefined;
+  /** Of tokens, by which those that have some in common learn from each other. Default: none do. */
+  features?: Pick<TokenFeatures, 'featureCount'> | undefined;
 }
 
 /** Whether it is SGD, with a mean or without: its steps are as long as the gradient, which is clipped. */
@@ -44,12 +53,48 @@ export function keepsAverages({ optimizer, ema = 0 }: OptimizerKind): boolean {
   return ema > 0 || optimizer === 'nt-asgd';
 }
 
+/** Parameters with a row for each token. */
+const BY_TOKEN: readonly string[] = ['embedding.weight', 'fc.weight'];
+
+/** Whether the optimizer goes by features of tokens: those with a step of its own size for each number do. */
+export function usesFeatures(optimizer: OptimizerKind['optimizer']): boolean {
+  return optimizer === 'adam' || decaysWeights(optimizer);
+}
+
+/** G, the features that the rows of a parameter have; 0: it learns by none. */
+export function featureCountOf({ optimizer, features }: OptimizerKind, name: string): number {
+  return features && usesFeatures(optimizer) && BY_TOKEN.includes(name) ? features.featureCount : 0;
+}
+
+/** The mean of the gradient of each feature, and of its square. */
+export type FeatureMoment = 'featureMean' | 'featureVariance';
+
 /**
- * What the tensors that are kept for a parameter are called, before the dot and the parameter's name.
- * `value` is the parameter itself, where its mean is in its place, or may come to be.
+ * The tensors that are kept for a parameter, which are called after it. `value` is the parameter itself, where its
+ * mean is in its place, or may come to be.
  *
  * @param gates how many matrices the parameter is (see `gateMatrices`)
  */
-export function optimizerTensors(kind: OptimizerKind, gates = 0): readonly string[] {
-  return [...momentsOf(kind, gates), ...(keepsAverages(kind) ? ['value'] : [])];
+export function optimizerTensors(
+  kind: OptimizerKind,
+  { name, shape }: ParameterSpec,
+  gates = 0,
+): ParameterSpec[] {
+  const featureCount = featureCountOf(kind, name);
+  const ofFeatures: FeatureMoment[] = featureCount > 0 ? ['featureMean', 'featureVariance'] : [];
+  const ofValue = [...momentsOf(kind, gates), ...(keepsAverages(kind) ? ['value'] : [])];
+  return [
+    ...ofValue.map((kept) => ({ name: `${kept}.${name}`, shape })),
+    ...ofFeatures.map((kept) => ({
+      name: `${kept}.${name}`,
+      shape: [featureCount, ...shape.slice(1)],
+    })),
+  ];
+}
+
+/** All that is kept for a model. */
+export function optimizerSpecs(model: ModelConfig, kind: OptimizerKind): ParameterSpec[] {
+  return parameterSpecs(model).flatMap((parameter) =>
+    optimizerTensors(kind, parameter, gateMatrices(parameter.name, model.cell)),
+  );
 }

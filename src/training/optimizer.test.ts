@@ -3,6 +3,8 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { testBackends, useBackend } from '../../test/support/backends.ts';
 import { readFixture } from '../../test/support/fixtures.ts';
 import { expectClose } from '../../test/support/numbers.ts';
+import type { TokenFeatures } from '../data/token-features.ts';
+import { Random } from '../random.ts';
 import type { TensorMap } from '../tensor-data.ts';
 import { Optimizer, type OptimizerConfig } from './optimizer.ts';
 import { optimizerTensors } from './optimizer-tensors.ts';
@@ -45,6 +47,62 @@ function oneParameter(config: Partial<OptimizerConfig>, values: number[]): Optim
 
 function valuesIn(parameters: TensorMap, name: string): number[] {
   return [...parameters.get(name)!.data];
+}
+
+/** Three tokens of two features, of which the second token has both. */
+const features: TokenFeatures = {
+  ...{ tokenCount: 3, featureCount: 2 },
+  ...{ tokens: Int32Array.of(0, 1, 1), features: Int32Array.of(1, 0, 1) },
+};
+const S = [
+  [0, 1],
+  [Math.SQRT1_2, Math.SQRT1_2],
+  [0, 0],
+];
+const EMBEDDING = [1, 2, 3, 4, 5, 6];
+
+/** Of an embedding [3, 2] and a bias [1]. */
+function ofTokens(
+  config: Partial<OptimizerConfig>,
+  embedding: number[] | TensorMap,
+  state?: { step: number; tensors: TensorMap },
+): Optimizer {
+  const parameters = Array.isArray(embedding)
+    ? new Map([
+        ['embedding.weight', { shape: [3, 2], data: Float32Array.from(embedding) }],
+        ['bias', { shape: [1], data: Float32Array.of(0) }],
+      ])
+    : embedding;
+  return new Optimizer({ ...plain, features, ...config }, parameters, state);
+}
+
+/** Adam with decoupled decay, in double precision, with the constants of this optimizer. */
+class AdamReference {
+  values: number[];
+  #mean: number[];
+  #square: number[];
+  #step = 0;
+
+  constructor(
+    values: number[],
+    readonly rate: number,
+    readonly decay: number,
+  ) {
+    this.values = values;
+    this.#mean = values.map(() => 0);
+    this.#square = values.map(() => 0);
+  }
+
+  step(gradient: number[]): void {
+    this.#step += 1;
+    this.#mean = this.#mean.map((mean, i) => 0.9 * mean + 0.1 * gradient[i]!);
+    this.#square = this.#square.map((square, i) => 0.99 * square + 0.01 * gradient[i]! ** 2);
+    this.values = this.values.map((value, i) => {
+      const mean = this.#mean[i]! / (1 - 0.9 ** this.#step);
+      const square = this.#square[i]! / (1 - 0.99 ** this.#step);
+      return value * (1 - this.rate * this.decay) - (this.rate * mean) / (Math.sqrt(square) + 1e-8);
+    });
+  }
 }
 
 describe.each(testBackends)('the optimizer on %s', (backend) => {
@@ -233,7 +291,7 @@ describe.each(testBackends)('the optimizer on %s', (backend) => {
       expect(resumed.exportState()).toEqual(whole.exportState());
       expect(resumed.exportParameters().get('w')).not.toEqual(resumed.exportState().get('value.w'));
       expect([...whole.exportState().keys()]).toEqual(
-        optimizerTensors(config).map((kept) => `${kept}.w`),
+        optimizerTensors(config, { name: 'w', shape: [1] }).map(({ name }) => name),
       );
       whole.dispose();
       resumed.dispose();
@@ -254,7 +312,9 @@ describe.each(testBackends)('the optimizer on %s', (backend) => {
       ...['mean.bias', 'variance.bias', 'value.bias'],
     ]);
     expect([...whole.exportState().keys()]).toEqual(
-      names.flatMap((name) => optimizerTensors(config).map((kept) => `${kept}.${name}`)),
+      names.flatMap((name) =>
+        optimizerTensors(config, { name, shape: golden.shapes[name] }).map((kept) => kept.name),
+      ),
     );
     for (const gradient of rest) {
       whole.update(tensorsOf(gradient), 0.1);
@@ -265,6 +325,74 @@ describe.each(testBackends)('the optimizer on %s', (backend) => {
     expect(resumed.exportState()).toEqual(whole.exportState());
     whole.dispose();
     resumed.dispose();
+  });
+
+  it.each(['adam', 'adamw', 'muon'] as const)(
+    'makes of the features of tokens, by %s, what their own vectors would come to',
+    (optimizer) => {
+      const decay = optimizer === 'adam' ? 0 : 0.3;
+      const rate = 0.1;
+      const random = new Random(1);
+      const subject = ofTokens({ optimizer, weightDecay: 0.3 }, EMBEDDING);
+      // E = W + S·F, W and F by Adam, in double precision; of the feature that no token has, nothing is seen.
+      const own = new AdamReference(EMBEDDING, rate, decay);
+      const ofFeatures = new AdamReference([0, 0, 0, 0], rate, decay);
+      for (let step = 1; step <= 4; step += 1) {
+        const gradient = Array.from({ length: 6 }, () => random.uniform() - 0.5);
+        subject.update([tf.tensor2d(gradient, [3, 2]), tf.tensor1d([0])], rate);
+        own.step(gradient);
+        ofFeatures.step(
+          [0, 1].flatMap((feature) =>
+            [0, 1].map((at) =>
+              [0, 1, 2].reduce((sum, v) => sum + S[v]![feature]! * gradient[2 * v + at]!, 0),
+            ),
+          ),
+        );
+        const expected = own.values.map((value, i) => {
+          const [v, at] = [Math.floor(i / 2), i % 2];
+          return (
+            value + [0, 1].reduce((sum, f) => sum + S[v]![f]! * ofFeatures.values[2 * f + at]!, 0)
+          );
+        });
+        expectClose(valuesIn(subject.exportParameters(), 'embedding.weight'), expected, 1e-5);
+      }
+      subject.dispose();
+    },
+  );
+
+  it('keeps a running mean of what features make of a parameter, and goes on with them', () => {
+    const config = { optimizer: 'muon' as const, weightDecay: 0.3, ema: 0.5 };
+    const gradients = () => [tf.tensor2d([1, -1, 2, -2, 3, -3], [3, 2]), tf.tensor1d([1])];
+    const whole = ofTokens(config, EMBEDDING);
+    for (let step = 0; step < 3; step += 1) whole.update(gradients(), 0.1);
+    const resumed = ofTokens(config, whole.exportParameters(), {
+      ...{ step: whole.step, tensors: whole.exportState() },
+    });
+    const specs = [
+      { name: 'embedding.weight', shape: [3, 2] },
+      { name: 'bias', shape: [1] },
+    ];
+    const expected = specs.flatMap((spec) => optimizerTensors({ ...config, features }, spec));
+    expect(Array.from(whole.exportState(), ([name, { shape }]) => ({ name, shape }))).toEqual(
+      expected,
+    );
+    expect(whole.exportState().get('featureMean.embedding.weight')?.shape).toEqual([2, 2]);
+    for (const each of [whole, resumed]) each.update(gradients(), 0.1);
+    expect(resumed.exportParameters()).toEqual(whole.exportParameters());
+    expect(resumed.exportState()).toEqual(whole.exportState());
+    whole.dispose();
+    resumed.dispose();
+  });
+
+  it.each(['sgd', 'rmsprop', 'nt-asgd'] as const)('goes by no features for %s', (optimizer) => {
+    const after = [features, undefined].map((some) => {
+      const subject = ofTokens({ optimizer, features: some }, EMBEDDING);
+      subject.update([tf.tensor2d([1, 2, 3, 4, 5, 6], [3, 2]), tf.tensor1d([1])], 0.1);
+      const found = subject.exportParameters();
+      subject.dispose();
+      return found;
+    });
+    expect(after[0]).toEqual(after[1]);
   });
 
   it('keeps nothing beside the parameters for SGD', () => {

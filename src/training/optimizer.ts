@@ -1,19 +1,24 @@
 /** Clipping and the update: Adam, AdamW, Muon, RMSProp, SGD and NT-ASGD over named parameters. */
 import * as tf from '@tensorflow/tfjs-core';
-import { assertTensors } from '../model/parameters.ts';
+import type { TokenFeatures } from '../data/token-features.ts';
+import { assertTensors, elementCount } from '../model/parameters.ts';
 import { dataOf, tensorOf } from '../model/weights.ts';
 import { clipByGlobalNorm, clipUnread } from '../ops/clip-by-global-norm.ts';
 import { muon } from '../ops/muon.ts';
 import type { Precision } from '../ops/tensorflow-binding.ts';
 import {
+  type AdamStep,
   momentum,
   rmsProp,
   type TrainableVariable,
   variableUpdates,
 } from '../ops/trainable-variable.ts';
 import type { TensorData, TensorMap } from '../tensor-data.ts';
+import { FeatureProducts } from './feature-products.ts';
 import {
   decaysWeights,
+  type FeatureMoment,
+  featureCountOf,
   keepsAverages,
   type Moment,
   momentsOf,
@@ -29,6 +34,7 @@ export interface OptimizerConfig extends OptimizerKind {
   weightDecay: number;
   /** What Muon's products are computed in where the native library runs them. Default float32. */
   precision?: Precision | undefined;
+  features?: TokenFeatures | undefined;
 }
 
 /** β₁ and ε as in Kingma & Ba 2015; β₂ lower than their 0.999, for runs of few thousand steps. */
@@ -47,6 +53,8 @@ interface Slot {
   gates: number;
   value: TrainableVariable;
   moments: Partial<Record<Moment, TrainableVariable>>;
+  /** What is kept for the features of the value's rows, and room for their update [G, columns]. */
+  features?: Record<FeatureMoment | 'update', TrainableVariable>;
   /** The mean of the value; of nt-asgd nothing that counts before that is kept. */
   average?: TrainableVariable;
 }
@@ -56,6 +64,7 @@ export class Optimizer {
   readonly #config: OptimizerConfig;
   readonly #updates = variableUpdates();
   readonly #slots = new Map<string, Slot>();
+  readonly #products: FeatureProducts | undefined;
   /** Updates made or left out so far. */
   #step: number;
   /** Updates in the means of nt-asgd; undefined: none are kept yet. */
@@ -77,10 +86,11 @@ export class Optimizer {
     this.#step = state?.step ?? 0;
     this.#averaged = state?.averaged;
     const averages = keepsAverages(config);
+    if (config.features) this.#products = new FeatureProducts(config.features);
     for (const [name, data] of parameters) {
-      const kept = (what: string, first: () => TensorData) =>
-        this.#create(state ? stateOf(state.tensors, `${what}.${name}`, data) : first());
-      const zeros = () => ({ shape: data.shape, data: new Float32Array(data.data.length) });
+      const kept = (what: string, first: () => TensorData, shape = data.shape) =>
+        this.#create(state ? stateOf(state.tensors, `${what}.${name}`, shape) : first());
+      const zeros = () => zerosOf(data.shape);
       const gates = gatesOf(name);
       const slot: Slot = {
         gates,
@@ -88,6 +98,16 @@ export class Optimizer {
         moments: {},
       };
       for (const moment of momentsOf(config, gates)) slot.moments[moment] = kept(moment, zeros);
+      const featureCount = featureCountOf(config, name);
+      if (featureCount > 0) {
+        const shape = [featureCount, ...data.shape.slice(1)];
+        const first = () => zerosOf(shape);
+        slot.features = {
+          featureMean: kept('featureMean', first, shape),
+          featureVariance: kept('featureVariance', first, shape),
+          update: this.#create(first()),
+        };
+      }
       if (averages) slot.average = this.#create(data);
       this.#slots.set(name, slot);
     }
@@ -184,7 +204,8 @@ export class Optimizer {
     return norm;
   }
 
-  #updateOne({ value, moments, gates }: Slot, gradient: tf.Tensor, learningRate: number): void {
+  #updateOne(slot: Slot, gradient: tf.Tensor, learningRate: number): void {
+    const { value, moments, gates } = slot;
     const { optimizer, weightDecay, momentum: share = 0, precision } = this.#config;
     const { mean, variance, velocity } = moments;
     if (decaysWeights(optimizer) && weightDecay > 0 && value.shape.length > 1) {
@@ -193,13 +214,8 @@ export class Optimizer {
     if (velocity && optimizer === 'muon') {
       muon(value, velocity, gradient, { learningRate, momentum: MUON_MOMENTUM, gates, precision });
     } else if (mean && variance) {
-      this.#updates.adam(value, mean, variance, gradient, {
-        learningRate,
-        beta1: BETA1,
-        beta2: BETA2,
-        epsilon: EPSILON,
-        step: this.#step,
-      });
+      this.#updates.adam(value, mean, variance, gradient, this.#adamStep(learningRate));
+      if (slot.features) this.#updateByFeatures(slot, gradient, learningRate);
     } else if (variance) {
       const constants = { learningRate, alpha: ALPHA, epsilon: EPSILON };
       rmsProp(value, variance, gradient, constants);
@@ -208,6 +224,27 @@ export class Optimizer {
     } else {
       this.#updates.gradientDescent(value, gradient, learningRate);
     }
+  }
+
+  #adamStep(learningRate: number): AdamStep {
+    return { learningRate, beta1: BETA1, beta2: BETA2, epsilon: EPSILON, step: this.#step };
+  }
+
+  /**
+   * value ← value + S·u, with u the update that Adam makes of the features' gradient Sᵀ·gradient, and S their
+   * matrix (see `FeatureProducts`). That is what becomes of W + S·F where Adam learns both, and both decay alike: a
+   * sum of a token's own vector and of those of its features (Botha & Blunsom 2014; Bojanowski et al. 2017).
+   */
+  #updateByFeatures({ value, features }: Slot, gradient: tf.Tensor, learningRate: number): void {
+    const { featureMean, featureVariance, update } = features as NonNullable<Slot['features']>;
+    const products = this.#products as FeatureProducts;
+    tf.tidy(() => {
+      update.assign(tf.zeros(update.shape as number[]));
+      const ofFeatures = products.gradientOf(gradient as tf.Tensor2D);
+      const step = this.#adamStep(learningRate);
+      this.#updates.adam(update, featureMean, featureVariance, ofFeatures, step);
+      this.#updates.gradientDescent(value, products.spread(update.read() as tf.Tensor2D), -1);
+    });
   }
 
   /** average ← keep · average + (1 − keep) · value, as one step down their difference: half the time. */
@@ -240,20 +277,25 @@ export class Optimizer {
   /** What is kept beside that, by the names of `optimizerTensors`, such as `mean.fc.bias`. */
   exportState(): TensorMap {
     const state: TensorMap = new Map();
-    for (const [name, { value, moments, average }] of this.#slots) {
-      for (const [moment, variable] of Object.entries(moments)) {
-        state.set(`${moment}.${name}`, exportVariable(variable));
-      }
-      if (average) state.set(`value.${name}`, exportVariable(value));
+    for (const [name, { value, moments, average, features }] of this.#slots) {
+      const keep = (what: string, variable: TrainableVariable) =>
+        state.set(`${what}.${name}`, exportVariable(variable));
+      for (const [moment, variable] of Object.entries(moments)) keep(moment, variable);
+      if (average) keep('value', value);
+      if (!features) continue;
+      keep('featureMean', features.featureMean);
+      keep('featureVariance', features.featureVariance);
     }
     return state;
   }
 
   dispose(): void {
-    for (const { value, moments, average } of this.#slots.values()) {
+    for (const { value, moments, average, features } of this.#slots.values()) {
       for (const variable of [value, ...Object.values(moments), average]) variable?.dispose();
+      for (const variable of Object.values(features ?? {})) variable.dispose();
     }
     this.#slots.clear();
+    this.#products?.dispose();
   }
 
   #create(data: TensorData): TrainableVariable {
@@ -284,7 +326,11 @@ function cutByValue(gradients: tf.Tensor[], limit: number): tf.Tensor[] {
   return cut;
 }
 
-function stateOf(tensors: TensorMap, name: string, { shape }: TensorData): TensorData {
+function zerosOf(shape: readonly number[]): TensorData {
+  return { shape, data: new Float32Array(elementCount(shape)) };
+}
+
+function stateOf(tensors: TensorMap, name: string, shape: readonly number[]): TensorData {
   assertTensors(tensors, [{ name, shape: [...shape] }], 'optimizer.safetensors');
   return tensors.get(name) as TensorData;
 }

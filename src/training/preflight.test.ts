@@ -18,7 +18,7 @@ const input: PreflightInput = {
   budget: { maxSteps: 1000 },
   tokensPerStep: 500,
   trial: { stepSeconds: 0.1, stepsPerEpoch: 200, peakBytes: 1_000_000 },
-  optimizerNumbers: 2,
+  optimizerNumbers: 420,
 };
 
 describe('what a run will take', () => {
@@ -32,7 +32,7 @@ describe('what a run will take', () => {
     expect(figures.expectedEpochs).toBe(5);
     // Eight validations of 5000 tokens, each 2.5 times as fast as training: 0.4 s.
     expect(figures.expectedSeconds).toBeCloseTo(100 + 8 * 0.4, 9);
-    expect(figures.expectedBytes).toBe(1_000_000 + 4 * 210 * 4);
+    expect(figures.expectedBytes).toBe(1_000_000 + (2 * 210 + 420) * 4);
     expect(figures.warnings).toEqual([]);
   });
 

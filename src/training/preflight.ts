@@ -38,7 +38,7 @@ export interface PreflightInput {
   /** B · T. */
   readonly tokensPerStep: number;
   readonly trial: Trial;
-  /** Numbers that are kept beside each parameter. */
+  /** Numbers that are kept beside the parameters. */
   readonly optimizerNumbers: number;
 }
 
@@ -79,7 +79,7 @@ export function preflight(input: PreflightInput): Preflight {
       Math.max(1, windows) * trial.stepSeconds + validationSeconds(input, steps),
       timeLeft(input),
     ),
-    expectedBytes: trial.peakBytes + (2 + optimizerNumbers) * parameters * FLOAT_BYTES,
+    expectedBytes: trial.peakBytes + (2 * parameters + optimizerNumbers) * FLOAT_BYTES,
   };
   return { ...figures, warnings: warningsOf(input, figures) };
 }

@@ -5,6 +5,7 @@ import { TokenArray } from '../data/token-sequence.ts';
 import type { Cell } from '../model/cells.ts';
 import type { GruVariant } from '../ops/gru-sequence.ts';
 import {
+  features,
   frozen,
   patternless,
   type TrainerOverrides,
@@ -37,6 +38,7 @@ describe.each(twoBackends)('a trainer on %s', (backend) => {
     { optimizer: 'adam' },
     { optimizer: 'adamw', ema: 0.95 },
     { optimizer: 'muon', weightDecay: 0.1 },
+    { optimizer: 'muon', ema: 0.9, features },
     { optimizer: 'rmsprop', ema: 0.5 },
     { optimizer: 'sgd' },
     { optimizer: 'sgd', momentum: 0.9 },

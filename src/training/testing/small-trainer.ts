@@ -1,4 +1,5 @@
 /** Trainers of seconds, for tests: what they train on, how, and what is kept of them. */
+import { sharedFeatures } from '../../data/token-features.ts';
 import { TokenArray } from '../../data/token-sequence.ts';
 import type { ModelConfig } from '../../model/parameters.ts';
 import type { TrainerConfig, TrainerSnapshot } from '../trainer.ts';
@@ -9,6 +10,11 @@ export function patternless(length: number): TokenArray {
     Int32Array.from({ length }, (_, i) => (i * 7 + (i >> 2) + ((i * i) >> 5)) % 11),
   );
 }
+
+/** Features of {@link patternless} tokens, as if they were these words. */
+export const features = sharedFeatures(
+  'the The the, then men man. walking talking -- other mother'.split(' '),
+);
 
 export type TrainerOverrides = Partial<Omit<TrainerConfig, 'model'>> & {
   model?: Partial<ModelConfig>;
