@@ -32,7 +32,7 @@ const WORDS = {
 };
 const WORD_MODEL = [
   ...[...COMMON, ...MUON, ...MODEL, '--embedding', '384', ...stack(2, 384)],
-  ...['--tied', '--no-residual'],
+  ...['--tied', '--no-residual', '--no-word-features'],
   ...['--lr', '1.6e-2', '--weight-decay', '1', '--dropout', '0.3'],
 ];
 
@@ -114,7 +114,7 @@ export const experiments: readonly Experiment[] = [
     seconds: minutes(10),
     recipeRates: [20, 5, 1.25],
     base: WORD_MODEL,
-    settings: { base: [], 'by the rule now': WORDS_FOR_LONG },
+    settings: { base: [], 'by the rule now': [...WORDS_FOR_LONG, '--word-features'] },
   },
   {
     name: 'words15',
@@ -122,7 +122,7 @@ export const experiments: readonly Experiment[] = [
     ...WORDS,
     seconds: minutes(15),
     base: [...WORD_MODEL, ...WORDS_FOR_LONG],
-    settings: { base: [] },
+    settings: { base: [], 'by the rule now': ['--word-features'] },
   },
   {
     name: 'character-techniques',
@@ -167,7 +167,9 @@ export const experiments: readonly Experiment[] = [
       'dropout by step': ['--dropout-mask', 'step'],
       'not tied': ['--no-tied'],
       'adaptive softmax': ['--no-tied', '--softmax', 'adaptive'],
+      'word features': ['--word-features'],
       'by the rule': WORDS_BY_RULE,
+      'by the rule with word features': [...WORDS_BY_RULE, '--word-features'],
       'by the rule with layer normalisation': [...WORDS_BY_RULE, '--norm', 'layer'],
       'by the rule but not tied': [...WORDS_BY_RULE, '--no-tied'],
       'by the rule with windows that grow': [...WORDS_BY_RULE, '--bptt-schedule', 'grow'],
@@ -200,6 +202,7 @@ export const experiments: readonly Experiment[] = [
       'dropout of embeddings 0.2': ['--dropout-embedding', '0.2'],
       'weight drop 0.2': REGULARISATION['weight drop 0.2'],
       'activation regularisation': REGULARISATION['activation regularisation'],
+      'word features': ['--word-features'],
       'weight decay 0.5': ['--weight-decay', '0.5'],
       'weight decay 1.5': ['--weight-decay', '1.5'],
       'two layers of 512': [...stack(2, 512), '--embedding', '512'],
