@@ -76,7 +76,7 @@ export class Runner {
       });
     const [speed, baseSpeed] = await Promise.all([
       speedOf(row.name, row.changed),
-      speedOf('beside', []),
+      speedOf(`beside-${row.name}`, []),
     ]);
     return speed / baseSpeed;
   }

@@ -36,16 +36,17 @@ export function featuresOf(tokenizer: Tokenizer): TokenFeatures {
 
 /** The features of some texts; see {@link featuresOf}. */
 export function sharedFeatures(texts: readonly string[]): TokenFeatures {
-  const all = texts.map(featuresOfText);
   const counts = new Map<string, number>();
-  for (const feature of all.flat()) counts.set(feature, (counts.get(feature) ?? 0) + 1);
+  for (const text of texts) {
+    for (const feature of featuresOfText(text)) counts.set(feature, (counts.get(feature) ?? 0) + 1);
+  }
   const ids = new Map<string, number>();
   for (const [feature, count] of counts) if (count > 1) ids.set(feature, ids.size);
   const tokens: number[] = [];
   const features: number[] = [];
-  for (const [token, found] of all.entries()) {
-    const kept = found.flatMap((feature) => ids.get(feature) ?? []).sort((a, b) => a - b);
-    for (const feature of kept) {
+  for (const [token, text] of texts.entries()) {
+    const found = featuresOfText(text).flatMap((feature) => ids.get(feature) ?? []);
+    for (const feature of found.sort((a, b) => a - b)) {
       tokens.push(token);
       features.push(feature);
     }
