@@ -9,13 +9,14 @@
 #include "linear_cross_entropy.h"
 #include "lstm.h"
 #include "orthogonalise.h"
+#include "sparse_product.h"
 #include "tensorflow_op.h"
 
 namespace gru_lm {
 namespace {
 
 // Letters of the shapes: T steps, B streams, I inputs, H hidden units, V tokens in the vocabulary,
-// E the embedding's size, L layers, N rows.
+// E the embedding's size, L layers, N rows, or elements of a sparse matrix, R its rows.
 
 GruSizes GruSizesOf(const Call& call) {
   return {call.Size("T"), call.Size("B"),           call.Size("I"),
@@ -337,6 +338,34 @@ const OpDeclaration kOrthogonalise{
                     call.Input(0), call.Output(0));
     }};
 
+/// The matrix of the inputs `first` and the two after it; all places are in what there is.
+SparseMatrix SparseMatrixOf(Call& call, int first, int64_t columns) {
+  const int64_t rows = call.Size("S") - 1, N = call.Size("N");
+  const int32_t* starts = call.IntegerInput(first);
+  bool ascends = rows >= 0 && starts[0] == 0 && starts[rows] == N;
+  for (int64_t row = 0; ascends && row < rows; row++) ascends = starts[row] <= starts[row + 1];
+  if (!ascends) {
+    throw ArgumentError("starts should ascend from 0 to N = " + std::to_string(N) +
+                        "; they do not");
+  }
+  RequireIds("columns", call.IntegerInput(first + 1), N, columns);
+  call.SetSize("R", rows);
+  return {rows, starts, call.IntegerInput(first + 1), call.Input(first + 2)};
+}
+
+const OpDeclaration kSparseProduct{
+    "GruLmSparseProduct",
+    {{"starts: int32", "S"},
+     {"columns: int32", "N"},
+     {"values: float", "N"},
+     {"table: float", "V E"}},
+    {{"product: float", "R E"}},
+    {},
+    [](Call& call) {
+      const SparseMatrix matrix = SparseMatrixOf(call, 0, call.Size("V"));
+      SparseProduct(matrix, call.Input(3), call.Size("E"), call.Output(0));
+    }};
+
 }  // namespace
 
 std::string RegisterOperations() {
@@ -347,7 +376,7 @@ std::string RegisterOperations() {
          {Register<kGruForward>, Register<kGruBackward>, Register<kEmbeddedGruForward>,
           Register<kEmbeddedGruBackward>, Register<kLstmForward>, Register<kLstmBackward>,
           Register<kLinearCrossEntropy>, Register<kGenerationStep>, Register<kClipByGlobalNorm>,
-          Register<kOrthogonalise>}) {
+          Register<kOrthogonalise>, Register<kSparseProduct>}) {
       if (failure.empty()) failure = attempt();
     }
   });

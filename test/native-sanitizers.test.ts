@@ -25,6 +25,7 @@ const SOURCES = [
     'generation_step.cc',
     'clip.cc',
     'orthogonalise.cc',
+    'sparse_product.cc',
   ],
   'test/products.cc',
   'test/sanitize.cc',

@@ -19,6 +19,7 @@
 #include "../lstm.h"
 #include "../orthogonalise.h"
 #include "../parallel.h"
+#include "../sparse_product.h"
 #include "products.h"
 
 namespace {
@@ -96,6 +97,23 @@ void RunOrthogonalise(int64_t count, int64_t rows, int64_t columns, Precision pr
   Values results = Unwritten(count * rows * columns);
   Orthogonalise({count, rows, columns, precision}, matrices.data(), results.data());
   RequireFinite("orthogonal matrices", results);
+}
+
+/// Every third row of the matrix is empty, and the others have one element more each.
+void RunSparseProduct(int64_t rows, int64_t columns, int64_t width) {
+  std::vector<int32_t> starts{0}, places;
+  for (int64_t row = 0; row < rows; row++) {
+    for (int64_t i = 0; row % 3 != 1 && i <= row; i++) {
+      places.push_back(static_cast<int32_t>((i * 7 + row) % columns));
+    }
+    starts.push_back(static_cast<int32_t>(places.size()));
+  }
+  const Values values = RandomValues(static_cast<int64_t>(places.size()));
+  const Values table = RandomValues(columns * width);
+  Values results = Unwritten(rows * width);
+  SparseProduct({rows, starts.data(), places.data(), values.data()}, table.data(), width,
+                results.data());
+  RequireFinite("a sparse product", results);
 }
 
 struct Shape {
@@ -353,6 +371,9 @@ int main(int count, char** arguments) {
   RunAll(Precision::kFloat32);
   RunAll(Precision::kRoundedFloat);
   if (HasInstructions(dnnl::cpu_isa::avx512_core_bf16)) RunAll(Precision::kBfloat16);
+  for (const int64_t rows : {1, 2, 90}) {
+    for (const int64_t width : {1, 16, 333}) RunSparseProduct(rows, 5, width);
+  }
   for (const bool reset_after : {true, false}) {
     for (const int64_t B : {1, 2, 5}) {
       for (const int64_t layers : {1, 2, 3}) {

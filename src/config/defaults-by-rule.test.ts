@@ -232,11 +232,11 @@ describe('defaults by rule', () => {
   });
 
   it('let many tokens learn from others like them, by what has a step for each number', () => {
-    const words = { vocabularySize: 3000, machine: fast };
+    const words = { vocabularySize: 1000, machine: fast };
     expect(ruled(1e6, 60, words).wordFeatures).toBe(true);
     expect(ruled(1e6, 60, { ...words, machine: slow }).wordFeatures).toBe(true);
     expect(ruled(1e6, 60, { ...words, optimizer: 'sgd' }).wordFeatures).toBe(false);
-    expect(ruled(1e6, 60, { ...words, vocabularySize: 2999 }).wordFeatures).toBe(false);
+    expect(ruled(1e6, 60, { ...words, vocabularySize: 999 }).wordFeatures).toBe(false);
   });
 
   it('take the layers of characters for parts of words, and let weights decay where these are read again and again', () => {

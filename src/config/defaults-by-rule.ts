@@ -264,7 +264,7 @@ export function defaultsByRule(input: RuleInput): RuledOptions {
     tied: ofWords && input.fullSoftmax && !BY_SIGN.includes(optimizer),
     residual: ofWords,
     weightDecay: byMuon ? Math.max(size.weightDecay, passes.leastDecay) : size.weightDecay,
-    wordFeatures: ofWords && usesFeatures(optimizer),
+    wordFeatures: kind !== 'characters' && usesFeatures(optimizer),
     // nt-asgd has means of its own, and the statistics of batch normalisation are those of the weights themselves.
     ema: optimizer === 'nt-asgd' || input.norm === 'batch' ? 0 : MEAN_SHARE,
     gruVariant: isNativeGru(cell, activation, machine) ? 'reset-before' : 'reset-after',

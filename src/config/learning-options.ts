@@ -132,7 +132,7 @@ export const learningOptions = {
     flag: 'word-features',
     type: 'switch',
     negatable: true,
-    defaultNote: 'for 3,000 tokens or more',
+    defaultNote: 'for 1,000 tokens or more',
     help: 'let tokens learn from those with the same stem, ending, capitals or punctuation',
     group: TRAINING,
   },

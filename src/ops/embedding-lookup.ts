@@ -5,7 +5,7 @@ import { floatType, intType, type TensorFlowBackend } from './tensorflow-binding
 
 const EMBEDDING_LOOKUP = 'EmbeddingLookup';
 /** Kernel: the sum of the rows of a gradient [N, E] by their ids [N], as a table [V, E]. */
-const EMBEDDING_GRADIENT = 'EmbeddingLookupGradient';
+export const EMBEDDING_GRADIENT = 'EmbeddingLookupGradient';
 
 /**
  * The rows of an embedding table, with a gradient on every backend (TF.js's own, of `gather`,

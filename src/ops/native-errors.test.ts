@@ -313,6 +313,34 @@ describe.runIf(hasNativeOperations)('the native operations', () => {
     );
   });
 
+  it('refuse a sparse matrix whose places are not there', () => {
+    const product = (starts: number[], columns: number[], values: number[], table: number[][]) => {
+      const inputs = [tf.tensor1d(starts, 'int32'), tf.tensor1d(columns, 'int32')];
+      const all = [...inputs, tf.tensor1d(values), tf.tensor2d(table, [table.length, 1])];
+      try {
+        tf.dispose(tensorFlowBackend().executeSingleOutput('GruLmSparseProduct', [], all));
+        return 'no error';
+      } catch (error) {
+        return (error as Error).message;
+      } finally {
+        tf.dispose(all);
+      }
+    };
+    const table = [[1], [2], [3]];
+    expect(product([0, 1, 2], [2, 0], [1, 1], table)).toBe('no error');
+    const inStarts = 'GruLmSparseProduct: starts should ascend from 0 to N = 2; they do not';
+    for (const starts of [[1, 1, 2], [0, 1, 1], [0, 1, 3], [0, 2, 1, 2], [0, -1, 2], [2]]) {
+      expect(product(starts, [2, 0], [1, 1], table)).toContain(inStarts);
+    }
+    for (const wrong of [3, -1, 2 ** 31 - 1]) {
+      expect(product([0, 1, 2], [0, wrong], [1, 1], table)).toContain(
+        `GruLmSparseProduct: columns should be in [0, V) = [0, 3); at 1 is ${wrong}`,
+      );
+    }
+    expect(product([0, 1, 2], [2, 0], [1], table)).toContain('values should be [N] = [2]');
+    expect(product([0, 1, 2], [2, 0], [1, 1], [])).toContain('should be [');
+  });
+
   it('let go of what they refused', () => {
     // 8 MB each time, which are right, beside a state that is not.
     const change = { shapes: { x: [1, 1, 2 ** 21], h0: [2, H] } };

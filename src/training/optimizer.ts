@@ -239,7 +239,7 @@ export class Optimizer {
     const { featureMean, featureVariance, update } = features as NonNullable<Slot['features']>;
     const products = this.#products as FeatureProducts;
     tf.tidy(() => {
-      update.assign(tf.zeros(update.shape as number[]));
+      update.assign(tf.fill(update.shape as number[], 0));
       const ofFeatures = products.gradientOf(gradient as tf.Tensor2D);
       const step = this.#adamStep(learningRate);
       this.#updates.adam(update, featureMean, featureVariance, ofFeatures, step);
