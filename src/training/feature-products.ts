@@ -30,8 +30,6 @@ export class FeatureProducts {
   }
 
   dispose(): void {
-    for (const { rowCount: _, ...tensors } of [this.#ofTokens, this.#ofFeatures]) {
-      tf.dispose(tensors);
-    }
+    for (const { tensors } of [this.#ofTokens, this.#ofFeatures]) tf.dispose({ ...tensors });
   }
 }
