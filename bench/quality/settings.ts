@@ -39,8 +39,11 @@ const WORD_MODEL = [
 /** What the rule takes instead of so many words that are read five times. */
 const WORDS_BY_RULE = ['--residual', '--dropout', '0', '--dropout-embedding', '0.1'];
 
-/** What it adds for so many words that are read ten times. */
+/** What it added for so many words that are read ten times, before it had features of words. */
 const WORDS_FOR_LONG = ['--residual', '--dropout-embedding', '0.1'];
+
+/** What it has instead with them. */
+const WITH_FEATURES = ['--word-features', '--dropout', '0.15', '--dropout-embedding', '0.2'];
 
 const CELLS = {
   'reset after': ['--gru-variant', 'reset-after'],
@@ -114,7 +117,7 @@ export const experiments: readonly Experiment[] = [
     seconds: minutes(10),
     recipeRates: [20, 5, 1.25],
     base: WORD_MODEL,
-    settings: { base: [], 'by the rule now': [...WORDS_FOR_LONG, '--word-features'] },
+    settings: { base: [], 'by the rule now': ['--residual', ...WITH_FEATURES] },
   },
   {
     name: 'words15',
@@ -122,7 +125,7 @@ export const experiments: readonly Experiment[] = [
     ...WORDS,
     seconds: minutes(15),
     base: [...WORD_MODEL, ...WORDS_FOR_LONG],
-    settings: { base: [], 'by the rule now': ['--word-features'] },
+    settings: { base: [], 'by the rule now': WITH_FEATURES },
   },
   {
     name: 'character-techniques',
@@ -203,6 +206,7 @@ export const experiments: readonly Experiment[] = [
       'weight drop 0.2': REGULARISATION['weight drop 0.2'],
       'activation regularisation': REGULARISATION['activation regularisation'],
       'word features': ['--word-features'],
+      'by the rule now': WITH_FEATURES,
       'weight decay 0.5': ['--weight-decay', '0.5'],
       'weight decay 1.5': ['--weight-decay', '1.5'],
       'two layers of 512': [...stack(2, 512), '--embedding', '512'],

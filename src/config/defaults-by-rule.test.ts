@@ -190,10 +190,10 @@ describe('defaults by rule', () => {
   it.each([
     [{ maxTime: 60 }, [0, 0, 0.2]],
     [{ maxTime: 300 }, [0, 0.1, 1]],
-    [{ maxTime: 600 }, [0.3, 0.1, 1]],
+    [{ maxTime: 600 }, [0.15, 0.2, 1]],
     [{ epochs: 2, maxTime: 600 }, [0, 0, 0.2]],
     [{ epochs: 5 }, [0, 0.1, 1]],
-    [{ maxSteps: 1100 }, [0.3, 0.1, 1]],
+    [{ maxSteps: 1100 }, [0.15, 0.2, 1]],
   ])(
     'drop more of half a million words in %j, and let weights decay, if it is to read them again and again',
     (budget, expected) => {

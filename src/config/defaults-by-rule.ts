@@ -195,7 +195,7 @@ export const BY_PASSES: Record<'characters' | 'parts' | 'words', readonly ByPass
   words: [
     FIRST_PASSES,
     { from: 3, dropoutEmbedding: 0.1, moreDropout: 0, leastDecay: 1 },
-    { from: 8, dropoutEmbedding: 0.1, moreDropout: 0.3, leastDecay: 1 },
+    { from: 8, dropoutEmbedding: 0.2, moreDropout: 0.15, leastDecay: 1 },
   ],
 };
 /**
