@@ -33,8 +33,9 @@ const VOCABULARY = 30_000;
 const FLAGS = [
   ...['--tokenizer', 'word', '--vocab-size', `${VOCABULARY}`],
   ...['--embedding', '256', '--hidden', '256', '--layers', '2', '--gru-variant', 'reset-before'],
-  // A full softmax alone can have the embeddings for weights: it would be another model.
-  ...['--no-tied', '--no-residual'],
+  // A full softmax alone can have the embeddings for weights: it would be another model. And its weights alone learn
+  // by what words share.
+  ...['--no-tied', '--no-residual', '--no-word-features'],
   ...['--batch-size', '32', '--bptt', '35', '--dropout', '0.3'],
   ...['--optimizer', 'muon', '--lr', '1.6e-2', '--weight-decay', '0.4', '--ema', '0'],
 ];
