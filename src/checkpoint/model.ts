@@ -8,7 +8,7 @@ import { UserError } from '../errors.ts';
 import { type ModelConfig, weightSpecs } from '../model/parameters.ts';
 import { stateSpecs } from '../model/states.ts';
 import { parseStored } from '../option-table.ts';
-import { optimizerSpecs } from '../training/optimizer-tensors.ts';
+import { optimizerSpecs } from '../training/optimizer-specs.ts';
 import { type CheckpointPart, PART_FILES } from './format.ts';
 import { listCheckpoints } from './list.ts';
 import {

@@ -37,7 +37,7 @@ import { elementCount } from '../model/parameters.ts';
 import type { Precision } from '../ops/tensorflow-binding.ts';
 import type { GivenOptions } from '../option-table.ts';
 import type { SelectedBackend } from '../runtime/backend.ts';
-import { optimizerSpecs } from '../training/optimizer-tensors.ts';
+import { optimizerSpecs } from '../training/optimizer-specs.ts';
 import { type Preflight, type PreflightInput, preflight } from '../training/preflight.ts';
 import { trainRun } from '../training/run.ts';
 import type { RunConfig } from '../training/run-options.ts';

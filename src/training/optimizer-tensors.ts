@@ -1,11 +1,6 @@
 /** What the optimizers keep beside the parameters. */
 import type { TokenFeatures } from '../data/token-features.ts';
-import {
-  gateMatrices,
-  type ModelConfig,
-  type ParameterSpec,
-  parameterSpecs,
-} from '../model/parameters.ts';
+import type { ParameterSpec } from '../model/parameters.ts';
 
 export interface OptimizerKind {
   /**
@@ -90,11 +85,4 @@ export function optimizerTensors(
       shape: [featureCount, ...shape.slice(1)],
     })),
   ];
-}
-
-/** All that is kept for a model. */
-export function optimizerSpecs(model: ModelConfig, kind: OptimizerKind): ParameterSpec[] {
-  return parameterSpecs(model).flatMap((parameter) =>
-    optimizerTensors(kind, parameter, gateMatrices(parameter.name, model.cell)),
-  );
 }
