@@ -56,9 +56,15 @@ export function usesFeatures(optimizer: OptimizerKind['optimizer']): boolean {
   return optimizer === 'adam' || decaysWeights(optimizer);
 }
 
-/** G, the features that the rows of a parameter have; 0: it learns by none. */
-export function featureCountOf({ optimizer, features }: OptimizerKind, name: string): number {
-  return features && usesFeatures(optimizer) && BY_TOKEN.includes(name) ? features.featureCount : 0;
+/** The shape [G, columns] of what is kept for the features of a parameter's rows; undefined: it learns by none. */
+export function featureShapeOf(
+  { optimizer, features }: OptimizerKind,
+  { name, shape }: ParameterSpec,
+): number[] | undefined {
+  if (!features?.featureCount || !usesFeatures(optimizer) || !BY_TOKEN.includes(name)) {
+    return undefined;
+  }
+  return [features.featureCount, ...shape.slice(1)];
 }
 
 /** The mean of the gradient of each feature, and of its square. */
@@ -75,14 +81,13 @@ export function optimizerTensors(
   { name, shape }: ParameterSpec,
   gates = 0,
 ): ParameterSpec[] {
-  const featureCount = featureCountOf(kind, name);
-  const ofFeatures: FeatureMoment[] = featureCount > 0 ? ['featureMean', 'featureVariance'] : [];
+  const featureShape = featureShapeOf(kind, { name, shape });
+  const ofFeatures: FeatureMoment[] = ['featureMean', 'featureVariance'];
   const ofValue = [...momentsOf(kind, gates), ...(keepsAverages(kind) ? ['value'] : [])];
   return [
     ...ofValue.map((kept) => ({ name: `${kept}.${name}`, shape })),
-    ...ofFeatures.map((kept) => ({
-      name: `${kept}.${name}`,
-      shape: [featureCount, ...shape.slice(1)],
-    })),
+    ...(featureShape
+      ? ofFeatures.map((kept) => ({ name: `${kept}.${name}`, shape: featureShape }))
+      : []),
   ];
 }

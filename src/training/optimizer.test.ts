@@ -334,7 +334,7 @@ describe.each(testBackends)('the optimizer on %s', (backend) => {
       const rate = 0.1;
       const random = new Random(1);
       const subject = ofTokens({ optimizer, weightDecay: 0.3 }, EMBEDDING);
-      // E = W + S·F, W and F by Adam, in double precision; of the feature that no token has, nothing is seen.
+      // E = W + S·F, W and F by Adam, in double precision.
       const own = new AdamReference(EMBEDDING, rate, decay);
       const ofFeatures = new AdamReference([0, 0, 0, 0], rate, decay);
       for (let step = 1; step <= 4; step += 1) {

@@ -18,7 +18,7 @@ import { FeatureProducts } from './feature-products.ts';
 import {
   decaysWeights,
   type FeatureMoment,
-  featureCountOf,
+  featureShapeOf,
   keepsAverages,
   type Moment,
   momentsOf,
@@ -98,9 +98,8 @@ export class Optimizer {
         moments: {},
       };
       for (const moment of momentsOf(config, gates)) slot.moments[moment] = kept(moment, zeros);
-      const featureCount = featureCountOf(config, name);
-      if (featureCount > 0) {
-        const shape = [featureCount, ...data.shape.slice(1)];
+      const shape = featureShapeOf(config, { name, shape: [...data.shape] });
+      if (shape) {
         const first = () => zerosOf(shape);
         slot.features = {
           featureMean: kept('featureMean', first, shape),
