@@ -79,8 +79,8 @@ const by = (optimizer: string, rate: string) => ['--optimizer', optimizer, '--lr
 /**
  * Settings that are tried for a given time.
  *
- * The bases are what the rule takes of that time, which these tables are the grounds of, but that the weights
- * themselves are evaluated; of words, what it took before them.
+ * The bases are what the rule takes of that time, or took before what these tables are the grounds of (more decay of
+ * characters for five minutes and more, all that is said of words), but that the weights themselves are evaluated.
  */
 export const experiments: readonly Experiment[] = [
   {

@@ -33,8 +33,8 @@ describe('defaults by rule', () => {
   it.each([
     [60, { hiddenSize: 192, layers: 3, learningRate: 0.015, weightDecay: 0.2 }],
     [135, { hiddenSize: 192, layers: 3, learningRate: 0.015, weightDecay: 0.2 }],
-    [300, { hiddenSize: 256, layers: 4, learningRate: 0.015, weightDecay: 0.3 }],
-    [900, { hiddenSize: 384, layers: 4, learningRate: 0.01, weightDecay: 0.4 }],
+    [300, { hiddenSize: 256, layers: 4, learningRate: 0.015, weightDecay: 0.5 }],
+    [900, { hiddenSize: 384, layers: 4, learningRate: 0.01, weightDecay: 0.7 }],
   ])('for a million characters and %d seconds are as measured', (maxTime, expected) => {
     expect(ruled(1_000_000, maxTime, { machine: fast })).toEqual({
       ...{ ...expected, dropout: 0, dropoutEmbedding: 0, embeddingSize: 64 },
@@ -42,6 +42,14 @@ describe('defaults by rule', () => {
       ...{ gruVariant: 'reset-before', precision: 'bfloat16' },
       ...{ tied: false, residual: false, wordFeatures: false },
     });
+  });
+
+  it('let weights decay less where more of a text is read less often', () => {
+    const decays = (tokens: number) =>
+      [60, 300, 900].map((maxTime) => ruled(tokens, maxTime, { machine: fast }).weightDecay);
+    expect(decays(1_499_999)).toEqual([0.2, 0.5, 0.7]);
+    expect(decays(1_500_000)).toEqual([0.2, 0.3, 0.4]);
+    expect(decays(3_000_000)).toEqual([0.1, 0.1, 0.2]);
   });
 
   it.each([

@@ -120,6 +120,16 @@ export const BY_MUON: readonly Row[] = [
     bySeconds: [
       { hiddenSize: 192, layers: 2, dropout: 0, learningRate: 0.015, weightDecay: 0.1 },
       { hiddenSize: 192, layers: 3, dropout: 0, learningRate: 0.015, weightDecay: 0.2 },
+      { hiddenSize: 256, layers: 4, dropout: 0, learningRate: 0.015, weightDecay: 0.5 },
+      { hiddenSize: 384, layers: 4, dropout: 0, learningRate: 0.01, weightDecay: 0.7 },
+    ],
+  },
+  {
+    from: 1_500_000,
+    batchSize: 64,
+    bySeconds: [
+      { hiddenSize: 192, layers: 2, dropout: 0, learningRate: 0.015, weightDecay: 0.1 },
+      { hiddenSize: 192, layers: 3, dropout: 0, learningRate: 0.015, weightDecay: 0.2 },
       { hiddenSize: 256, layers: 4, dropout: 0, learningRate: 0.015, weightDecay: 0.3 },
       { hiddenSize: 384, layers: 4, dropout: 0, learningRate: 0.01, weightDecay: 0.4 },
     ],
