@@ -53,6 +53,39 @@ describe('defaults by rule', () => {
   });
 
   it.each([
+    // What is dropped of outputs and of embeddings, and decays.
+    [1_000_000, 60, [0, 0, 0.2]],
+    [1_000_000, 900, [0, 0, 0.7]],
+    [1_000_000, 3600, [0.1, 0.2, 0.7]],
+    [450_000, 60, [0, 0, 0.2]],
+    [450_000, 135, [0, 0.1, 0.7]],
+    [450_000, 300, [0, 0.1, 0.7]],
+    [180_000, 60, [0, 0.1, 0.7]],
+    [180_000, 135, [0.1, 0.2, 0.6]],
+    [180_000, 300, [0.2, 0.2, 0.5]],
+    [63_000, 135, [0.4, 0.2, 0.5]],
+    [18_000, 135, [0.5, 0.3, 0.7]],
+  ])(
+    'drop more and let more decay of %d characters the more often %d seconds read them',
+    (...run) => {
+      const [trainTokens, maxTime, expected] = run;
+      const { dropout, dropoutEmbedding, weightDecay } = ruled(trainTokens, maxTime, {
+        machine: fast,
+      });
+      expect([dropout, dropoutEmbedding, weightDecay]).toEqual(expected);
+    },
+  );
+
+  it('count passes of what a size has time for, but those that are asked for as they are', () => {
+    const few = { machine: fast, vocabularySize: 65 };
+    // 900 s of 4×384 are 7 passes over a million, of 3×192 they would be 36.
+    expect(ruled(1_000_000, 900, few).dropoutEmbedding).toBe(0);
+    expect(ruled(1_000_000, 0, { ...few, budget: { epochs: 8 } }).dropoutEmbedding).toBe(0);
+    expect(ruled(1_000_000, 0, { ...few, budget: { epochs: 10 } }).dropoutEmbedding).toBe(0.1);
+    expect(ruled(1_000_000, 900, { ...few, optimizer: 'adam' }).dropoutEmbedding).toBe(0);
+  });
+
+  it.each([
     [60, { hiddenSize: 256, dropout: 0, learningRate: 0.006 }],
     [135, { hiddenSize: 256, dropout: 0, learningRate: 0.006 }],
     [300, { hiddenSize: 384, dropout: 0.1, learningRate: 0.004 }],

@@ -77,7 +77,7 @@ type Size = Pick<
   RuledOptions,
   'hiddenSize' | 'layers' | 'dropout' | 'learningRate' | 'weightDecay'
 >;
-/** How batches and models are chosen from so many tokens to train on. */
+/** How batches and models are chosen from so many tokens to train on; `dropout` is without that by passes. */
 export type Row = { from: number; batchSize: number; bySeconds: readonly Size[] };
 /** What changes from so many passes over the text on. */
 type ByPasses = { from: number; leastDecay: number; dropoutEmbedding: number; moreDropout: number };
@@ -112,6 +112,16 @@ export const BY_MUON: readonly Row[] = [
       { hiddenSize: 128, layers: 2, dropout: 0.2, learningRate: 0.014, weightDecay: 0.1 },
       { hiddenSize: 192, layers: 2, dropout: 0.35, learningRate: 0.01, weightDecay: 0.1 },
       { hiddenSize: 256, layers: 2, dropout: 0.5, learningRate: 0.007, weightDecay: 0.1 },
+    ],
+  },
+  {
+    from: 100_000,
+    batchSize: 32,
+    bySeconds: [
+      { hiddenSize: 128, layers: 2, dropout: 0, learningRate: 0.017, weightDecay: 0.1 },
+      { hiddenSize: 192, layers: 3, dropout: 0, learningRate: 0.015, weightDecay: 0.2 },
+      { hiddenSize: 256, layers: 3, dropout: 0, learningRate: 0.015, weightDecay: 0.5 },
+      { hiddenSize: 256, layers: 3, dropout: 0, learningRate: 0.012, weightDecay: 0.7 },
     ],
   },
   {
@@ -193,10 +203,16 @@ export const BY_OTHERS: readonly Row[] = [
 const FIRST_PASSES: ByPasses = { from: 0, dropoutEmbedding: 0, moreDropout: 0, leastDecay: 0 };
 /**
  * By how often a text is read: what is dropped of its embeddings, and of outputs besides, and the least that weights
- * decay by Muon.
+ * decay by Muon. Of characters it is for Muon alone, as the others' rows say what they drop.
  */
 export const BY_PASSES: Record<'characters' | 'parts' | 'words', readonly ByPasses[]> = {
-  characters: [FIRST_PASSES],
+  characters: [
+    FIRST_PASSES,
+    { from: 9, dropoutEmbedding: 0.1, moreDropout: 0, leastDecay: 0.7 },
+    { from: 20, dropoutEmbedding: 0.2, moreDropout: 0.1, leastDecay: 0.6 },
+    { from: 35, dropoutEmbedding: 0.2, moreDropout: 0.2, leastDecay: 0.5 },
+    { from: 150, dropoutEmbedding: 0.3, moreDropout: 0.2, leastDecay: 0.7 },
+  ],
   parts: [
     FIRST_PASSES,
     { from: 4, dropoutEmbedding: 0, moreDropout: 0, leastDecay: 0.4 },
@@ -246,6 +262,8 @@ const MEAN_SHARE = 0.998;
  */
 const TOKENS_PER_SECOND = 40_000;
 const WORDS_PER_SECOND = 8000;
+/** Layers · units² that read characters so fast; more of it reads them as much slower. */
+const FAST_SIZE = 3 * 192 ** 2;
 /** The least that the text should give each pass; batches of short texts have fewer streams for it. */
 const WINDOWS_A_PASS = 8;
 
@@ -262,7 +280,10 @@ export function defaultsByRule(input: RuleInput): RuledOptions {
   const tokens = tokensOf(input, input.batchSize ?? batchSize, tokensPerSecond);
   const column = FROM_SECONDS.findLastIndex((from) => tokens >= from * tokensPerSecond);
   const { hiddenSize, layers, dropout, ...size } = row.bySeconds[column] as Size;
-  const passes = lastFrom(BY_PASSES[kind], tokens / input.trainTokens);
+  const slower = kind === 'characters' ? Math.max(1, (layers * hiddenSize ** 2) / FAST_SIZE) : 1;
+  const read = tokensOf(input, input.batchSize ?? batchSize, tokensPerSecond / slower);
+  const isByPasses = byMuon || kind !== 'characters';
+  const passes = isByPasses ? lastFrom(BY_PASSES[kind], read / input.trainTokens) : FIRST_PASSES;
   return {
     embeddingSize: Math.min(embeddingSize, input.hiddenSize ?? hiddenSize),
     hiddenSize,
