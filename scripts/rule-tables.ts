@@ -10,7 +10,7 @@ import {
   BY_VOCABULARY,
   FROM_SECONDS,
   type Row,
-} from '../src/config/defaults-by-rule.ts';
+} from '../src/config/rule-numbers.ts';
 
 export const TRAINING = fileURLToPath(new URL('../docs/training.md', import.meta.url));
 

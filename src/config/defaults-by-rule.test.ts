@@ -67,8 +67,7 @@ describe('defaults by rule', () => {
     [18_000, 135, [0.5, 0.3, 0.7]],
   ])(
     'drop more and let more decay of %d characters the more often %d seconds read them',
-    (...run) => {
-      const [trainTokens, maxTime, expected] = run;
+    (trainTokens, maxTime, expected) => {
       const { dropout, dropoutEmbedding, weightDecay } = ruled(trainTokens, maxTime, {
         machine: fast,
       });
