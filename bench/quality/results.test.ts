@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { type Experiment, flagsAt, rowsOf } from './experiment.ts';
 import { outcomeOf, stepsPerSecondOf } from './outcome.ts';
-import { type Result, resultOf, runsOf, tableOf } from './results.ts';
+import { countedOn, type Result, resultOf, runsOf, tableOf } from './results.ts';
 
 const experiment: Experiment = {
   ...{ name: 'words', title: 'Words', text: 'words.txt', seconds: 60 },
@@ -52,10 +52,10 @@ describe('an experiment by the steps of its base', () => {
   };
   const bySteps: Experiment = { ...rest, settings, recipeRates: [], steps: 600 };
   const rows = rowsOf(bySteps);
-  const ended = (name: string, pace: number, natsPerToken: number) => {
+  const ended = (name: string, pace: number, natsPerToken: number, machine = amd) => {
     const row = rows.find((each) => each.name === name)!;
     const outcome = { steps: 600 * pace, tokensPerSecond: 99, natsPerToken };
-    return resultOf({ experiment: bySteps, row, seed: 1, pace }, outcome, amd, new Date(0));
+    return resultOf({ experiment: bySteps, row, seed: 1, pace }, outcome, machine, new Date(0));
   };
 
   it('gives as many steps as a row makes in the time of the base', () => {
@@ -66,6 +66,15 @@ describe('an experiment by the steps of its base', () => {
       'ngram:5',
     ]);
     expect(rows[1]!.flags.at(-1)).toBe('600×pace');
+  });
+
+  it('has the runs of all processors, which those by time are told apart by', () => {
+    const results = [ended('base', 1, 2), ended('wide', 0.75, 1, intel)];
+    const table = tableOf(bySteps, results, 'amd')!;
+    expect(table.title).toBe('Words');
+    expect(table.rows.map(([name]) => name)).toEqual(['wide', 'base']);
+    expect(countedOn(amd, bySteps, results)).toEqual(results);
+    expect(countedOn(amd, experiment, results)).toEqual([results[0]]);
   });
 
   it('has the paces in its table', () => {

@@ -62,19 +62,24 @@ export function runsOf<Found extends Measured>(
   );
 }
 
-/** Those that were measured on a processor like this one. */
-export function ofProcessor<Found extends Processor>(
+/**
+ * Those that there is no need to measure again on `machine`: of runs by steps all, as these come to the same on any, and
+ * their paces have to be of one if their steps are to be equally many; of those by time what a processor like it did.
+ */
+export function countedOn<Found extends Processor>(
+  machine: Processor,
+  { seconds }: Experiment,
   results: readonly Found[],
-  like: Processor,
 ): Found[] {
-  return results.filter((found) => describeProcessor(found) === describeProcessor(like));
+  if (seconds === undefined) return [...results];
+  return results.filter((found) => describeProcessor(found) === describeProcessor(machine));
 }
 
 /**
  * The results of an experiment's rows as they are now, the best median first; undefined if there are none.
  *
- * Only those of one processor: the one that was measured on last, of those whose description has
- * `processor` in it.
+ * Of an experiment by time only those of one processor: the one that was measured on last, of those whose description
+ * has `processor` in it.
  */
 export function tableOf(
   experiment: Experiment,
@@ -82,25 +87,27 @@ export function tableOf(
   processor = '',
 ): Table | undefined {
   const rows = rowsOf(experiment);
+  const isByTime = experiment.seconds !== undefined;
   const newest = rows
     .flatMap((row) => runsOf(experiment, row, results))
-    .filter((run) => describeProcessor(run).toLowerCase().includes(processor.toLowerCase()))
+    .filter(
+      (run) => !isByTime || describeProcessor(run).toLowerCase().includes(processor.toLowerCase()),
+    )
     .toSorted((a, b) => a.date.localeCompare(b.date))
     .at(-1);
   if (newest === undefined) return undefined;
-  const here = ofProcessor(results, newest);
+  const here = countedOn(newest, experiment, results);
   const measured = rows
     .map((row) => ({ row, runs: runsOf(experiment, row, here) }))
     .filter(({ runs }) => runs.length > 0)
     .toSorted((a, b) => middleOf(a.runs) - middleOf(b.runs));
   const base = measured.find(({ row }) => row.name === 'base')?.runs;
-  // Tokens a second are of no account where others may have been run beside them.
-  const isByTime = experiment.seconds !== undefined;
   return {
-    title: `${experiment.title}, on ${describeProcessor(newest)}`,
+    title: isByTime ? `${experiment.title}, on ${describeProcessor(newest)}` : experiment.title,
     subtitle: `base: ${[...experiment.data, ...experiment.base].join(' ')}`,
     columns: columnsOf(
       ...['setting', 'nats', 'against base', 'perplexity', 'from, to', 'seeds', 'steps'],
+      // Tokens a second are of no account where others may have been run beside them.
       isByTime ? 'tokens/s' : 'pace',
       'changed',
     ),

@@ -9,11 +9,11 @@
  *     npm run bench:quality -- --only word-techniques/lstm,word-techniques/base --parallel 2
  *     npm run bench:quality -- --write-docs --processor 'AMD EPYC'
  *
- * Every result is added to docs/experiments.jsonl (or `results.jsonl` in `--dir`), and what is there of
- * a processor like this one is not measured again: it can be interrupted at any time. For runs by time the
- * machine should do nothing else. Those by the base's steps do not mind once their paces are known, which
- * are measured first and kept in docs/experiments-paces.jsonl; they have one thread each, and `--parallel`
- * has several of them at once.
+ * Every result is added to docs/experiments.jsonl (or `results.jsonl` in `--dir`), and what is there is not
+ * measured again, of runs by time if it is of a processor like this one: it can be interrupted at any time. For
+ * runs by time the machine should do nothing else. Those by the base's steps do not mind once their paces are
+ * known, which are measured first and kept in docs/experiments-paces.jsonl; they have one thread each, and
+ * `--parallel` has several of them at once.
  */
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -28,7 +28,7 @@ import { type Experiment, isPaced, rowsOf } from './experiment.ts';
 import { Ledger } from './ledger.ts';
 import { nameOf, type Options, parseOptions } from './options.ts';
 import type { Outcome } from './outcome.ts';
-import { ofProcessor, type Pace, type Result, resultOf, runsOf, tableOf } from './results.ts';
+import { countedOn, type Pace, type Result, resultOf, runsOf, tableOf } from './results.ts';
 import { type Job, Runner } from './runner.ts';
 import { experiments } from './settings.ts';
 
@@ -73,9 +73,11 @@ function optionsOrEnd(): Options {
 
 /** All that is wanted with the first seed, then all with the second, without what is there already. */
 async function wantedRuns(): Promise<Wanted[]> {
-  const found = ofProcessor(await ledger.read(), machine);
+  const results = await ledger.read();
   const isDone = ({ experiment, row, seed }: Wanted) =>
-    runsOf(experiment, row, found).some((run) => run.seed === seed);
+    runsOf(experiment, row, countedOn(machine, experiment, results)).some(
+      (run) => run.seed === seed,
+    );
   return options.seeds
     .flatMap((seed) => options.rows.map((each) => ({ ...each, seed })))
     .filter((each) => !isDone(each));
@@ -111,7 +113,7 @@ async function withPaces(runs: readonly Wanted[]): Promise<Job[]> {
 }
 
 async function paceOf({ experiment, row }: Wanted, processor: number): Promise<number | undefined> {
-  const known = runsOf(experiment, row, ofProcessor(await paces.read(), machine)).at(-1);
+  const known = runsOf(experiment, row, await paces.read()).at(-1);
   if (known) return known.pace;
   const name = nameOf({ experiment, row });
   try {
@@ -158,7 +160,7 @@ const counted = new Set<Experiment>();
 async function countNgrams({ experiment, seed }: Job, run: string): Promise<void> {
   if (counted.has(experiment)) return;
   counted.add(experiment);
-  const found = ofProcessor(await ledger.read(), machine);
+  const found = countedOn(machine, experiment, await ledger.read());
   for (const row of rowsOf(experiment)) {
     if (row.kind !== 'ngram' || runsOf(experiment, row, found).length > 0) continue;
     try {
