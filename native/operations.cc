@@ -8,7 +8,8 @@
 #include "gru.h"
 #include "linear_cross_entropy.h"
 #include "lstm.h"
-#include "orthogonalise.h"
+#include "muon.h"
+#include "running_means.h"
 #include "sparse_product.h"
 #include "tensorflow_op.h"
 
@@ -302,17 +303,19 @@ const OpDeclaration kGenerationStep{
                      call.Output(1));
     }};
 
+int64_t ElementsOf(const Call& call, int input) {
+  int64_t product = 1;
+  for (const int64_t dimension : call.ShapeOf(input)) product *= dimension;
+  return product;
+}
+
 const OpDeclaration kClipByGlobalNorm{
     "GruLmClipByGlobalNorm",
     {{"gradients: count * float", ""}},
     {{"norm: float", ""}, {"clipped: count * float", ""}},
     {"count: int >= 1", "limit: float"},
     [](Call& call) {
-      const auto size = [&](int input) {
-        int64_t product = 1;
-        for (const int64_t dimension : call.ShapeOf(input)) product *= dimension;
-        return product;
-      };
+      const auto size = [&](int input) { return ElementsOf(call, input); };
       double sum = 0;
       for (int i = 0; i < call.InputCount(); i++) sum += SumOfSquares(call.Input(i), size(i));
       const double norm = std::sqrt(sum), limit = call.Number("limit");
@@ -328,14 +331,57 @@ const OpDeclaration kClipByGlobalNorm{
       }
     }};
 
-const OpDeclaration kOrthogonalise{
-    "GruLmOrthogonalise",
-    {{"matrices: float", "N R C"}},
-    {{"orthogonal: float", "N R C"}},
-    {kPrecisionAttribute},
+const OpDeclaration kMuonUpdate{
+    "GruLmMuonUpdate",
+    {{"rate: float", ""},
+     {"kept: float", ""},
+     {"gates: int32", "N"},
+     {"values: count * float", ""},
+     {"velocities: count * float", ""},
+     {"gradients: count * float", ""}},
+    {{"next_values: count * float", ""}, {"next_velocities: count * float", ""}},
+    {"count: int >= 1", "momentum: float", kPrecisionAttribute},
     [](Call& call) {
-      Orthogonalise({call.Size("N"), call.Size("R"), call.Size("C"), call.precision()},
-                    call.Input(0), call.Output(0));
+      constexpr int kFirst = 3;
+      const int count = (call.InputCount() - kFirst) / 3;
+      if (call.Size("N") != count) {
+        throw ArgumentError("gates should be [count] = [" + std::to_string(count) + "]; it is [" +
+                            std::to_string(call.Size("N")) + "]");
+      }
+      std::vector<MuonWeight> weights;
+      for (int i = 0; i < count; i++) {
+        const int value = kFirst + i, velocity = value + count, gradient = velocity + count;
+        std::map<std::string, int64_t> sizes;
+        RequireShape("value", call.ShapeOf(value), "R C", sizes);
+        RequireShape("velocity", call.ShapeOf(velocity), "R C", sizes);
+        RequireShape("gradient", call.ShapeOf(gradient), "R C", sizes);
+        const int64_t gates = call.IntegerInput(2)[i], rows = sizes["R"];
+        if (gates < 1 || rows % gates != 0) {
+          throw ArgumentError("gates should divide R = " + std::to_string(rows) + "; they are " +
+                              std::to_string(gates));
+        }
+        weights.push_back({gates, rows / gates, sizes["C"], call.Input(value),
+                           call.Input(velocity), call.Input(gradient), call.OutputLike(i, value),
+                           call.OutputLike(count + i, value)});
+      }
+      MuonUpdate(weights, {*call.Input(0), call.Number("momentum"), *call.Input(1),
+                           call.precision()});
+    }};
+
+const OpDeclaration kMoveMeans{
+    "GruLmMoveMeans",
+    {{"share: float", ""}, {"means: count * float", ""}, {"values: count * float", ""}},
+    {{"next_means: count * float", ""}},
+    {"count: int >= 1"},
+    [](Call& call) {
+      const int count = (call.InputCount() - 1) / 2;
+      for (int i = 0; i < count; i++) {
+        const int mean = 1 + i, value = mean + count;
+        RequireSameShape("value " + std::to_string(i), call.ShapeOf(value), "its mean",
+                         call.ShapeOf(mean));
+        MoveMean(call.Input(mean), call.Input(value), ElementsOf(call, mean), *call.Input(0),
+                 call.OutputLike(i, mean));
+      }
     }};
 
 /// The matrix of the inputs `first` and the two after it; all places are in what there is.
@@ -376,7 +422,7 @@ std::string RegisterOperations() {
          {Register<kGruForward>, Register<kGruBackward>, Register<kEmbeddedGruForward>,
           Register<kEmbeddedGruBackward>, Register<kLstmForward>, Register<kLstmBackward>,
           Register<kLinearCrossEntropy>, Register<kGenerationStep>, Register<kClipByGlobalNorm>,
-          Register<kOrthogonalise>, Register<kSparseProduct>}) {
+          Register<kMuonUpdate>, Register<kMoveMeans>, Register<kSparseProduct>}) {
       if (failure.empty()) failure = attempt();
     }
   });

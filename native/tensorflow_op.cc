@@ -225,6 +225,13 @@ void RequireShape(const std::string& what, const std::vector<int64_t>& shape,
                       "; it is " + Bracketed(shape));
 }
 
+void RequireSameShape(const std::string& what, const std::vector<int64_t>& shape,
+                      const std::string& other, const std::vector<int64_t>& expected) {
+  if (shape == expected) return;
+  throw ArgumentError(what + " should have the shape of " + other + ", " + Bracketed(expected) +
+                      "; it is " + Bracketed(shape));
+}
+
 void TensorDeleter::operator()(TF_Tensor* tensor) const { TF_DeleteTensor(tensor); }
 
 Call::Call(const OpDeclaration& declaration, const Attributes& attributes,

@@ -102,6 +102,10 @@ class Call {
 void RequireShape(const std::string& what, const std::vector<int64_t>& shape,
                   const std::string& pattern, std::map<std::string, int64_t>& sizes);
 
+/// Fails unless `shape` is that of what it goes with.
+void RequireSameShape(const std::string& what, const std::vector<int64_t>& shape,
+                      const std::string& other, const std::vector<int64_t>& expected);
+
 /// The parts of `Register`, which TensorFlow calls without a pointer to the declaration.
 void* CreateKernel(const OpDeclaration& declaration, TF_OpKernelConstruction* construction);
 void InferShapes(const OpDeclaration& declaration, TF_ShapeInferenceContext* context,

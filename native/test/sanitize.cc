@@ -17,8 +17,9 @@
 #include "../instruction_set.h"
 #include "../linear_cross_entropy.h"
 #include "../lstm.h"
-#include "../orthogonalise.h"
+#include "../muon.h"
 #include "../parallel.h"
+#include "../running_means.h"
 #include "../sparse_product.h"
 #include "products.h"
 
@@ -92,11 +93,32 @@ std::string NameOf(const char* op, std::initializer_list<int64_t> sizes, Precisi
                                                          : " float32");
 }
 
-void RunOrthogonalise(int64_t count, int64_t rows, int64_t columns, Precision precision) {
-  const Values matrices = RandomValues(count * rows * columns);
-  Values results = Unwritten(count * rows * columns);
-  Orthogonalise({count, rows, columns, precision}, matrices.data(), results.data());
-  RequireFinite("orthogonal matrices", results);
+/// Two weights of unlike sizes, the second of which is one matrix.
+void RunMuonUpdate(int64_t rows, int64_t columns, Precision precision) {
+  std::vector<MuonWeight> weights{{3, rows, columns}, {1, columns, columns}};
+  std::vector<Values> inputs, outputs;
+  for (const MuonWeight& weight : weights) {
+    const int64_t size = weight.count * weight.rows * weight.columns;
+    for (int i = 0; i < 3; i++) inputs.push_back(RandomValues(size));
+    for (int i = 0; i < 2; i++) outputs.push_back(Unwritten(size));
+  }
+  for (size_t i = 0; i < weights.size(); i++) {
+    MuonWeight& weight = weights[i];
+    weight.value = inputs[3 * i].data();
+    weight.velocity = inputs[3 * i + 1].data();
+    weight.gradient = inputs[3 * i + 2].data();
+    weight.next_value = outputs[2 * i].data();
+    weight.next_velocity = outputs[2 * i + 1].data();
+  }
+  MuonUpdate(weights, {0.1f, 0.95f, 0.9f, precision});
+  for (const Values& output : outputs) RequireFinite("Muon's update", output);
+}
+
+void RunMoveMean(int64_t count) {
+  const Values mean = RandomValues(count), value = RandomValues(count);
+  Values next = Unwritten(count);
+  MoveMean(mean.data(), value.data(), count, 0.1f, next.data());
+  RequireFinite("a mean", next);
 }
 
 /// Every third row of the matrix is empty, and the others have one element more each.
@@ -347,7 +369,7 @@ void RunAll(Precision precision) {
     }
   }
   for (const int64_t rows : {1, 2, 31, 64, 130}) {
-    for (const int64_t columns : {1, 3, 32, 65}) RunOrthogonalise(3, rows, columns, precision);
+    for (const int64_t columns : {1, 3, 32, 65}) RunMuonUpdate(rows, columns, precision);
   }
   // Three blocks of rows, the last of which is smaller.
   RunLinearCrossEntropy(130, 5, 100'003, precision, false);
@@ -373,6 +395,9 @@ int main(int count, char** arguments) {
   if (HasInstructions(dnnl::cpu_isa::avx512_core_bf16)) RunAll(Precision::kBfloat16);
   for (const int64_t rows : {1, 2, 90}) {
     for (const int64_t width : {1, 16, 333}) RunSparseProduct(rows, 5, width);
+  }
+  for (const int64_t elements : {1, 17, 100'000}) {
+    RunMoveMean(elements);
   }
   for (const bool reset_after : {true, false}) {
     for (const int64_t B : {1, 2, 5}) {

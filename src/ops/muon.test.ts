@@ -11,7 +11,9 @@ import {
 } from '../../test/support/numbers.ts';
 import { Random } from '../random.ts';
 import { Optimizer } from '../training/optimizer.ts';
-import { orthogonalise } from './muon.ts';
+import { muon, orthogonalise } from './muon.ts';
+import type { Precision } from './tensorflow-binding.ts';
+import { variableUpdates } from './trainable-variable.ts';
 
 /** Rows of numbers. */
 type Matrix = number[][];
@@ -71,6 +73,52 @@ function example(random: Random, rows: number, columns: number) {
   };
 }
 
+/** A weight's values, and what a step should make of them. */
+interface Weight {
+  shape: [number, number];
+  gates: number;
+  value: Float32Array;
+  velocity: Float32Array;
+  gradient: Float32Array;
+}
+
+function randomWeight(random: Random, shape: [number, number], gates: number): Weight {
+  const values = () => randomValues(random, shape[0] * shape[1]);
+  return { shape, gates, value: values(), velocity: values(), gradient: values() };
+}
+
+/** The values and velocities of all weights after a step of them together. */
+function stepped(weights: Weight[], step: Parameters<typeof muon>[1]): Float32Array[] {
+  return tf.tidy(() => {
+    const updates = variableUpdates();
+    const all = weights.map(({ shape, gates, value, velocity, gradient }) => ({
+      value: updates.create(tf.tensor(value, shape)),
+      velocity: updates.create(tf.tensor(velocity, shape)),
+      gradient: tf.tensor(gradient, shape),
+      gates,
+    }));
+    muon(all, step);
+    const variables = all.flatMap(({ value, velocity }) => [value, velocity]);
+    const values = variables.map((variable) => valuesOf(variable.read()));
+    for (const variable of variables) variable.dispose();
+    return values;
+  });
+}
+
+/** Matrices [rows, columns] made orthogonal, as a step that takes their negatives for the direction has them. */
+function orthogonal(
+  matrices: ArrayLike<number>,
+  [N, rows, columns]: [number, number, number],
+  precision: Precision = 'float32',
+): Float32Array {
+  const shape: [number, number] = [N * rows, columns];
+  const zeros = new Float32Array(N * rows * columns);
+  const gradient = Float32Array.from(matrices, (x) => -x);
+  const learningRate = 5 / Math.sqrt(Math.max(rows, columns));
+  const weight = { shape, gates: N, value: zeros, velocity: zeros, gradient };
+  return stepped([weight], { learningRate, momentum: 0, weightDecay: 0, precision })[0]!;
+}
+
 it('brings singular values near 1, unless they are very small', () => {
   for (let value = 0.002; value <= 1; value += 0.0007) {
     expect(iterated(value)).toBeGreaterThan(0.68);
@@ -78,7 +126,7 @@ it('brings singular values near 1, unless they are very small', () => {
   }
 });
 
-describe.each(testBackends)('orthogonalise on %s', (backend) => {
+describe.each(testBackends)('Muon on %s', (backend) => {
   beforeAll(() => useBackend(backend));
 
   const shapes: [number, number, number][] = [
@@ -89,26 +137,18 @@ describe.each(testBackends)('orthogonalise on %s', (backend) => {
   it.each(shapes)('keeps the singular vectors of %d matrices of %d × %d', (N, rows, columns) => {
     const random = new Random(N + rows * columns);
     const examples = Array.from({ length: N }, () => example(random, rows, columns));
-    const matrices = tf.tensor3d(
-      examples.flatMap(({ matrix }) => matrix),
-      [N, rows, columns],
-    );
+    const matrices = examples.flatMap(({ matrix }) => matrix);
     const expected = examples.flatMap((each) => each.expected);
     for (const [precision, tolerance] of [['float32', 2e-5] as const, ['bfloat16', 0.1] as const]) {
-      const found = orthogonalise(matrices, precision);
-      expect(found.shape).toEqual([N, rows, columns]);
-      expectClose(valuesOf(found), expected, tolerance, precision);
-      found.dispose();
+      const found = orthogonal(matrices, [N, rows, columns], precision);
+      expectClose(found, expected, tolerance, precision);
     }
-    matrices.dispose();
   });
 
   it('leaves zeros as they are, however small its neighbours', () => {
-    const matrices = tf.tensor3d([0, 0, 0, 0, 1e-12, 0, 0, 1e-12], [2, 2, 2]);
-    const found = orthogonalise(matrices);
+    const found = orthogonal([0, 0, 0, 0, 1e-12, 0, 0, 1e-12], [2, 2, 2]);
     const one = iterated(Math.SQRT1_2);
-    expectClose(valuesOf(found), [0, 0, 0, 0, one, 0, 0, one], 1e-5);
-    tf.dispose([matrices, found]);
+    expectClose(found, [0, 0, 0, 0, one, 0, 0, one], 1e-5);
   });
 
   it('takes for zeros what is so small that its squares are lost, and stays finite', () => {
@@ -116,15 +156,48 @@ describe.each(testBackends)('orthogonalise on %s', (backend) => {
       fc.property(fc.integer({ min: -45, max: -10 }), fc.nat(), (power, seed) => {
         const random = new Random(seed);
         const values = randomValues(random, 24 * 20).map((value) => value * 10 ** power);
-        const matrices = tf.tensor3d(values, [1, 24, 20]);
-        const found = orthogonalise(matrices);
-        const largest = Math.max(...valuesOf(found).map(Math.abs));
+        const largest = Math.max(...orthogonal(values, [1, 24, 20]).map(Math.abs));
         expect(largest).toBeLessThan(1.3);
         if (power < -17) expect(largest).toBe(0);
         if (power > -14) expect(largest).toBeGreaterThan(0.1);
-        tf.dispose([matrices, found]);
       }),
     );
+  });
+
+  it('updates weights of any sizes together as it does one by one', () => {
+    const sides = fc.record({
+      rows: fc.integer({ min: 1, max: 40 }),
+      columns: fc.integer({ min: 1, max: 40 }),
+      gates: fc.integer({ min: 1, max: 4 }),
+    });
+    const step = { learningRate: 0.1, momentum: 0.9, weightDecay: 0.5 };
+    fc.assert(
+      fc.property(fc.array(sides, { minLength: 1, maxLength: 6 }), fc.nat(), (sizes, seed) => {
+        const random = new Random(seed);
+        const weights = sizes.map(({ rows, columns, gates }) =>
+          randomWeight(random, [gates * rows, columns], gates),
+        );
+        const found = stepped(weights, step);
+        const expected = weights.flatMap((weight) => stepped([weight], step));
+        for (const [i, values] of found.entries()) expectClose(values, expected[i]!, 1e-5, `${i}`);
+      }),
+      { numRuns: 20 },
+    );
+  });
+
+  it('moves a value by the direction, what decays and the velocity, as the formula has it', () => {
+    const random = new Random(3);
+    const weight = randomWeight(random, [30, 8], 3);
+    const step = { learningRate: 0.1, momentum: 0.9, weightDecay: 0.5 };
+    const [value, velocity] = stepped([weight], step) as [Float32Array, Float32Array];
+    const expectedVelocity = weight.velocity.map((v, i) => 0.9 * v + weight.gradient[i]!);
+    expectClose(velocity, expectedVelocity, 1e-6);
+    const nesterov = expectedVelocity.map((v, i) => 0.9 * v + weight.gradient[i]!);
+    const direction = tf.tidy(() => valuesOf(orthogonalise(tf.tensor3d(nesterov, [3, 10, 8]))));
+    const expected = weight.value.map(
+      (x, i) => 0.95 * x - 0.1 * 0.2 * Math.sqrt(10) * direction[i]!,
+    );
+    expectClose(value, expected, 1e-5);
   });
 
   it.each(golden.cases)('makes the updates of PyTorch: $name', (chosen) => {

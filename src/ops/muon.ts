@@ -10,25 +10,40 @@ const ITERATIONS = 5;
 /** A matrix whose norm is less counts as zeros: the squares of its elements would be. */
 const LEAST_NORM = 1e-15;
 
+/** A weight [rows, columns] with what is kept and known of it. */
+export interface MuonWeight {
+  value: TrainableVariable;
+  /** [rows, columns] */
+  velocity: TrainableVariable;
+  /** [rows, columns] */
+  gradient: tf.Tensor;
+  /** How many matrices the value is, one below the other, each of which is made orthogonal. */
+  gates: number;
+}
+
 export interface MuonStep {
   learningRate: number;
   momentum: number;
-  /** How many matrices the variable is, one below the other, each of which is made orthogonal. */
-  gates: number;
+  /** What a step takes off a value, as a share of it and of the rate. */
+  weightDecay: number;
+  /** What products are multiplied in where the native library or a GPU runs them. Default float32. */
   precision?: Precision | undefined;
 }
 
 /**
  * velocity ← momentum · velocity + gradient, and of each matrix in the value [rows, columns]
- * value −= rate · 0.2 · √max(rows, columns) · orthogonalise(gradient + momentum · velocity). The root
- * makes numbers of an update as large as Adam's mostly are, so that both learn at one rate (Liu et al.
- * 2025, “Muon is scalable for LLM training”).
+ * value ← (1 − rate · decay) · value − rate · 0.2 · √max(rows, columns) · orthogonalise(gradient + momentum ·
+ * velocity). The root makes numbers of an update as large as Adam's mostly are, so that both learn at one
+ * rate (Liu et al. 2025, “Muon is scalable for LLM training”).
  */
-export function muon(
-  value: TrainableVariable,
-  velocity: TrainableVariable,
-  gradient: tf.Tensor,
-  { learningRate, momentum, gates, precision }: MuonStep,
+export function muon(weights: readonly MuonWeight[], step: MuonStep): void {
+  if (weights.length === 0 || muonNative(weights, step)) return;
+  for (const weight of weights) muonComposed(weight, step);
+}
+
+function muonComposed(
+  { value, velocity, gradient, gates }: MuonWeight,
+  { learningRate, momentum, weightDecay, precision }: MuonStep,
 ): void {
   tf.tidy(() => {
     const next = tf.add(tf.mul(velocity.read(), momentum), gradient);
@@ -38,8 +53,39 @@ export function muon(
     const direction = orthogonalise(tf.reshape(nesterov, [gates, rows, columns]), precision);
     const rate = learningRate * 0.2 * Math.sqrt(Math.max(rows, columns));
     const update = tf.mul(tf.reshape(direction, [gates * rows, columns]), rate);
-    value.assign(tf.sub(value.read(), update));
+    value.assign(tf.sub(tf.mul(value.read(), 1 - learningRate * weightDecay), update));
   });
+}
+
+/** One native operation for all weights, if there is one: threads share the matrices of all among them. */
+function muonNative(
+  weights: readonly MuonWeight[],
+  { learningRate, momentum, weightDecay, precision = 'float32' }: MuonStep,
+): boolean {
+  const backend = nativeBackend();
+  if (!backend) return false;
+  const { TF_ATTR_INT, TF_ATTR_FLOAT } = backend.binding;
+  tf.tidy(() => {
+    const inputs = [
+      ...[tf.scalar(learningRate), tf.scalar(1 - learningRate * weightDecay)],
+      tf.tensor1d(Int32Array.from(weights, ({ gates }) => gates)),
+      ...weights.map(({ value }) => value.read()),
+      ...weights.map(({ velocity }) => velocity.read()),
+      ...weights.map(({ gradient }) => gradient),
+    ];
+    const attributes = [
+      { name: 'count', type: TF_ATTR_INT, value: weights.length },
+      { name: 'momentum', type: TF_ATTR_FLOAT, value: momentum },
+      precisionAttribute(backend, precision),
+    ];
+    const count = weights.length;
+    const next = backend.executeMultipleOutputs('GruLmMuonUpdate', attributes, inputs, 2 * count);
+    for (const [i, { value, velocity }] of weights.entries()) {
+      value.take(next[i] as tf.Tensor);
+      velocity.take(next[count + i] as tf.Tensor);
+    }
+  });
+  return true;
 }
 
 /**
@@ -48,19 +94,13 @@ export function muon(
  * al. 2024, “Muon”). It has no gradient. Zeros stay zeros, and what is nearly as small becomes zeros.
  *
  * @param matrices [N, rows, columns]; each is made orthogonal by itself
- * @param precision what products are multiplied in where the native library or a GPU runs them
+ * @param precision what a GPU multiplies products in
  * @returns [N, rows, columns]
  */
 export function orthogonalise(
   matrices: tf.Tensor3D,
   precision: Precision = 'float32',
 ): tf.Tensor3D {
-  const backend = nativeBackend();
-  if (backend) {
-    const attributes = [precisionAttribute(backend, precision)];
-    const op = 'GruLmOrthogonalise';
-    return backend.executeSingleOutput(op, attributes, [matrices]) as tf.Tensor3D;
-  }
   return tf.tidy(() => {
     const [, rows, columns] = matrices.shape;
     const isTall = rows > columns;

@@ -23,6 +23,7 @@ interface Operation {
   /** Inputs that are whole numbers. */
   integers?: string[];
   flags?: Record<string, boolean>;
+  numbers?: Record<string, number>;
   outputs: number;
 }
 
@@ -81,9 +82,22 @@ const linearCrossEntropy: Operation = {
   outputs: 5,
 };
 
-const orthogonalise: Operation = {
-  name: 'GruLmOrthogonalise',
-  shapes: { matrices: [2, H, I] },
+/** Of one weight. */
+const muonUpdate: Operation = {
+  name: 'GruLmMuonUpdate',
+  shapes: {
+    ...{ rate: [], kept: [], gates: [1] },
+    ...{ value: [3 * H, I], velocity: [3 * H, I], gradient: [3 * H, I] },
+  },
+  integers: ['gates'],
+  numbers: { momentum: 0.5 },
+  outputs: 2,
+};
+
+/** Of one variable. */
+const moveMeans: Operation = {
+  name: 'GruLmMoveMeans',
+  shapes: { share: [], mean: [H, I], value: [H, I] },
   outputs: 1,
 };
 
@@ -102,7 +116,7 @@ const generationStep: Operation = {
 
 const operations = [
   ...[gruForward, gruBackward, lstmForward, lstmBackward],
-  ...[linearCrossEntropy, generationStep, orthogonalise],
+  ...[linearCrossEntropy, generationStep, muonUpdate],
 ];
 
 interface Change {
@@ -114,7 +128,8 @@ interface Change {
 }
 
 /** Runs the operation with one thing or another changed; the values are the same each time. */
-function run({ name, shapes, integers = [], flags = {}, outputs }: Operation, change: Change = {}) {
+function run(operation: Operation, change: Change = {}) {
+  const { name, shapes, integers = [], flags = {}, numbers = {}, outputs } = operation;
   const backend = tensorFlowBackend();
   const random = new Random(1);
   let results: Float32Array[] = [];
@@ -123,12 +138,19 @@ function run({ name, shapes, integers = [], flags = {}, outputs }: Operation, ch
       if (shape === undefined) return [];
       if (!integers.includes(input)) return [randomTensor(random, shape, 0.5)];
       const count = tf.util.sizeFromShape(shape);
-      const values = change.integers ?? Array.from({ length: count }, (_, i) => i % V);
+      const values = change.integers ?? Array.from({ length: count }, (_, i) => 1 + (i % (V - 1)));
       return [tf.tensor(values, shape, 'int32')];
     });
     const attributes: OpAttribute[] = Object.entries({ ...flags, ...change.flags }).map(
       ([attribute, value]) => flag(backend, attribute, value),
     );
+    const { TF_ATTR_FLOAT } = backend.binding;
+    for (const [attribute, value] of Object.entries(numbers)) {
+      attributes.push({ name: attribute, type: TF_ATTR_FLOAT, value });
+    }
+    if (name === muonUpdate.name || name === moveMeans.name) {
+      attributes.push({ name: 'count', type: backend.binding.TF_ATTR_INT, value: 1 });
+    }
     if (name === generationStep.name) {
       const value = inputs.length - 5;
       attributes.push({ name: 'layer_tensors', type: backend.binding.TF_ATTR_INT, value });
@@ -245,6 +267,7 @@ describe.runIf(hasNativeOperations)('the native operations', () => {
 
   it.each(operations)('$name refuses arguments without elements', (operation) => {
     for (const [name, shape] of Object.entries(operation.shapes)) {
+      if (shape.length === 0) continue; // always one
       const empty = shape.map((size, i) => (i === 0 ? 0 : size));
       const message = messageOf(operation, { shapes: { [name]: empty } });
       expect(message, name).toContain(`${operation.name}: `);
@@ -311,6 +334,22 @@ describe.runIf(hasNativeOperations)('the native operations', () => {
       { shapes: { states: [3, B, H] } },
       'layers should be 4L = 12 tensors; they are 8',
     );
+  });
+
+  it('refuse means of another shape than their values', () => {
+    const change = { shapes: { value: [I, H] } };
+    expectMessage(
+      moveMeans,
+      change,
+      'value 0 should have the shape of its mean, [4, 5]; it is [5, 4]',
+    );
+  });
+
+  it('refuse matrices that do not make up the rows of their weight', () => {
+    for (const gates of [0, -1, 5, 13]) {
+      const expected = `gates should divide R = 12; they are ${gates}`;
+      expectMessage(muonUpdate, { integers: [gates] }, expected);
+    }
   });
 
   it('refuse a sparse matrix whose places are not there', () => {

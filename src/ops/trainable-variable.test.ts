@@ -47,6 +47,25 @@ describe.each(testBackends)('a trainable variable on %s', (backend) => {
     variable.dispose();
   });
 
+  it('takes a tensor over, with which it disposes of the last one', () => {
+    expectNoTensorsLeft(() => {
+      const updates = variableUpdates();
+      const first = tf.tensor1d([1, 2]);
+      const variable = updates.create(first);
+      first.dispose();
+      const before = variable.read();
+      const value = tf.tensor1d([5, 6]);
+      variable.take(value);
+      expect(value.isDisposed).toBe(true);
+      expect(readOut(variable)).toEqual([5, 6]);
+      tf.tidy(() => updates.gradientDescent(variable, tf.tensor1d([1, 1]), 1));
+      expect(readOut(variable)).toEqual([4, 5]);
+      expect([...valuesOf(before)]).toEqual([1, 2]);
+      before.dispose();
+      variable.dispose();
+    });
+  });
+
   it('leaves a value that was read before an update as it was', () => {
     const updates = variableUpdates();
     const [variable, mean, variance] = [

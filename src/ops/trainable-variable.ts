@@ -23,6 +23,8 @@ export interface TrainableVariable {
    */
   read(): tf.Tensor;
   assign(value: tf.Tensor): void;
+  /** As {@link assign}, without a copy: of a tensor that nobody else has, which is disposed. */
+  take(value: tf.Tensor): void;
   dispose(): void;
 }
 
@@ -94,6 +96,11 @@ class TensorVariable implements TrainableVariable {
     old.dispose();
   }
 
+  take(value: tf.Tensor): void {
+    this.assign(value);
+    value.dispose();
+  }
+
   /** Replaces the value by what `next` makes of it. */
   update(next: (value: tf.Tensor) => tf.Tensor): void {
     tf.tidy(() => this.assign(next(this.#value)));
@@ -159,7 +166,12 @@ class ResourceVariable implements TrainableVariable {
 
   /** Copies, since the variable would otherwise share its memory with the tensor given. */
   assign(value: tf.Tensor): void {
-    tf.tidy(() => execute('AssignVariableOp', 'dtype', [this.handle, tf.mul(value, 1)]));
+    this.take(tf.mul(value, 1));
+  }
+
+  take(value: tf.Tensor): void {
+    execute('AssignVariableOp', 'dtype', [this.handle, value]);
+    value.dispose();
   }
 
   dispose(): void {

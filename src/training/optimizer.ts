@@ -4,7 +4,8 @@ import type { TokenFeatures } from '../data/token-features.ts';
 import { assertTensors, elementCount } from '../model/parameters.ts';
 import { dataOf, tensorOf } from '../model/weights.ts';
 import { clipByGlobalNorm, clipUnread } from '../ops/clip-by-global-norm.ts';
-import { muon } from '../ops/muon.ts';
+import { moveMeans } from '../ops/move-means.ts';
+import { type MuonWeight, muon } from '../ops/muon.ts';
 import type { Precision } from '../ops/tensorflow-binding.ts';
 import {
   type AdamStep,
@@ -187,13 +188,20 @@ export class Optimizer {
     this.#step += 1;
     if (this.#averaged !== undefined) this.#averaged += 1;
     const keep = this.#averageShare();
-    let i = 0;
-    for (const slot of this.#slots.values()) {
-      const gradient = gradients[i++] as tf.Tensor;
-      this.#updateOne(slot, gradient, learningRate);
-      if (keep !== undefined) this.#updateAverage(slot, keep);
-      gradient.dispose();
+    const byMuon: MuonWeight[] = [];
+    for (const [i, slot] of [...this.#slots.values()].entries()) {
+      const gradient = gradients[i] as tf.Tensor;
+      const { value, gates, moments } = slot;
+      if (this.#config.optimizer === 'muon' && moments.velocity) {
+        byMuon.push({ value, velocity: moments.velocity, gradient, gates });
+      } else {
+        this.#updateOne(slot, gradient, learningRate);
+      }
     }
+    const { weightDecay, precision } = this.#config;
+    muon(byMuon, { learningRate, momentum: MUON_MOMENTUM, weightDecay, precision });
+    tf.dispose(gradients);
+    if (keep !== undefined) this.#updateAverages(keep);
   }
 
   /** Counts an update without making it, disposes the gradients and gives their norm back. */
@@ -204,15 +212,13 @@ export class Optimizer {
   }
 
   #updateOne(slot: Slot, gradient: tf.Tensor, learningRate: number): void {
-    const { value, moments, gates } = slot;
-    const { optimizer, weightDecay, momentum: share = 0, precision } = this.#config;
+    const { value, moments } = slot;
+    const { optimizer, weightDecay, momentum: share = 0 } = this.#config;
     const { mean, variance, velocity } = moments;
     if (decaysWeights(optimizer) && weightDecay > 0 && value.shape.length > 1) {
-      tf.tidy(() => value.assign(tf.mul(value.read(), 1 - learningRate * weightDecay)));
+      value.take(tf.tidy(() => tf.mul(value.read(), 1 - learningRate * weightDecay)));
     }
-    if (velocity && optimizer === 'muon') {
-      muon(value, velocity, gradient, { learningRate, momentum: MUON_MOMENTUM, gates, precision });
-    } else if (mean && variance) {
+    if (mean && variance) {
       this.#updates.adam(value, mean, variance, gradient, this.#adamStep(learningRate));
       if (slot.features) this.#updateByFeatures(slot, gradient, learningRate);
     } else if (variance) {
@@ -246,17 +252,17 @@ export class Optimizer {
     });
   }
 
-  /** average ← keep · average + (1 − keep) · value, as one step down their difference: half the time. */
-  #updateAverage({ value, average }: Slot, keep: number): void {
-    if (!average) return;
-    // The first of nt-asgd's is the value to the last bit, whatever was there before.
-    if (keep === 0) {
-      tf.tidy(() => average.assign(value.read()));
+  /** average ← keep · average + (1 − keep) · value */
+  #updateAverages(keep: number): void {
+    const means = [...this.#slots.values()].flatMap(({ value, average }) =>
+      average ? [{ mean: average, value }] : [],
+    );
+    if (keep > 0) {
+      moveMeans(means, 1 - keep);
       return;
     }
-    const difference = tf.tidy(() => tf.sub(average.read(), value.read()));
-    this.#updates.gradientDescent(average, difference, 1 - keep);
-    difference.dispose();
+    // The first of nt-asgd's is the value to the last bit, whatever was there before.
+    for (const { mean, value } of means) tf.tidy(() => mean.assign(value.read()));
   }
 
   /** What the update leaves of the means before it; undefined: none are kept. */
