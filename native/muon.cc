@@ -15,9 +15,14 @@
 namespace gru_lm {
 namespace {
 
-/// Of the polynomial ax + bx³ + cx⁵, which takes singular values in (0, 1] towards 1.
-constexpr float kA = 3.4445f, kB = -4.7750f, kC = 2.0315f;
-constexpr int kIterations = 5;
+/// ax + bx³ + cx⁵ of singular values x.
+struct Polynomial {
+  float a, b, c;
+};
+/// One after the other they take what is in [0.02, 1] to [0.9, 1.1]: see `src/ops/muon.ts`.
+constexpr Polynomial kPolynomials[] = {{7.64178f, -21.491012f, 15.481631f},
+                                       {3.199772f, -2.355871f, 0.479919f},
+                                       {2.217897f, -1.572988f, 0.397052f}};
 /// A matrix whose norm is less counts as zeros: the squares of its elements would be.
 constexpr float kLeastNorm = 1e-15f;
 
@@ -71,9 +76,9 @@ class Orthogonalisation {
     const int64_t size = tall_ * narrow_;
     const float norm = static_cast<float>(std::sqrt(SumOfSquares(matrix, size)));
     Load(matrix, tall_, narrow_, is_wide, norm > kLeastNorm ? 1.0f / norm : 0.0f, x_.data());
-    for (int i = 0; i < kIterations; i++) {
-      if (i > 0) Convert(next_.data(), x_.data(), size);
-      Next();
+    for (const Polynomial& polynomial : kPolynomials) {
+      if (&polynomial != kPolynomials) Convert(next_.data(), x_.data(), size);
+      Next(polynomial);
     }
     if (!is_wide) {
       std::copy(next_.data(), next_ + size, matrix);
@@ -84,8 +89,9 @@ class Orthogonalisation {
   }
 
  private:
-  /// next = X (a + b XᵀX + c (XᵀX)²)
-  void Next() {
+  /// next = X (a + b XᵀX + c (XᵀX)²), of whose singular values the polynomial is.
+  void Next(const Polynomial& polynomial) {
+    const auto [a, b, c] = polynomial;
     ProductOverRows(tall_, narrow_, narrow_, x_.data(), x_.data(), gram_sums_.data(), false,
                     alone_);
     Convert(gram_sums_.data(), gram_.data(), narrow_ * narrow_);
@@ -94,8 +100,8 @@ class Orthogonalisation {
       for (int64_t i = begin; i < end; i++) {
         const float *gram = gram_sums_ + i * narrow_, *square = square_sums_ + i * narrow_;
         Element* factor = factor_ + i * narrow_;
-        for (int64_t j = 0; j < narrow_; j++) Store(factor + j, kB * gram[j] + kC * square[j]);
-        Store(factor + i, kA + kB * gram[i] + kC * square[i]);
+        for (int64_t j = 0; j < narrow_; j++) Store(factor + j, b * gram[j] + c * square[j]);
+        Store(factor + i, a + b * gram[i] + c * square[i]);
       }
     });
     Multiply(tall_, narrow_, narrow_, x_.data(), factor_.data(), next_.data(), alone_);

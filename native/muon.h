@@ -24,8 +24,9 @@ struct MuonConstants {
 
 /// next_velocity = momentum · velocity + gradient, and of each matrix next_value =
 /// kept · value − rate · 0.2 · √max(rows, columns) · orthogonal(gradient + momentum · next_velocity).
-/// The last has the singular vectors of what it is of and singular values of about 1, by five
-/// Newton–Schulz iterations (Jordan et al. 2024, "Muon"); of zeros it is zeros.
+/// The last has the singular vectors of what it is of and singular values of about 1, by three
+/// polynomials (Jordan et al. 2024, "Muon"; Amsel et al. 2025, "The Polar Express"); of zeros it is
+/// zeros.
 void MuonUpdate(const std::vector<MuonWeight>& weights, const MuonConstants& constants);
 
 }  // namespace gru_lm
