@@ -91,7 +91,6 @@ class Orthogonalisation {
  private:
   /// next = X (a + b XᵀX + c (XᵀX)²), of whose singular values the polynomial is.
   void Next(const Polynomial& polynomial) {
-    const auto [a, b, c] = polynomial;
     ProductOverRows(tall_, narrow_, narrow_, x_.data(), x_.data(), gram_sums_.data(), false,
                     alone_);
     Convert(gram_sums_.data(), gram_.data(), narrow_ * narrow_);
@@ -100,8 +99,10 @@ class Orthogonalisation {
       for (int64_t i = begin; i < end; i++) {
         const float *gram = gram_sums_ + i * narrow_, *square = square_sums_ + i * narrow_;
         Element* factor = factor_ + i * narrow_;
-        for (int64_t j = 0; j < narrow_; j++) Store(factor + j, b * gram[j] + c * square[j]);
-        Store(factor + i, a + b * gram[i] + c * square[i]);
+        for (int64_t j = 0; j < narrow_; j++) {
+          Store(factor + j, polynomial.b * gram[j] + polynomial.c * square[j]);
+        }
+        Store(factor + i, polynomial.a + polynomial.b * gram[i] + polynomial.c * square[i]);
       }
     });
     Multiply(tall_, narrow_, narrow_, x_.data(), factor_.data(), next_.data(), alone_);
@@ -129,7 +130,7 @@ class Updater {
   Updater(const MuonConstants& constants, bool alone) : constants_(constants), alone_(alone) {}
 
   void Run(const Task& task) {
-    const auto [rate, momentum, kept, _] = constants_;
+    const float momentum = constants_.momentum, kept = constants_.kept;
     const MuonWeight& weight = *task.weight;
     const float *value = weight.value + task.offset, *velocity = weight.velocity + task.offset,
                 *gradient = weight.gradient + task.offset;
@@ -145,7 +146,7 @@ class Updater {
       work_ = std::make_unique<Orthogonalisation<Element>>(task.tall(), task.narrow(), alone_);
     }
     work_->Run(next, weight.columns > weight.rows);
-    const float step = rate * 0.2f * std::sqrt(static_cast<float>(task.tall()));
+    const float step = constants_.rate * 0.2f * std::sqrt(static_cast<float>(task.tall()));
     ForEach(task, [=](int64_t i) { next[i] = kept * value[i] - step * next[i]; });
   }
 
