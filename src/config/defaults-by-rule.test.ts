@@ -231,6 +231,7 @@ describe('defaults by rule', () => {
     [{ maxTime: 60 }, [0, 0, 0.2]],
     [{ maxTime: 300 }, [0, 0.1, 1]],
     [{ maxTime: 600 }, [0.15, 0.2, 1]],
+    [{ maxTime: 900 }, [0.2, 0.35, 1]],
     [{ epochs: 2, maxTime: 600 }, [0, 0, 0.2]],
     [{ epochs: 5 }, [0, 0.1, 1]],
     [{ maxSteps: 1100 }, [0.15, 0.2, 1]],

@@ -163,6 +163,7 @@ export const BY_PASSES: Record<'characters' | 'parts' | 'words', readonly ByPass
     FIRST_PASSES,
     { from: 3, dropoutEmbedding: 0.1, moreDropout: 0, leastDecay: 1 },
     { from: 8, dropoutEmbedding: 0.2, moreDropout: 0.15, leastDecay: 1 },
+    { from: 11, dropoutEmbedding: 0.35, moreDropout: 0.2, leastDecay: 1 },
   ],
 };
 /**
