@@ -196,11 +196,12 @@ export class Optimizer {
         byMuon.push({ value, velocity: moments.velocity, gradient, gates });
       } else {
         this.#updateOne(slot, gradient, learningRate);
+        gradient.dispose();
       }
     }
     const { weightDecay, precision } = this.#config;
     muon(byMuon, { learningRate, momentum: MUON_MOMENTUM, weightDecay, precision });
-    tf.dispose(gradients);
+    tf.dispose(byMuon.map(({ gradient }) => gradient));
     if (keep !== undefined) this.#updateAverages(keep);
   }
 
