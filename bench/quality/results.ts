@@ -63,15 +63,15 @@ export function runsOf<Found extends Measured>(
 }
 
 /**
- * Those that there is no need to measure again on `machine`: of runs by steps all, as these come to the same on any, and
- * their paces have to be of one if their steps are to be equally many; of those by time what a processor like it did.
+ * Those that stand for what `machine` would come to: of runs by steps all, which come to the same anywhere, and of
+ * those by time what was measured on a processor like it.
  */
 export function countedOn<Found extends Processor>(
   machine: Processor,
   { seconds }: Experiment,
   results: readonly Found[],
-): Found[] {
-  if (seconds === undefined) return [...results];
+): readonly Found[] {
+  if (seconds === undefined) return results;
   return results.filter((found) => describeProcessor(found) === describeProcessor(machine));
 }
 

@@ -98,7 +98,10 @@ async function forAll<Item>(
   await Promise.all(Array.from({ length: options.parallel }, (_, slot) => goOn(slot)));
 }
 
-/** With the paces that are there, or else are measured now. */
+/**
+ * With the paces that are there, of whatever machine, so that all runs of a row have equally many steps; what is
+ * missing is measured now.
+ */
 async function withPaces(runs: readonly Wanted[]): Promise<Job[]> {
   const rows = new Map(runs.filter(({ row }) => isPaced(row)).map((run) => [nameOf(run), run]));
   const found = new Map<string, number>();

@@ -62,6 +62,12 @@ const REGULARISATION = {
   'weight drop 0.2': ['--weight-drop', '0.2'],
   'activation regularisation': ['--activation-reg', '2', '--temporal-reg', '1'],
 };
+/** What is tried on words alone. */
+const OF_WORDS = {
+  'dropout by step': ['--dropout-mask', 'step'],
+  'not tied': ['--no-tied'],
+  'adaptive softmax': ['--no-tied', '--softmax', 'adaptive'],
+};
 const LEARNING = {
   'one cycle': ['--lr-decay', 'one-cycle'],
   'linear decay': ['--lr-decay', 'linear'],
@@ -157,9 +163,7 @@ export const experiments: readonly Experiment[] = [
       'mingru with residual': ['--cell', 'mingru', '--residual'],
       'no dropout': ['--dropout', '0'],
       'dropout 0.5': ['--dropout', '0.5'],
-      'dropout by step': ['--dropout-mask', 'step'],
-      'not tied': ['--no-tied'],
-      'adaptive softmax': ['--no-tied', '--softmax', 'adaptive'],
+      ...OF_WORDS,
       'word features': ['--word-features'],
       'by the rule': WORDS_BY_RULE,
       'by the rule with word features': [...WORDS_BY_RULE, '--word-features'],
@@ -191,7 +195,7 @@ export const experiments: readonly Experiment[] = [
       base: [],
       'no word features': ['--no-word-features'],
       'no residual': ['--no-residual'],
-      'not tied': ['--no-tied'],
+      'not tied': OF_WORDS['not tied'],
       'no dropout of outputs': ['--dropout', '0'],
       'no dropout of embeddings': ['--dropout-embedding', '0'],
       'as for ten minutes': WITH_FEATURES,
@@ -206,9 +210,9 @@ export const experiments: readonly Experiment[] = [
       'windows that grow': LEARNING['windows that grow'],
       'layer normalisation': AROUND_LAYERS['layer normalisation'],
       'linear decay': LEARNING['linear decay'],
-      'dropout by step': ['--dropout-mask', 'step'],
+      'dropout by step': OF_WORDS['dropout by step'],
       attention: AROUND_LAYERS.attention,
-      'adaptive softmax': ['--no-tied', '--softmax', 'adaptive'],
+      'adaptive softmax': OF_WORDS['adaptive softmax'],
       'two layers of 512': [...stack(2, 512), '--embedding', '512'],
       'one cycle': LEARNING['one cycle'],
       'windows by chance': LEARNING['windows by chance'],

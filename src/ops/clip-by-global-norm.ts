@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { sumOfSquares } from './sum-of-squares.ts';
-import { nativeBackend } from './tensorflow-binding.ts';
+import { nativeBackend, number, wholeNumber } from './tensorflow-binding.ts';
 
 /**
  * Scales tensors down together, so that their global norm √Σx² is at most `limit` (Pascanu et al.
@@ -48,13 +48,9 @@ function clipComposed(tensors: tf.Tensor[], limit: number) {
 function clipNative(tensors: tf.Tensor[], limit: number) {
   const backend = nativeBackend();
   if (!backend) return undefined;
-  const { TF_ATTR_INT, TF_ATTR_FLOAT } = backend.binding;
   const [total, ...clipped] = backend.executeMultipleOutputs(
     'GruLmClipByGlobalNorm',
-    [
-      { name: 'count', type: TF_ATTR_INT, value: tensors.length },
-      { name: 'limit', type: TF_ATTR_FLOAT, value: limit },
-    ],
+    [wholeNumber(backend, 'count', tensors.length), number(backend, 'limit', limit)],
     tensors,
     1 + tensors.length,
   ) as [tf.Tensor, ...tf.Tensor[]];

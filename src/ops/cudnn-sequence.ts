@@ -17,7 +17,14 @@ import * as tf from '@tensorflow/tfjs-core';
 import { type CudnnParameters, packParameters, unpackParameters } from './cudnn-parameters.ts';
 import type { GruGradients, GruTensors } from './gru-sequence-reference.ts';
 import type { LstmGradients, LstmTensors } from './lstm-sequence-reference.ts';
-import { flag, floatType, type OpAttribute, type TensorFlowBackend } from './tensorflow-binding.ts';
+import {
+  flag,
+  floatType,
+  number,
+  type OpAttribute,
+  type TensorFlowBackend,
+  wholeNumber,
+} from './tensorflow-binding.ts';
 
 type Mode = 'gru' | 'lstm';
 
@@ -195,16 +202,16 @@ function backward(
 
 /** What both operations are told. Seeds are for dropout, which there is none of. */
 function attributesOf(backend: TensorFlowBackend, mode: Mode): OpAttribute[] {
-  const { TF_ATTR_FLOAT, TF_ATTR_INT, TF_ATTR_STRING } = backend.binding;
+  const { TF_ATTR_STRING } = backend.binding;
   return [
     floatType(backend, 'T'),
     { name: 'rnn_mode', type: TF_ATTR_STRING, value: mode },
     { name: 'input_mode', type: TF_ATTR_STRING, value: 'linear_input' },
     { name: 'direction', type: TF_ATTR_STRING, value: 'unidirectional' },
-    { name: 'dropout', type: TF_ATTR_FLOAT, value: 0 },
-    { name: 'seed', type: TF_ATTR_INT, value: 0 },
-    { name: 'seed2', type: TF_ATTR_INT, value: 0 },
-    { name: 'num_proj', type: TF_ATTR_INT, value: 0 },
+    number(backend, 'dropout', 0),
+    wholeNumber(backend, 'seed', 0),
+    wholeNumber(backend, 'seed2', 0),
+    wholeNumber(backend, 'num_proj', 0),
     flag(backend, 'time_major', true),
   ];
 }

@@ -1,6 +1,11 @@
 import type * as tf from '@tensorflow/tfjs-core';
 import type { GruLayerTensors, GruVariant } from './gru-sequence.ts';
-import { flag, type OpAttribute, type TensorFlowBackend } from './tensorflow-binding.ts';
+import {
+  flag,
+  type OpAttribute,
+  type TensorFlowBackend,
+  wholeNumber,
+} from './tensorflow-binding.ts';
 
 /** A language model's tensors; the rows of a layer's are the gates r, z, n. */
 export interface GenerationTensors {
@@ -39,7 +44,7 @@ export class NativeGeneration {
     this.#backend = backend;
     this.#layers = layers.length;
     this.#attributes = [
-      { name: 'layer_tensors', type: binding.TF_ATTR_INT, value: 4 * layers.length },
+      wholeNumber(backend, 'layer_tensors', 4 * layers.length),
       flag(backend, 'reset_after', variant === 'reset-after'),
     ];
     this.#empty = binding.createTensor([0], binding.TF_FLOAT, new Float32Array());

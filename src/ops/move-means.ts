@@ -1,6 +1,6 @@
 /** Running means of variables: as of weights, for `--ema`. */
 import * as tf from '@tensorflow/tfjs-core';
-import { nativeBackend } from './tensorflow-binding.ts';
+import { nativeBackend, wholeNumber } from './tensorflow-binding.ts';
 import { type TrainableVariable, variableUpdates } from './trainable-variable.ts';
 
 /** A variable and its mean, of one shape. */
@@ -29,7 +29,7 @@ function moveNative(means: readonly RunningMean[], share: number): boolean {
       ...means.map(({ value }) => value.read()),
     ];
     const count = means.length;
-    const attributes = [{ name: 'count', type: backend.binding.TF_ATTR_INT, value: count }];
+    const attributes = [wholeNumber(backend, 'count', count)];
     const next = backend.executeMultipleOutputs('GruLmMoveMeans', attributes, inputs, count);
     for (const [i, { mean }] of means.entries()) mean.take(next[i] as tf.Tensor);
   });

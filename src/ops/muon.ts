@@ -1,7 +1,13 @@
 /** Muon (Jordan et al. 2024): updates of a matrix whose singular values are all about 1. */
 import * as tf from '@tensorflow/tfjs-core';
 import { productsIn } from './rounded-product.ts';
-import { nativeBackend, type Precision, precisionAttribute } from './tensorflow-binding.ts';
+import {
+  nativeBackend,
+  number,
+  type Precision,
+  precisionAttribute,
+  wholeNumber,
+} from './tensorflow-binding.ts';
 import type { TrainableVariable } from './trainable-variable.ts';
 
 /** The least singular value, as a share of the norm, that is brought near 1. */
@@ -75,7 +81,7 @@ function muonNative(
 ): boolean {
   const backend = nativeBackend();
   if (!backend) return false;
-  const { TF_ATTR_INT, TF_ATTR_FLOAT } = backend.binding;
+  const count = weights.length;
   tf.tidy(() => {
     const inputs = [
       ...[tf.scalar(learningRate), tf.scalar(1 - learningRate * weightDecay)],
@@ -85,11 +91,10 @@ function muonNative(
       ...weights.map(({ gradient }) => gradient),
     ];
     const attributes = [
-      { name: 'count', type: TF_ATTR_INT, value: weights.length },
-      { name: 'momentum', type: TF_ATTR_FLOAT, value: momentum },
+      wholeNumber(backend, 'count', count),
+      number(backend, 'momentum', momentum),
       precisionAttribute(backend, precision),
     ];
-    const count = weights.length;
     const next = backend.executeMultipleOutputs('GruLmMuonUpdate', attributes, inputs, 2 * count);
     for (const [i, { value, velocity }] of weights.entries()) {
       value.take(next[i] as tf.Tensor);

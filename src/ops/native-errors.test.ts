@@ -12,7 +12,13 @@ import {
   valuesOf,
 } from '../../test/support/numbers.ts';
 import { Random } from '../random.ts';
-import { flag, type OpAttribute, tensorFlowBackend } from './tensorflow-binding.ts';
+import {
+  flag,
+  number,
+  type OpAttribute,
+  tensorFlowBackend,
+  wholeNumber,
+} from './tensorflow-binding.ts';
 
 /** The shapes of an operation's inputs, by their names in its declaration, in its order. */
 type Shapes = Record<string, number[]>;
@@ -144,16 +150,14 @@ function run(operation: Operation, change: Change = {}) {
     const attributes: OpAttribute[] = Object.entries({ ...flags, ...change.flags }).map(
       ([attribute, value]) => flag(backend, attribute, value),
     );
-    const { TF_ATTR_FLOAT } = backend.binding;
     for (const [attribute, value] of Object.entries(numbers)) {
-      attributes.push({ name: attribute, type: TF_ATTR_FLOAT, value });
+      attributes.push(number(backend, attribute, value));
     }
     if (name === muonUpdate.name || name === moveMeans.name) {
-      attributes.push({ name: 'count', type: backend.binding.TF_ATTR_INT, value: 1 });
+      attributes.push(wholeNumber(backend, 'count', 1));
     }
     if (name === generationStep.name) {
-      const value = inputs.length - 5;
-      attributes.push({ name: 'layer_tensors', type: backend.binding.TF_ATTR_INT, value });
+      attributes.push(wholeNumber(backend, 'layer_tensors', inputs.length - 5));
     }
     results = backend.executeMultipleOutputs(name, attributes, inputs, outputs).map(valuesOf);
   });

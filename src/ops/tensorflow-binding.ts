@@ -127,6 +127,16 @@ export function flag(backend: TensorFlowBackend, name: string, value: boolean): 
   return { name, type: backend.binding.TF_ATTR_BOOL, value };
 }
 
+/** An attribute that is a whole number. */
+export function wholeNumber(backend: TensorFlowBackend, name: string, value: number): OpAttribute {
+  return { name, type: backend.binding.TF_ATTR_INT, value };
+}
+
+/** An attribute that is any number. */
+export function number(backend: TensorFlowBackend, name: string, value: number): OpAttribute {
+  return { name, type: backend.binding.TF_ATTR_FLOAT, value };
+}
+
 /** The attribute `precision` of the native operations. */
 export function precisionAttribute(backend: TensorFlowBackend, precision: Precision): OpAttribute {
   return { name: 'precision', type: backend.binding.TF_ATTR_STRING, value: precision };

@@ -1,6 +1,12 @@
 import type * as tf from '@tensorflow/tfjs-core';
 import { type Activation, LEAK } from './activation.ts';
-import type { OpAttribute, TensorFlowBackend } from './tensorflow-binding.ts';
+import {
+  flag,
+  number,
+  type OpAttribute,
+  type TensorFlowBackend,
+  wholeNumber,
+} from './tensorflow-binding.ts';
 
 /** A TensorFlow tensor by the number that the addon knows it by. */
 export type Id = number;
@@ -150,15 +156,15 @@ export class TensorFlowProgram {
   }
 
   #flag(name: string, value: boolean): OpAttribute {
-    return { name, type: this.#backend.binding.TF_ATTR_BOOL, value };
+    return flag(this.#backend, name, value);
   }
 
   #leak(): OpAttribute {
-    return { name: 'alpha', type: this.#backend.binding.TF_ATTR_FLOAT, value: LEAK };
+    return number(this.#backend, 'alpha', LEAK);
   }
 
   #int(name: string, value: number): OpAttribute {
-    return { name, type: this.#backend.binding.TF_ATTR_INT, value };
+    return wholeNumber(this.#backend, name, value);
   }
 
   #intType(name: string): OpAttribute {

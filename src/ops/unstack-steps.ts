@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { registerComposedKernel, runKernel } from './register.ts';
-import type { TensorFlowBackend } from './tensorflow-binding.ts';
+import { floatType, type TensorFlowBackend, wholeNumber } from './tensorflow-binding.ts';
 
 const UNSTACK_STEPS = 'UnstackSteps';
 
@@ -29,13 +29,12 @@ tf.registerKernel({
   backendName: 'tensorflow',
   kernelFunc: ({ inputs, backend }) => {
     const tensorflow = backend as TensorFlowBackend;
-    const { binding } = tensorflow;
     const [sequence] = Object.values(inputs) as [tf.TensorInfo];
     const T = sequence.shape[0] as number;
     const attributes = [
-      { name: 'num', type: binding.TF_ATTR_INT, value: T },
-      { name: 'T', type: binding.TF_ATTR_TYPE, value: binding.TF_FLOAT },
-      { name: 'axis', type: binding.TF_ATTR_INT, value: 0 },
+      wholeNumber(tensorflow, 'num', T),
+      floatType(tensorflow, 'T'),
+      wholeNumber(tensorflow, 'axis', 0),
     ];
     return tensorflow.executeMultipleOutputs('Unpack', attributes, [sequence], T);
   },
