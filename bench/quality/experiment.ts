@@ -46,7 +46,7 @@ export type Row = {
 );
 
 /** What changes numbers and nothing of the work: steps with these take the base's time. */
-const SAME_WORK = ['--lr', '--lr-decay', '--weight-decay', '--eval-every'];
+const SAME_WORK = ['--lr', '--lr-decay', '--weight-decay', '--output-bias', '--eval-every'];
 
 const TIMES_PACE = /^(\d+)×pace$/;
 

@@ -7,7 +7,10 @@ const stack = (layers: number, hiddenSize: number) => [
   ...['--hidden', `${hiddenSize}`],
 ];
 
-const COMMON = ['--sample-every', '0', '--precision', 'bfloat16', '--ema', '0'];
+const COMMON = [
+  ...['--sample-every', '0', '--precision', 'bfloat16', '--ema', '0'],
+  ...['--output-bias', 'zero'],
+];
 const minutes = (count: number) => count * 60;
 
 /** What the rule takes where the native operations are, whatever it takes in time to come. */
@@ -69,6 +72,7 @@ const OF_WORDS = {
   'adaptive softmax': ['--no-tied', '--softmax', 'adaptive'],
 };
 const LEARNING = {
+  'biases by frequency': ['--output-bias', 'frequencies'],
   'one cycle': ['--lr-decay', 'one-cycle'],
   'linear decay': ['--lr-decay', 'linear'],
   'exponential decay': ['--lr-decay', 'exponential'],
@@ -167,6 +171,10 @@ export const experiments: readonly Experiment[] = [
       'word features': ['--word-features'],
       'by the rule': WORDS_BY_RULE,
       'by the rule with word features': [...WORDS_BY_RULE, '--word-features'],
+      'by the rule with word features and biases by frequency': [
+        ...[...WORDS_BY_RULE, '--word-features'],
+        ...LEARNING['biases by frequency'],
+      ],
       'by the rule with layer normalisation': [...WORDS_BY_RULE, '--norm', 'layer'],
       'by the rule but not tied': [...WORDS_BY_RULE, '--no-tied'],
       'by the rule with windows that grow': [...WORDS_BY_RULE, '--bptt-schedule', 'grow'],
@@ -208,6 +216,7 @@ export const experiments: readonly Experiment[] = [
       'reset after': CELLS['reset after'],
       ema: ['--ema', '0.99'],
       'windows that grow': LEARNING['windows that grow'],
+      'biases by frequency': LEARNING['biases by frequency'],
       'layer normalisation': AROUND_LAYERS['layer normalisation'],
       'linear decay': LEARNING['linear decay'],
       'dropout by step': OF_WORDS['dropout by step'],

@@ -55,7 +55,7 @@ export async function baselineRow(
   let read: TokenSequence;
   let ngrams: NgramModel;
   try {
-    read = await withUnknowns(training, model.tokenizer);
+    read = (await withUnknowns(training, model.tokenizer)).sequence;
     signal?.throwIfAborted();
     ngrams = await trainNgram(read, {
       order,

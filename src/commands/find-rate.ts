@@ -1,9 +1,10 @@
 /** `gru-lm train --find-lr`: tries learning rates and shows what they do. Nothing is written. */
 import type { TrainOptions } from '../config/train-options.ts';
-import type { TokenSequence } from '../data/token-sequence.ts';
+import { withUnknowns } from '../data/unknowns.ts';
 import { UserError } from '../errors.ts';
 import type { TensorMap } from '../tensor-data.ts';
 import { type RatePoint, rateRangeOf, suggestRate, tryRates } from '../training/rate-range.ts';
+import type { RunData } from '../training/run-options.ts';
 import type { TrainerConfig } from '../training/trainer.ts';
 import { plotLogX } from './plot.ts';
 import { silentProgress, startProgress } from './progress-bar.ts';
@@ -13,16 +14,18 @@ const PLOT = { width: 60, height: 12 };
 
 export async function findRate(
   config: TrainerConfig,
-  tokens: TokenSequence,
+  { tokenizer, train }: Pick<RunData, 'tokenizer' | 'train'>,
   { json, quiet }: TrainOptions,
-  initialWeights: TensorMap | undefined,
+  weights: TensorMap | undefined,
   signal: AbortSignal,
 ): Promise<void> {
   const range = rateRangeOf(config);
   const points: RatePoint[] = [];
   const progress = json || quiet ? silentProgress : startProgress();
   try {
-    for await (const point of tryRates(config, tokens, signal, range, initialWeights)) {
+    const { sequence, counts: tokenCounts } = await withUnknowns(train, tokenizer);
+    const beginning = { weights, tokenCounts };
+    for await (const point of tryRates(config, sequence, signal, range, beginning)) {
       points.push(point);
       if (json) printJson({ event: 'rate', ...point });
       progress.update(points.length / range.steps, [

@@ -127,7 +127,8 @@ async function trainDecided(
     // Which rate is right hangs on what it is of.
     if (!options.json && !options.quiet) showPreflight({ ...screen, preflight: undefined });
     const weights = initial?.model.checkpoint.weights;
-    return findRate(configOf(prepared, precision), train.sequence, options, weights, signal);
+    const data = { tokenizer: dataset.tokenizer, train: train.sequence };
+    return findRate(configOf(prepared, precision), data, options, weights, signal);
   }
   const writer = await openRun(directory, options);
   const view = startView(options);

@@ -126,6 +126,15 @@ export const modelOptions = {
     help: 'ids at which clusters of rarer words begin (default: a tenth and a third of all)',
     group: MODEL,
   },
+  outputBias: {
+    flag: 'output-bias',
+    type: 'choice',
+    choices: ['frequencies', 'zero'],
+    default: 'frequencies',
+    absent: 'zero',
+    help: 'what the biases of the scores begin as: how frequent tokens are, or zero',
+    group: MODEL,
+  },
   residual: {
     flag: 'residual',
     type: 'switch',

@@ -7,7 +7,7 @@ import type { GivenTrainOptions, TrainOptions } from './train-options.ts';
 const FIXED = [
   ...(Object.keys(tokenizerOptions) as (keyof typeof tokenizerOptions)[]),
   ...(['cell', 'gruVariant', 'activation', 'embeddingSize', 'hiddenSize', 'layers'] as const),
-  ...(['tied', 'softmax', 'softmaxCutoffs', 'residual', 'norm'] as const),
+  ...(['tied', 'softmax', 'softmaxCutoffs', 'outputBias', 'residual', 'norm'] as const),
   ...(['attention', 'attentionSpan'] as const),
 ] satisfies (keyof TrainOptions)[];
 

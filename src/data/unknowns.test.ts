@@ -19,7 +19,8 @@ describe('tokens with unknown ones among them', () => {
   it('are unknown in one of two passes if they occur once, and else as they are', async () => {
     await fc.assert(
       fc.asyncProperty(texts, fc.nat(9), async (ids, pass) => {
-        const tokens = await withUnknowns(new TokenArray(Int32Array.from(ids)), words);
+        const text = new TokenArray(Int32Array.from(ids));
+        const { sequence: tokens } = await withUnknowns(text, words);
         const [one, other] = [readAll(tokens, pass), readAll(tokens, pass + 1)];
         for (const [i, id] of ids.entries()) {
           const isRare = id !== END && ids.filter((each) => each === id).length === 1;
@@ -31,10 +32,23 @@ describe('tokens with unknown ones among them', () => {
     );
   });
 
+  it('are counted, on the mean of two passes', async () => {
+    await fc.assert(
+      fc.asyncProperty(texts, fc.constantFrom('word', 'file'), async (ids, kind) => {
+        const text = new TokenArray(Int32Array.from(ids));
+        const { sequence, counts } = await withUnknowns(text, { ...words, kind });
+        const both = [...readAll(sequence, 0), ...readAll(sequence, 1)];
+        const expected = Array.from({ length: 60 }, (_, id) => both.filter((x) => x === id).length);
+        expect([...counts]).toEqual(expected.map((count) => count / 2));
+      }),
+    );
+  });
+
   it('are the same in whatever windows they are read', async () => {
     await fc.assert(
       fc.asyncProperty(texts, fc.nat(120), fc.nat(3), async (ids, cut, pass) => {
-        const tokens = await withUnknowns(new TokenArray(Int32Array.from(ids)), words);
+        const text = new TokenArray(Int32Array.from(ids));
+        const { sequence: tokens } = await withUnknowns(text, words);
         const first = new Int32Array(Math.min(cut, ids.length));
         const rest = new Int32Array(ids.length - first.length);
         tokens.read(0, first, pass);
@@ -48,7 +62,7 @@ describe('tokens with unknown ones among them', () => {
     const count = 100_000;
     const ids = Int32Array.from({ length: count }, (_, i) => i + 2);
     const all = { ...words, vocabularySize: count + 2 };
-    const tokens = await withUnknowns(new TokenArray(ids), all);
+    const { sequence: tokens } = await withUnknowns(new TokenArray(ids), all);
     for (const pass of [0, 1]) {
       const unknown = readAll(tokens, pass).filter((id) => id === UNKNOWN).length;
       expect(Math.abs(unknown / count - 0.5)).toBeLessThan(0.001);
@@ -57,10 +71,12 @@ describe('tokens with unknown ones among them', () => {
 
   it('are left alone where nothing is unknown, nothing is rare, or the vocabulary is another’s', async () => {
     const rare = new TokenArray(Int32Array.of(2, 3, 3));
-    expect(await withUnknowns(rare, { ...words, unknownId: undefined })).toBe(rare);
-    expect(await withUnknowns(rare, { ...words, kind: 'file' })).toBe(rare);
+    const sequenceOf = async (...args: Parameters<typeof withUnknowns>) =>
+      (await withUnknowns(...args)).sequence;
+    expect(await sequenceOf(rare, { ...words, unknownId: undefined })).toBe(rare);
+    expect(await sequenceOf(rare, { ...words, kind: 'file' })).toBe(rare);
     const frequent = new TokenArray(Int32Array.of(2, 2, 3, 3, END));
-    expect(await withUnknowns(frequent, words)).toBe(frequent);
-    expect(await withUnknowns(new TokenArray(new Int32Array()), words)).toHaveLength(0);
+    expect(await sequenceOf(frequent, words)).toBe(frequent);
+    expect(await sequenceOf(new TokenArray(new Int32Array()), words)).toHaveLength(0);
   });
 });

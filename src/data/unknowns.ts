@@ -15,6 +15,13 @@ const GOLDEN_RATIO = 0x9e3779b9;
 
 type Vocabulary = Pick<Tokenizer, 'kind' | 'unknownId' | 'endOfTextId' | 'vocabularySize'>;
 
+/** What to train on. */
+export interface LearnedTokens {
+  readonly sequence: TokenSequence;
+  /** How often each token is in it in a pass, on the mean of two [V]. */
+  readonly counts: Float64Array;
+}
+
 /**
  * The tokens to train on: those of `tokens`, but that one which occurs once is the unknown one in every second
  * pass; in the first pass it is about half of them. The same for a vocabulary without an unknown token, and for
@@ -23,31 +30,31 @@ type Vocabulary = Pick<Tokenizer, 'kind' | 'unknownId' | 'endOfTextId' | 'vocabu
 export async function withUnknowns(
   tokens: TokenSequence,
   vocabulary: Vocabulary,
-): Promise<TokenSequence> {
+): Promise<LearnedTokens> {
+  const counts = await countTokens(tokens, vocabulary.vocabularySize);
   const { kind, unknownId, endOfTextId } = vocabulary;
-  if (unknownId === undefined || kind === 'file') return tokens;
-  const counts = await countsToTwo(tokens, vocabulary.vocabularySize);
-  if (endOfTextId !== undefined) counts[endOfTextId] = 2;
-  if (!counts.includes(1)) return tokens;
-  return {
-    length: tokens.length,
-    read(start, target, pass = 0) {
-      tokens.read(start, target, pass);
-      for (let i = 0; i < target.length; i += 1) {
-        if (counts[target[i]!] !== 1) continue;
-        // The first bit of the place times the golden ratio: 0 for as many places as 1, in any order.
-        const half = Math.imul(start + i, GOLDEN_RATIO) >>> 31;
-        if (half === pass % 2) target[i] = unknownId;
-      }
-    },
+  if (unknownId === undefined || kind === 'file') return { sequence: tokens, counts };
+  const isRare = Array.from(counts, (count, id) => count === 1 && id !== endOfTextId);
+  if (!isRare.includes(true)) return { sequence: tokens, counts };
+  for (const id of isRare.keys()) {
+    if (!isRare[id]) continue;
+    counts[id]! -= 0.5;
+    counts[unknownId]! += 0.5;
+  }
+  const read: TokenSequence['read'] = (start, target, pass = 0) => {
+    tokens.read(start, target, pass);
+    for (let i = 0; i < target.length; i += 1) {
+      if (!isRare[target[i]!]) continue;
+      // The first bit of the place times the golden ratio: 0 for as many places as 1, in any order.
+      const half = Math.imul(start + i, GOLDEN_RATIO) >>> 31;
+      if (half === pass % 2) target[i] = unknownId;
+    }
   };
+  return { sequence: { length: tokens.length, read }, counts };
 }
 
-/** How often each id occurs, `[vocabularySize]`: 0, 1, or 2 for more. */
-async function countsToTwo(tokens: TokenSequence, vocabularySize: number): Promise<Uint8Array> {
-  const counts = new Uint8Array(vocabularySize);
-  for await (const ids of blocksOf(tokens)) {
-    for (const id of ids) if (counts[id]! < 2) counts[id]! += 1;
-  }
+async function countTokens(tokens: TokenSequence, vocabularySize: number): Promise<Float64Array> {
+  const counts = new Float64Array(vocabularySize);
+  for await (const ids of blocksOf(tokens)) for (const id of ids) counts[id]! += 1;
   return counts;
 }

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { Random } from '../random.ts';
-import { initialValues, randomOrthogonal } from './initial-values.ts';
+import { frequencyBiases, initialValues, randomOrthogonal } from './initial-values.ts';
 
 describe('randomOrthogonal', () => {
   test.each([1, 2, 3, 17, 64])('of size %i times its transpose is the identity', (size) => {
@@ -75,5 +75,21 @@ describe('initialValues', () => {
       expect(gate.reduce((sum, value) => sum + value ** 2, 0)).toBeCloseTo(size, 4);
     }
     expect(gates[0]).not.toEqual(gates[1]);
+  });
+});
+
+describe('frequencyBiases', () => {
+  // Half a time more of each: 3.5, 0.5, 1.5, 2.5 of 8.
+  const counts = Float64Array.of(3, 0, 1, 2);
+
+  test('are the logarithms of how often tokens occur', () => {
+    const expected = [3.5, 0.5, 1.5, 2.5].map((count) => Math.log(count / 8));
+    expect(frequencyBiases(counts)).toEqual(Float32Array.from(expected));
+    expect(frequencyBiases(counts, [])).toEqual(Float32Array.from(expected));
+  });
+
+  test('are those of an adaptive softmax’s head and of its clusters', () => {
+    const expected = [3.5, 0.5 + 1.5, 2.5].map((count) => Math.log(count / 8));
+    expect(frequencyBiases(counts, [1, 3])).toEqual(Float32Array.from(expected));
   });
 });

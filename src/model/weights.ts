@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { Random } from '../random.ts';
 import type { TensorData, TensorMap } from '../tensor-data.ts';
-import { initialValues } from './initial-values.ts';
+import { frequencyBiases, initialValues } from './initial-values.ts';
 import type { Weights } from './language-model.ts';
 import { assertTensors, type ModelConfig, weightSpecs } from './parameters.ts';
 
@@ -15,14 +15,27 @@ export function dataOf(tensor: tf.Tensor): TensorData {
   return { shape: tensor.shape, data: tensor.dataSync<'float32'>() };
 }
 
-/** The weights of a new model, in the order of `weightSpecs`. */
-export function initialParameters(config: ModelConfig, random: Random): TensorMap {
-  return new Map(
+/**
+ * The weights of a new model, in the order of `weightSpecs`.
+ *
+ * @param tokenCounts how often each token occurs [V], for the output layer's biases. Default: they are zero
+ */
+export function initialParameters(
+  config: ModelConfig,
+  random: Random,
+  tokenCounts?: Float64Array,
+): TensorMap {
+  const parameters: TensorMap = new Map(
     weightSpecs(config).map((spec) => [
       spec.name,
       { shape: spec.shape, data: initialValues(spec, random, config) },
     ]),
   );
+  if (!tokenCounts) return parameters;
+  const { softmaxCutoffs } = config;
+  const data = frequencyBiases(tokenCounts, softmaxCutoffs);
+  const name = softmaxCutoffs ? 'fc.head.bias' : 'fc.bias';
+  return new Map([...parameters, [name, { shape: [data.length], data }]]);
 }
 
 /**

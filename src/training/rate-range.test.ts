@@ -1,8 +1,9 @@
 import { beforeAll, describe, expect, it } from 'vitest';
 import { useBackend } from '../../test/support/backends.ts';
 import { heldTensors } from '../../test/support/numbers.ts';
-import { type RatePoint, suggestRate, tryRates } from './rate-range.ts';
-import { configOf, data } from './testing/small-run.ts';
+import { withUnknowns } from '../data/unknowns.ts';
+import { type RatePoint, rateRangeOf, suggestRate, tryRates } from './rate-range.ts';
+import { configOf, data, eventsOf, ofType } from './testing/small-run.ts';
 
 const never = new AbortController().signal;
 
@@ -39,6 +40,15 @@ describe('the range test', () => {
     const suggested = suggestRate(points)!;
     expect(suggested).toBeLessThan(10);
     expect(suggested).toBeGreaterThan(1e-3);
+  });
+
+  it('begins as a run would', async () => {
+    const { counts: tokenCounts } = await withUnknowns(data.train, data.tokenizer);
+    const beginning = { tokenCounts };
+    const config = configOf({ outputBias: 'frequencies' });
+    const [point] = await pointsOf(config, data.train, never, rateRangeOf(config), beginning);
+    const [step] = ofType(await eventsOf({ ...config, maxSteps: 1 }), 'step');
+    expect(point!.loss).toBe(step!.loss);
   });
 
   it('ends by a signal', async () => {

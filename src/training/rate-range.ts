@@ -1,9 +1,8 @@
 /** Finds how high the learning rate of a run may be, by trying rates from low to high. */
 import type { TokenSequence } from '../data/token-sequence.ts';
 import { turnEventLoop } from '../event-loop.ts';
-import type { TensorMap } from '../tensor-data.ts';
 import { isSgd, type OptimizerKind } from './optimizer-tensors.ts';
-import { Trainer, type TrainerConfig } from './trainer.ts';
+import { type Beginning, Trainer, type TrainerConfig } from './trainer.ts';
 
 export interface RatePoint {
   learningRate: number;
@@ -43,7 +42,6 @@ const SUGGESTED_SHARE = 0.1;
  * model learns a step at each rate, until its loss is no number or has risen as much as it fell. It is
  * thrown away.
  *
- * @param initialWeights what it begins with, by `weightSpecs`. Default: what chance decides
  * @throws UserError as a run would, for too few tokens, and what `signal` aborts with
  */
 export async function* tryRates(
@@ -51,11 +49,11 @@ export async function* tryRates(
   tokens: TokenSequence,
   signal: AbortSignal,
   { lowest, highest, steps }: RateRange = rateRangeOf(config),
-  initialWeights?: TensorMap,
+  beginning?: Beginning,
 ): AsyncGenerator<RatePoint, void, void> {
   // Windows of other lengths have other losses.
   const constant = { ...config, bpttSchedule: 'constant' } as const;
-  const trainer = new Trainer(constant, tokens, undefined, initialWeights);
+  const trainer = new Trainer(constant, tokens, undefined, beginning);
   try {
     let [sum, weight] = [0, 0];
     let first = 0;

@@ -1,6 +1,7 @@
 import { beforeAll, describe, expect, it } from 'vitest';
 import { useBackend } from '../../test/support/backends.ts';
 import { heldTensors } from '../../test/support/numbers.ts';
+import { withUnknowns } from '../data/unknowns.ts';
 import { scoreTokens } from '../evaluation/evaluate.ts';
 import { LossTotals } from '../evaluation/report.ts';
 import { weightsOf } from '../model/weights.ts';
@@ -92,6 +93,21 @@ describe.each(['wasm', 'tensorflow'] as const)('a run on %s', (backend) => {
 
 describe('a run', () => {
   beforeAll(() => useBackend('wasm'));
+
+  it('begins with how frequent the tokens of its text are, if it is to', async () => {
+    const lossOf = async (outputBias: RunConfig['outputBias']) => {
+      const events = await eventsOf(configOf({ outputBias, maxSteps: 1 }));
+      return ofType(events, 'step')[0]!.loss;
+    };
+    const { counts } = await withUnknowns(data.train, data.tokenizer);
+    const shares = [...counts].map((count) => count / data.train.length);
+    const entropy = shares.reduce((sum, p) => (p === 0 ? sum : sum - p * Math.log(p)), 0);
+    const uniform = Math.log(counts.length);
+    // What the other weights score by chance is added to both.
+    expect(Math.abs((await lossOf('frequencies')) - entropy)).toBeLessThan(0.1);
+    expect(Math.abs((await lossOf('zero')) - uniform)).toBeLessThan(0.1);
+    expect(entropy).toBeLessThan(uniform - 0.3);
+  });
 
   it('counts epochs by the text where windows differ in length, and ends where one does', async () => {
     for (const bpttSchedule of ['random', 'grow'] as const) {

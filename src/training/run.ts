@@ -27,7 +27,7 @@ import { nonFiniteTensor } from './run-snapshot.ts';
 import { learningRateAt, progressOf } from './schedule.ts';
 import { readSteps, type StartedStep, type StepResult } from './step-result.ts';
 import { Stopwatch } from './stopwatch.ts';
-import { Trainer } from './trainer.ts';
+import { type Beginning, Trainer } from './trainer.ts';
 
 /** In tokens, by the kind of them: about as much text of each. */
 const SAMPLE_LENGTH = { char: 160, word: 40, byte: 160, bpe: 60, file: 60 };
@@ -50,8 +50,8 @@ export async function* trainRun(
   data: RunData,
   options: RunOptions = {},
 ): AsyncGenerator<RunEvent, void, void> {
-  const train = await withUnknowns(data.train, data.tokenizer);
-  const run = new Run(config, { ...data, train }, options);
+  const { sequence: train, counts } = await withUnknowns(data.train, data.tokenizer);
+  const run = new Run(config, { ...data, train }, counts, options);
   try {
     yield* run.events();
   } finally {
@@ -79,6 +79,7 @@ class Run {
   readonly #config: RunConfig;
   readonly #data: RunData;
   readonly #options: RunOptions;
+  readonly #beginning: Beginning;
   readonly #watch: Stopwatch;
   readonly #spikes = new LossSpikes();
   #trainer: Trainer;
@@ -86,14 +87,15 @@ class Run {
   /** Whether a snapshot was handed out since anything changed. */
   #isSaved = true;
 
-  constructor(config: RunConfig, data: RunData, options: RunOptions) {
+  constructor(config: RunConfig, data: RunData, tokenCounts: Float64Array, options: RunOptions) {
     const { resumeFrom, initialWeights, now } = options;
     this.#config = config;
     this.#data = data;
     this.#options = options;
+    this.#beginning = { weights: initialWeights, tokenCounts };
     this.#watch = new Stopwatch(resumeFrom?.clock.elapsedSeconds ?? 0, now);
     this.#record = new RunRecord(resumeFrom);
-    this.#trainer = new Trainer(config, data.train, resumeFrom, initialWeights);
+    this.#trainer = new Trainer(config, data.train, resumeFrom, this.#beginning);
   }
 
   dispose(): void {
@@ -234,10 +236,9 @@ class Run {
     if (onNan !== 'rollback' || rollbacks === MOST_ROLLBACKS) {
       throw divergence(problem, onNan, skipped, saved?.path);
     }
-    const { resumeFrom, initialWeights } = this.#options;
-    const snapshot = saved ? await saved.load() : resumeFrom;
+    const snapshot = saved ? await saved.load() : this.#options.resumeFrom;
     this.#trainer.dispose();
-    this.#trainer = new Trainer(this.#config, this.#data.train, snapshot, initialWeights);
+    this.#trainer = new Trainer(this.#config, this.#data.train, snapshot, this.#beginning);
     this.#record = new RunRecord(snapshot);
     this.#record.rollbacks = rollbacks + 1;
     this.#isSaved = true;

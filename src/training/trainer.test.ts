@@ -3,7 +3,9 @@ import { testBackends, twoBackends, useBackend } from '../../test/support/backen
 import { expectClose, heldTensors } from '../../test/support/numbers.ts';
 import { TokenArray } from '../data/token-sequence.ts';
 import type { Cell } from '../model/cells.ts';
+import { frequencyBiases } from '../model/initial-values.ts';
 import type { GruVariant } from '../ops/gru-sequence.ts';
+import type { TensorMap } from '../tensor-data.ts';
 import {
   features,
   frozen,
@@ -33,6 +35,30 @@ function train(trainer: Trainer, count: number, learningRate = 0.01): number[] {
 
 describe.each(twoBackends)('a trainer on %s', (backend) => {
   beforeAll(() => useBackend(backend));
+
+  it('begins with how frequent tokens are, if that is told and no weights are given', () => {
+    const { vocabularySize } = configOf().model;
+    const tokenCounts = Float64Array.from({ length: vocabularySize }, (_, id) => 2 * id);
+    const biasesOf = (
+      overrides: Parameters<typeof configOf>[0],
+      name: string,
+      weights?: TensorMap,
+    ) => {
+      const trainer = new Trainer(configOf(overrides), tokens, undefined, { weights, tokenCounts });
+      const { parameters } = trainer.snapshot();
+      trainer.dispose();
+      return { biases: parameters.get(name)?.data, parameters };
+    };
+    const outputBias = 'frequencies';
+    const zero = biasesOf({}, 'fc.bias');
+    expect(zero.biases).toEqual(new Float32Array(vocabularySize));
+    const { biases } = biasesOf({ outputBias }, 'fc.bias');
+    expect(biases).toEqual(frequencyBiases(tokenCounts));
+    const softmaxCutoffs = [3, 6];
+    const adaptive = biasesOf({ outputBias, softmaxCutoffs }, 'fc.head.bias');
+    expect(adaptive.biases).toEqual(frequencyBiases(tokenCounts, softmaxCutoffs));
+    expect(biasesOf({ outputBias }, 'fc.bias', zero.parameters).biases).toEqual(zero.biases);
+  });
 
   it.each([
     { optimizer: 'adam' },

@@ -33,6 +33,8 @@ export interface TrainerConfig extends OptimizerConfig {
    */
   gradientAccumulation?: number | undefined;
   seed: number;
+  /** What a new model's output layer begins with as its biases: see `frequencyBiases`. Default zero. */
+  outputBias?: 'frequencies' | 'zero' | undefined;
   /** What products are multiplied in; sums, states and weights are float32. */
   precision: Precision;
 }
@@ -43,6 +45,14 @@ interface LossAndGradients {
   state: HiddenState;
   /** Of each part. */
   statistics: readonly Statistics[];
+}
+
+/** What a new run begins with. */
+export interface Beginning {
+  /** By `weightSpecs`. Default: what chance decides. */
+  weights?: TensorMap | undefined;
+  /** How often each token occurs [V], for an `outputBias` of frequencies. */
+  tokenCounts?: Float64Array | undefined;
 }
 
 /** All that the next step depends on; survives a checkpoint unchanged. */
@@ -81,14 +91,13 @@ export class Trainer {
   /**
    * @param tokens the training tokens
    * @param snapshot what {@link snapshot} gave, to go on from; otherwise a new run
-   * @param initialWeights what a new run begins with, by `weightSpecs`; otherwise chance decides
    * @throws UserError for too few tokens, or a snapshot or weights that do not fit the config
    */
   constructor(
     config: TrainerConfig,
     tokens: TokenSequence,
     snapshot?: TrainerSnapshot,
-    initialWeights?: TensorMap,
+    { weights: initialWeights, tokenCounts }: Beginning = {},
   ) {
     this.#config = config;
     const root = new Random(config.seed);
@@ -109,9 +118,10 @@ export class Trainer {
     });
     if (progress) this.#batches.restore(progress.cursor);
     const found = snapshot?.parameters ?? initialWeights;
+    const counts = config.outputBias === 'frequencies' ? tokenCounts : undefined;
     const weights = found
       ? selectParameters(config.model, found, 'weights')
-      : initialParameters(config.model, root.fork('parameters'));
+      : initialParameters(config.model, root.fork('parameters'), counts);
     this.#statistics = new RunningStatistics(config.model, weights);
     this.#optimizer = new Optimizer(
       config,
