@@ -137,6 +137,7 @@ test('what is not given follows from the text, is told, and stays as it is on --
     tied: false,
     residual: false,
     wordFeatures: false,
+    outputBias: 'frequencies',
     ema: 0.998,
     gruVariant: 'reset-after',
     optimizer: 'adam',
@@ -166,7 +167,8 @@ test('what is not given follows from the text, is told, and stays as it is on --
   const shown = await runCli([...flags, '--overwrite'], { cwd });
   expect(shown.stderr).toContain(
     '\nby rule   embedding 64; hidden 64; layers 1; dropout 0.1; batch-size 3;\n' +
-      '          ema 0.998; gru-variant reset-after; optimizer adam; precision float32\n',
+      '          output-bias frequencies; ema 0.998; gru-variant reset-after;\n' +
+      '          optimizer adam; precision float32\n',
   );
 });
 

@@ -40,7 +40,7 @@ describe('defaults by rule', () => {
       ...{ ...expected, dropout: 0, dropoutEmbedding: 0, embeddingSize: 64 },
       ...{ batchSize: 64, optimizer: 'muon', ema: 0.998 },
       ...{ gruVariant: 'reset-before', precision: 'bfloat16' },
-      ...{ tied: false, residual: false, wordFeatures: false },
+      ...{ tied: false, residual: false, wordFeatures: false, outputBias: 'frequencies' },
     });
   });
 
@@ -94,6 +94,7 @@ describe('defaults by rule', () => {
       ...{ ...expected, layers: 2, embeddingSize: 64, batchSize: 32, optimizer: 'adam' },
       ...{ gruVariant: 'reset-after', precision: 'float32', weightDecay: 0.01 },
       ...{ tied: false, residual: false, wordFeatures: false, dropoutEmbedding: 0, ema: 0.998 },
+      outputBias: 'frequencies',
     });
   });
 
@@ -295,13 +296,25 @@ describe('defaults by rule', () => {
     });
   });
 
-  it('leave many words two matrices where each number goes as far as any other', () => {
+  it('score many words by their embeddings by any optimizer', () => {
     const words = { vocabularySize: 10_000 };
     expect(ruled(1e6, 60, words)).toMatchObject({
-      ...{ optimizer: 'adam', tied: false, residual: true, embeddingSize: 256 },
+      ...{ optimizer: 'adam', tied: true, residual: true, embeddingSize: 256 },
     });
-    expect(ruled(1e6, 60, { ...words, optimizer: 'rmsprop' }).tied).toBe(false);
-    expect(ruled(1e6, 60, { ...words, optimizer: 'sgd' }).tied).toBe(true);
+    for (const optimizer of ['rmsprop', 'sgd'] as const) {
+      expect(ruled(1e6, 60, { ...words, optimizer }).tied).toBe(true);
+    }
+  });
+
+  it('begin with how frequent tokens are, but words that Muon reads again and again', () => {
+    const biasOf = (epochs: number, more: Partial<RuleInput>) =>
+      ruled(448_123, 0, { machine: fast, budget: { epochs }, ...more }).outputBias;
+    expect(biasOf(7, { vocabularySize: 10_000 })).toBe('frequencies');
+    expect(biasOf(8, { vocabularySize: 10_000 })).toBe('zero');
+    expect(biasOf(11, { vocabularySize: 10_000 })).toBe('zero');
+    expect(biasOf(11, { vocabularySize: 10_000, optimizer: 'adam' })).toBe('frequencies');
+    expect(biasOf(11, { vocabularySize: 1000 })).toBe('frequencies');
+    expect(biasOf(11, {})).toBe('frequencies');
   });
 
   it('go with an optimizer that is chosen already', () => {

@@ -38,6 +38,7 @@ export interface RuledOptions {
   residual: boolean;
   weightDecay: number;
   wordFeatures: boolean;
+  outputBias: 'frequencies' | 'zero';
   ema: number;
   gruVariant: GruVariant;
   optimizer: OptimizerKind['optimizer'];
@@ -86,11 +87,10 @@ export interface RuleInput {
 const RATE_FOR_WORDS = 1.6;
 const MOST_RATE_FOR_WORDS = 0.016;
 /**
- * Those by which each number goes about as far as any other. Of 10,000 words a model that scores by its
- * embeddings learns hardly more by them than how frequent words are, while one that does not learns what follows
- * what (docs/experiments.md).
+ * Passes from which words by Muon do without biases that begin as how frequent they are: a model then begins slower,
+ * and learns less by heart (docs/experiments.md).
  */
-const BY_SIGN: readonly OptimizerKind['optimizer'][] = ['adam', 'adamw', 'rmsprop'];
+const PASSES_WITHOUT_FREQUENCIES = 8;
 /** What of the others' rate is RMSProp's, whose steps add up where gradients agree (docs/experiments.md). */
 const RMSPROP_SHARE = 0.25;
 /** Without momentum, by which steps add up: with it less. */
@@ -140,10 +140,12 @@ export function defaultsByRule(input: RuleInput): RuledOptions {
     dropoutEmbedding: passes.dropoutEmbedding,
     batchSize,
     learningRate: rateOf(size.learningRate, optimizer, ofWords, input.momentum),
-    tied: ofWords && input.fullSoftmax && !BY_SIGN.includes(optimizer),
+    tied: ofWords && input.fullSoftmax,
     residual: ofWords,
     weightDecay: byMuon ? Math.max(size.weightDecay, passes.leastDecay) : size.weightDecay,
     wordFeatures: kind !== 'characters' && usesFeatures(optimizer),
+    outputBias:
+      byMuon && ofWords && passes.from >= PASSES_WITHOUT_FREQUENCIES ? 'zero' : 'frequencies',
     // nt-asgd has means of its own, and the statistics of batch normalisation are those of the weights themselves.
     ema: optimizer === 'nt-asgd' || input.norm === 'batch' ? 0 : MEAN_SHARE,
     gruVariant: isNativeGru(cell, activation, machine) ? 'reset-before' : 'reset-after',

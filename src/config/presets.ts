@@ -52,8 +52,6 @@ export const PRESETS = {
       bptt: 32,
       maxTime: 10,
       learningRate: 0.01,
-      tied: false,
-      residual: false,
       optimizer: 'adam',
     },
   },

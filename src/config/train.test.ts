@@ -101,6 +101,7 @@ describe('training options', () => {
       tied: false,
       residual: false,
       wordFeatures: false,
+      outputBias: 'frequencies',
       ema: 0.998,
       ...ofMachine,
     });
@@ -112,6 +113,7 @@ describe('training options', () => {
     const silent = { preset: 'tiny', hiddenSize: undefined } as { preset: 'tiny' };
     expect(rule(silent)).toEqual({
       ...{ precision: 'float32', ema: 0.998, gruVariant: 'reset-after', wordFeatures: false },
+      ...{ tied: false, residual: false, outputBias: 'frequencies' },
     });
     expect(rule({ gradientAccumulation: 5 })).toMatchObject({ batchSize: 30 });
     // Who wants weights to decay gets an optimizer that does it.
