@@ -4,6 +4,7 @@
  * and limits give the same on all machines that run the native operations, but for the precision.
  */
 import type { Cell } from '../model/cells.ts';
+import type { OutputBias } from '../model/initial-values.ts';
 import type { Norm } from '../model/normalisation.ts';
 import type { Activation } from '../ops/activation.ts';
 import type { GruVariant } from '../ops/gru-sequence.ts';
@@ -38,7 +39,7 @@ export interface RuledOptions {
   residual: boolean;
   weightDecay: number;
   wordFeatures: boolean;
-  outputBias: 'frequencies' | 'zero';
+  outputBias: OutputBias;
   ema: number;
   gruVariant: GruVariant;
   optimizer: OptimizerKind['optimizer'];

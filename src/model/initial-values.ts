@@ -46,6 +46,9 @@ export function initialValues(
   return values;
 }
 
+/** What a new model's output layer begins with as its biases: {@link frequencyBiases}, or zero. */
+export type OutputBias = 'frequencies' | 'zero';
+
 /**
  * The output layer's biases with which a model that knows nothing else predicts tokens as often as they occur: the
  * logarithms of their shares, each counted half a time more than it is, so that none is impossible (Krichevsky &

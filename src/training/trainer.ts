@@ -3,6 +3,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import { type BatchCursor, StatefulBatches } from '../data/batches.ts';
 import type { TokenSequence } from '../data/token-sequence.ts';
 import { UserError } from '../errors.ts';
+import type { OutputBias } from '../model/initial-values.ts';
 import { forward, type HiddenState, type Weights, zeroState } from '../model/language-model.ts';
 import type { Statistics } from '../model/normalisation.ts';
 import { gateMatrices, type ModelConfig, type ParameterSpec } from '../model/parameters.ts';
@@ -33,8 +34,8 @@ export interface TrainerConfig extends OptimizerConfig {
    */
   gradientAccumulation?: number | undefined;
   seed: number;
-  /** What a new model's output layer begins with as its biases: see `frequencyBiases`. Default zero. */
-  outputBias?: 'frequencies' | 'zero' | undefined;
+  /** Default zero. */
+  outputBias?: OutputBias | undefined;
   /** What products are multiplied in; sums, states and weights are float32. */
   precision: Precision;
 }
